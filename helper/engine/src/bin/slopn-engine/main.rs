@@ -1,0 +1,2 @@
+//! `slopn-engine [-f|--foreground] IFNAME`, in place of `wireguard-go`.
+fn main() {}

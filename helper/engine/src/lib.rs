@@ -1,0 +1,3 @@
+//! SloPN's WireGuard data plane: TUN ⇄ WireGuard ⇄ UDP.
+pub mod offload;
+pub mod uapi;

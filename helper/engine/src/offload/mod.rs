@@ -1,0 +1,1 @@
+//! TSO/USO split and GRO coalescing of what a TUN device carries.

@@ -1,0 +1,1 @@
+//! The cross-platform UAPI socket, so that `wg` works on our interface.
