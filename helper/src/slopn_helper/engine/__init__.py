@@ -1,0 +1,115 @@
+"""The data plane as the helper sees it; packets never cross this line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+from msgspec import Struct
+
+from slopn_wire.profile import IPNetwork
+
+
+class EngineError(Exception):
+    """The engine could not be started or changed; the cause is in the message."""
+
+
+class PeerConfig(Struct, frozen=True):
+    """One peer as the engine needs it: keys are 32 raw bytes, the endpoint is an IP literal."""
+
+    public_key: bytes
+    allowed_ips: tuple[IPNetwork, ...]
+    endpoint: tuple[str, int] | None = None
+    preshared_key: bytes | None = None
+    persistent_keepalive: int | None = None
+
+    def __repr__(self) -> str:
+        return f"PeerConfig({self.endpoint})"
+
+
+class EngineConfig(Struct, frozen=True):
+    """The whole desired state of the data plane."""
+
+    interface: str
+    private_key: bytes
+    peers: tuple[PeerConfig, ...]
+    mtu: int = 1420
+    listen_port: int | None = None
+    fwmark: int | None = None
+    bind_device: str | None = None
+
+    def __repr__(self) -> str:
+        return f"EngineConfig({self.interface}, {len(self.peers)} peers)"
+
+
+class EngineUp(Struct, frozen=True):
+    """The TUN device exists."""
+
+    interface: str
+
+
+class HandshakeDone(Struct, frozen=True):
+    """A session with a peer was agreed, anew or by rekeying."""
+
+    public_key: bytes
+    rtt: float | None = None
+    """Seconds."""
+
+
+class HandshakeStale(Struct, frozen=True):
+    """A peer does not answer although we have something to say: the tunnel is dead for it."""
+
+    public_key: bytes
+    age: float | None = None
+    """Seconds since its last handshake; None: never one."""
+
+
+class EngineDown(Struct, frozen=True):
+    """The data plane has ended."""
+
+    reason: str | None = None
+    """None: it was asked to."""
+
+
+EngineEvent = EngineUp | HandshakeDone | HandshakeStale | EngineDown
+
+
+class PeerCounters(Struct, frozen=True):
+    """One peer's counters, as `wg show` has them."""
+
+    public_key: bytes
+    endpoint: tuple[str, int] | None
+    last_handshake: float | None
+    """Unix time."""
+    rx_bytes: int
+    tx_bytes: int
+
+
+class Counters(Struct, frozen=True):
+    """Counters since the start; bytes of WireGuard packets, as `wg show` counts them."""
+
+    rx_bytes: int = 0
+    tx_bytes: int = 0
+    last_handshake: float | None = None
+    peers: tuple[PeerCounters, ...] = ()
+
+
+class Engine(Protocol):
+    """The data plane. Commands are rare, events few, counters polled."""
+
+    async def apply(self, config: EngineConfig | None) -> None:
+        """Make `config` the whole desired state; None stops it and removes the interface. Idempotent.
+
+        Sessions of unchanged peers live on; every peer with an endpoint is sent a handshake at once, so that
+        `HandshakeDone` follows without traffic. A data plane that had died is started anew. Raises `EngineError`.
+        """
+
+    async def rebind(self) -> None:
+        """Fresh UDP sockets on whatever network the host is on now; sessions are kept. Raises `EngineError`."""
+
+    def counters(self) -> Counters:
+        """Counters as of now; zeros while stopped."""
+
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """Events since the start, across stops and starts. Ends only when its task is cancelled."""

@@ -1,0 +1,1 @@
+"""Everything that changes or watches this machine: a package a capability, a module a mechanism."""

@@ -1,0 +1,37 @@
+"""Firewall policy as data. The core computes it, mechanisms translate it, tests enumerate it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from slopn_wire.profile import Endpoint, IPAddress
+
+
+class Open(Struct, frozen=True, tag="open"):
+    """No rule of ours is in force."""
+
+
+class Blocked(Struct, frozen=True, tag="blocked"):
+    """Nothing passes but loopback, DHCP, NDP and what is named here."""
+
+    allow_lan: bool = False
+    endpoints: tuple[Endpoint, ...] = ()
+    """IP literals: reachable over UDP by packets that carry the helper's mark, by no others."""
+    resolvers: tuple[IPAddress, ...] = ()
+    """Port 53 of these, for packets that carry the helper's mark alone: the endpoint's name is being resolved."""
+    addresses: tuple[IPAddress, ...] = ()
+    """The tunnel's own addresses: nothing may reach them but through the tunnel (CVE-2019-14899)."""
+
+
+class Tunnelled(Struct, frozen=True, tag="tunnelled"):
+    """As `Blocked`, and everything through `interface`; DNS only to `dns` inside it."""
+
+    allow_lan: bool
+    endpoints: tuple[Endpoint, ...]
+    interface: str
+    addresses: tuple[IPAddress, ...] = ()
+    dns: tuple[IPAddress, ...] = ()
+    """Empty: the profile names no resolver, and port 53 may go to any address inside the tunnel."""
+
+
+FirewallPolicy = Open | Blocked | Tunnelled

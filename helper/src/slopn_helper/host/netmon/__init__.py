@@ -1,0 +1,38 @@
+"""What network the host is on, and when that changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from msgspec import Struct
+
+from slopn_wire.profile import IPAddress
+
+
+class NetworkState(Struct, frozen=True):
+    """The host's way to the internet. Compared by value: equal states are not a change."""
+
+    interface: str | None
+    """The interface of the best default route that is not ours. None: offline."""
+    gateway4: IPAddress | None = None
+    gateway6: IPAddress | None = None
+    addresses: tuple[IPAddress, ...] = ()
+    """Of `interface`, without link-local ones: a new lease on the same network is a change too."""
+    gateway_mac: str | None = None
+    ssid: str | None = None
+    mtu: int = 1500
+    metered: bool = False
+    resumed_at: float | None = None
+    """Unix time of the last wake-up from sleep."""
+
+
+class NetworkMonitor(Protocol):
+    """Watches the host's network. Our own interface is never reported."""
+
+    def current(self) -> NetworkState:
+        """The state as last seen."""
+
+    def changes(self) -> AsyncIterator[NetworkState]:
+        """The state after each change: at once for the first of a burst, debounced for the rest; never the same twice
+        in a row. The first item is the state at the start. Ends only when its task is cancelled."""

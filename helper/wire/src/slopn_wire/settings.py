@@ -1,0 +1,32 @@
+"""Settings that change what the helper does to the host."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from slopn_wire.profile import IPAddress
+
+
+class KillSwitchMode(StrEnum):
+    """When the host is closed to traffic outside the tunnel."""
+
+    OFF = "off"
+    """Never."""
+    ON = "on"
+    """Whenever the user wants to be connected and the tunnel is not up."""
+    ALWAYS = "always"
+    """Also while disconnected."""
+
+
+class Settings(Struct, frozen=True):
+    """All settings; a client sends the whole, the helper stores the whole."""
+
+    kill_switch: KillSwitchMode = KillSwitchMode.ON
+    allow_lan: bool = False
+    """Private ranges and multicast stay reachable while blocked or tunnelled."""
+    resolvers: tuple[IPAddress, ...] = ()
+    """Who is asked for an endpoint's name. Empty: the resolvers the host had before we changed it."""
+    dns_mechanism: str | None = None
+    """Override of the choice of DNS mechanism (`resolved`, `resolv_conf`), for support."""
