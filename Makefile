@@ -1,0 +1,54 @@
+# Every target runs by hand as it runs in CI. `make help` lists them.
+PYTHON := .venv/bin/python
+# Namespaces, captures and the firewall need root: as another user the tests go through sudo.
+ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env,)
+TOOL := /usr/bin/python3 -m tools
+TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
+ARGS :=
+
+.PHONY: help demo setup check test leak bench fuzz fresh lock shrink engine wireguard-go clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: setup ## show a real tunnel: connect, pull the cable, kill the helper, count leaks (ARGS=--stay leaves it running)
+	$(TESTS) -m demo $(ARGS)
+
+setup: ## make this checkout ready: system packages, Rust, virtual environment, engine; safe to repeat
+	@$(TOOL).setup
+
+check: setup ## judge the code without running it: lint, format, types for three platforms, imports, lengths, Rust, shell
+	@$(TOOL).check $(ARGS)
+
+test: setup wireguard-go ## everything: check, Rust tests, Python tests; ends in pytest's closing line
+	@$(TOOL).check
+	@$(TOOL).rust_tests
+	$(TESTS) -m pytest -m "not long" $(ARGS)
+
+leak: setup wireguard-go ## every leak test, the long ones too
+	$(TESTS) -m pytest -m leak tests/netns $(ARGS)
+
+bench: setup wireguard-go ## throughput and CPU per GB against the latest wireguard-go (ARGS=--help)
+	$(TESTS) -m bench $(ARGS)
+
+fuzz: setup ## fuzz what parses foreign bytes (ARGS=seconds a target, 60)
+	@$(TOOL).fuzz $(ARGS)
+
+fresh: ## make test and make demo, twice, in a bare Debian 12 that has only git, make and python3
+	@$(TOOL).fresh $(ARGS)
+
+lock: setup ## make requirements/ anew from the pyproject files (ARGS=--upgrade takes newer versions)
+	@$(TOOL).lock $(ARGS)
+
+shrink: ## lower the limits of long files to what they are today
+	@$(TOOL).lengths --shrink
+
+engine: setup ## build the Rust engine (setup does it when its sources changed)
+
+wireguard-go: setup ## build the latest wireguard-go into .cache/bin: the one we are measured against
+	@$(TOOL).wireguard_go
+
+clean: ## remove the environment, build outputs and caches
+	rm -rf .venv .cache helper/engine/target helper/engine/fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find app helper tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,51 @@
+"""Install the Debian packages that are missing, from the one list in apt-packages.txt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tools.console import ROOT, as_root, give_up, output, run, say, timed
+
+LIST = ROOT / "tools/apt-packages.txt"
+
+
+def packages(group: str) -> list[str]:
+    """The packages of one group in apt-packages.txt."""
+    lines = (line.split("#")[0].split() for line in LIST.read_text().splitlines())
+    return [words[1] for words in lines if words and words[0] == group]
+
+
+def missing(names: Iterable[str]) -> list[str]:
+    """Those of `names` that dpkg doesn't know as installed; see dpkg-query(1)."""
+    if output(["dpkg-query", "--version"]) is None:
+        give_up("This isn't a Debian or Ubuntu: install what tools/apt-packages.txt names by hand, then run again.")
+    return [name for name in names if output(["dpkg-query", "-W", "-f=${db:Status-Status}", name]) != "installed"]
+
+
+def candidate(name: str) -> str | None:
+    """The version that apt would install, or None if it knows no such package."""
+    text = output(["apt-cache", "policy", name]) or ""
+    versions = [line.split()[1] for line in text.splitlines() if line.strip().startswith("Candidate:")]
+    return versions[0] if versions and versions[0] != "(none)" else None
+
+
+def install(names: list[str]) -> None:
+    """Install these packages, with a fresh package list and without what apt only recommends."""
+    if not names:
+        return
+    with timed(f"apt: installing {' '.join(names)}"):
+        update()
+        quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "-o", "Dpkg::Use-Pty=0"]
+        run(as_root([*quiet, "install", "--no-install-recommends", *names]))
+
+
+def update() -> None:
+    """Fetch the package lists, once in a run."""
+    if not _updated:
+        say("   fetching the package lists")
+        run(as_root(["apt-get", "-qq", "update"]))
+        _updated.append(Path("/var/lib/apt/lists"))
+
+
+_updated: list[Path] = []

@@ -1,0 +1,90 @@
+"""Everything that judges the code without running it. CI runs the same, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from tools import lengths, lock
+from tools.console import CACHE, ROOT, VENV, Word, give_up, output, run, timed
+
+CRATE = ROOT / "helper/engine"
+PRODUCT = ("helper/wire/src", "helper/src", "app/src")
+LINUX_ONLY = ROOT / "tools/linux-only.txt"
+
+
+def main() -> None:
+    """Run every check; the first that fails ends the program with exit status 1."""
+    checks = {"python": python, "types": types, "repository": repository, "rust": rust, "shell": shell}
+    wanted = sys.argv[1:] or list(checks)
+    for name in wanted:
+        if name not in checks:
+            give_up(f"No check {name!r}: there are {', '.join(checks)}.")
+        with timed(f"check: {name}"):
+            checks[name]()
+
+
+def python() -> None:
+    """Lint, format and import contracts."""
+    run([VENV / "bin/ruff", "check", "--quiet", "."])
+    run([VENV / "bin/ruff", "format", "--check", "--quiet", "."])
+    run([VENV / "bin/lint-imports", "--no-logo", "--cache-dir", CACHE / "import-linter"])
+
+
+def types() -> None:
+    """Mypy, strict, for each platform: all code for Linux, the product without its Linux-only modules elsewhere."""
+    run([*_mypy("linux"), *PRODUCT, "tools", *_test_folders()])
+    for platform in ("win32", "darwin"):
+        exclude = "|".join(re.escape(path) for path in linux_only())
+        run([*_mypy(platform), *(["--exclude", f"^({exclude})"] if exclude else []), *PRODUCT])
+
+
+def repository() -> None:
+    """File lengths, and requirements that belong to the pyproject files."""
+    lengths.check()
+    lock.check()
+
+
+def rust() -> None:
+    """Clippy with warnings as errors, rustfmt, for the engine and its fuzz targets' sources."""
+    run(["cargo", "fmt", "--check"], cwd=CRATE)
+    run(
+        ["cargo", "clippy", "--quiet", "--locked", "--all-targets", "--all-features", "--", "-D", "warnings"], cwd=CRATE
+    )
+
+
+def shell() -> None:
+    """Shellcheck over every script, found by suffix or by its first line."""
+    if scripts := shell_scripts():
+        run(["shellcheck", *scripts])
+
+
+def linux_only() -> list[str]:
+    """Paths from the root of the modules listed in linux-only.txt."""
+    lines = (line.split("#")[0].strip() for line in LINUX_ONLY.read_text().splitlines())
+    return [line for line in lines if line]
+
+
+def shell_scripts() -> list[Path]:
+    """Files of the repository that a shell runs."""
+    listing = output(["git", "ls-files", "--cached", "--others", "--exclude-standard"]) or ""
+    paths = [ROOT / name for name in listing.splitlines()]
+    return [path for path in paths if path.is_file() and (path.suffix == ".sh" or _first_line_names_shell(path))]
+
+
+def _first_line_names_shell(path: Path) -> bool:
+    with path.open("rb") as file:
+        return re.match(rb"#!.*\b(sh|bash|dash)\b", file.readline(200)) is not None
+
+
+def _mypy(platform: str) -> list[Word]:
+    return [VENV / "bin/mypy", "--platform", platform, "--cache-dir", CACHE / f"mypy-{platform}"]
+
+
+def _test_folders() -> list[str]:
+    return ["tests"] if any((ROOT / "tests").rglob("*.py")) else []
+
+
+if __name__ == "__main__":
+    main()
