@@ -1,0 +1,79 @@
+"""Whole files of the host, taken down before a change and put back after it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from slopn_helper.host.journal import FileWas
+
+
+def snapshot(path: Path) -> FileWas:
+    """What is at `path` now: a link is taken as a link, not as what it points to. Raises `OSError`."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return FileWas(str(path))
+    if stat.S_ISLNK(found.st_mode):
+        return FileWas(str(path), link=str(path.readlink()), uid=found.st_uid, gid=found.st_gid)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "neither a file nor a link", str(path))
+    mode = stat.S_IMODE(found.st_mode)
+    return FileWas(str(path), content=path.read_bytes(), mode=mode, uid=found.st_uid, gid=found.st_gid)
+
+
+def put(state: FileWas) -> None:
+    """Make `path` what `state` says: by an atomic rename, or in place where the path is a mount point.
+
+    Raises `OSError`; the old state is then there unharmed, unless writing in place failed.
+    """
+    path = Path(state.path)
+    if state.content is None and state.link is None:
+        path.unlink(missing_ok=True)
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.slopn")
+    try:
+        if state.link is not None:
+            temporary.symlink_to(state.link)
+        else:
+            _write_new(temporary, state)
+        os.chown(temporary, state.uid, state.gid, follow_symlinks=False)
+        temporary.replace(path)
+    except OSError as error:
+        # A bind mount (containers, namespaces) can't be renamed over: rename(2) says EBUSY.
+        if error.errno != errno.EBUSY or state.content is None:
+            raise
+        _write_in_place(path, state)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def undo(entry: FileWas) -> None:
+    """Put the file back, unless what is there now is neither ours nor nothing. Raises `OSError`."""
+    now = snapshot(Path(entry.path))
+    if now.link is not None and entry.ours:
+        return
+    if now.content is None or now.content.startswith(entry.ours):
+        put(entry)
+
+
+def _write_new(path: Path, state: FileWas) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(fd, "wb") as file:  # noqa: PTH123 (an open descriptor, not a path)
+        file.write(state.content or b"")
+        file.flush()
+        os.fchmod(fd, state.mode)
+        os.fsync(fd)
+
+
+def _write_in_place(path: Path, state: FileWas) -> None:
+    with path.open("r+b") as file:
+        file.write(state.content or b"")
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(state.mode)
+    os.chown(path, state.uid, state.gid)

@@ -1,0 +1,243 @@
+"""Write-ahead inverses: before the host is changed, what undoes the change is on disk.
+
+One JSON document a line, each with the boot it was written in. A line is appended and synced before the change is
+made; lines are removed by replacing the whole file. So a crash at any moment leaves the inverse of everything that
+was done, and at most one inverse of something that wasn't; inverses are therefore harmless when there is nothing to
+undo.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+from msgspec import Struct
+
+log = logging.getLogger(__name__)
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Inverse(Struct, frozen=True):
+    """What undoes one change of the host; harmless when there is nothing to undo."""
+
+    KEY: ClassVar[tuple[str, ...]] = ()
+    """The fields that name what is undone; the others say what it was."""
+
+    @property
+    def key(self) -> str:
+        """Two inverses with the same key undo the same thing."""
+        return " ".join([str(self.__struct_config__.tag), *(str(getattr(self, name)) for name in self.KEY)])
+
+
+class RemoveNftTable(Inverse, frozen=True, tag="nft-table"):
+    """A table of the packet filter that is all ours."""
+
+    family: str
+    name: str
+
+    KEY: ClassVar[tuple[str, ...]] = ("family", "name")
+
+
+class RemoveRules(Inverse, frozen=True, tag="rules"):
+    """Policy rules of both families that carry our `protocol`."""
+
+    protocol: int
+
+    KEY: ClassVar[tuple[str, ...]] = ("protocol",)
+
+
+class RemoveRoutes(Inverse, frozen=True, tag="routes"):
+    """Routes of both families in `table` that carry our `protocol`."""
+
+    table: int
+    protocol: int
+
+    KEY: ClassVar[tuple[str, ...]] = ("table", "protocol")
+
+
+class RemoveAddresses(Inverse, frozen=True, tag="addresses"):
+    """All addresses of our own interface, which is otherwise left as it is."""
+
+    interface: str
+
+    KEY: ClassVar[tuple[str, ...]] = ("interface",)
+
+
+class SysctlWas(Inverse, frozen=True, tag="sysctl"):
+    """What a kernel setting was, and what we made of it: one that is no longer `ours` isn't ours to put back."""
+
+    name: str
+    """Below /proc/sys, with slashes."""
+    value: str
+    ours: str
+
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+
+
+class FileWas(Inverse, frozen=True, tag="file"):
+    """What was at `path`: nothing (neither `content` nor `link`), a file, or a symbolic link."""
+
+    path: str
+    content: bytes | None = None
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    link: str | None = None
+    ours: bytes = b""
+    """What our own version begins with. Another file found in its place is somebody else's doing since."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("path",)
+
+
+class ResolvedRevert(Inverse, frozen=True, tag="resolved"):
+    """The settings that systemd-resolved has for our interface."""
+
+    interface: str
+
+    KEY: ClassVar[tuple[str, ...]] = ("interface",)
+
+
+Entry = RemoveNftTable | RemoveRules | RemoveRoutes | RemoveAddresses | SysctlWas | FileWas | ResolvedRevert
+
+OUTLIVES_BOOT = (FileWas,)
+"""A reboot has undone all others: keeping them would one day undo what somebody else did."""
+
+
+class Journal:
+    """The inverses on disk at `path`, oldest first, at most one a key.
+
+    `boot_id` names this boot; by default the kernel's. Methods block for as long as the disk takes to sync and raise
+    `OSError`: then the change must not be made.
+    """
+
+    def __init__(self, path: Path, boot_id: str | None = None) -> None:
+        self._path = path
+        self._boot_id = _kernel_boot_id() if boot_id is None else boot_id
+        self._damage: list[str] = []
+        self._entries: dict[str, _Line] = {}
+        self._load()
+
+    def record(self, *entries: Entry) -> None:
+        """Put these on disk, in one go; afterwards the changes may be made.
+
+        An entry whose key is already there is dropped: the first inverse is the true one, later ones would restore
+        our own doing.
+        """
+        new = {e.key: _Line(self._boot_id, e) for e in entries if e.key not in self._entries}
+        if not new:
+            return
+        created = not self._path.exists()
+        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            size = os.fstat(fd).st_size
+            try:
+                _write_all(fd, b"".join(map(_encode, new.values())))
+                os.fsync(fd)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(fd, size)
+                raise
+        finally:
+            os.close(fd)
+        if created:
+            _sync_directory(self._path.parent)
+        self._entries |= new
+
+    def replace(self, entry: Entry) -> None:
+        """As `record`, but this one is the true inverse from now on: the host itself changed beneath us."""
+        self._rewrite(self._entries | {entry.key: _Line(self._boot_id, entry)})
+
+    def forget(self, *keys: str) -> None:
+        """Drop these after they were undone. Keys that aren't there are ignored."""
+        left = {key: line for key, line in self._entries.items() if key not in keys}
+        if len(left) != len(self._entries):
+            self._rewrite(left)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All that isn't undone yet, oldest first."""
+        return tuple(line.entry for line in self._entries.values())
+
+    def find(self, key: str) -> Entry | None:
+        """The entry of this key."""
+        line = self._entries.get(key)
+        return line.entry if line else None
+
+    def damage(self) -> tuple[str, ...]:
+        """One sentence for each part of the file that could not be read."""
+        return tuple(self._damage)
+
+    def _load(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            data = self._path.read_bytes()
+        except FileNotFoundError:
+            return
+        *lines, tail = data.split(b"\n")
+        # A tail without its newline was being written in a crash: record() hadn't returned, nothing was changed.
+        stale = bool(tail)
+        for number, raw in enumerate(lines, 1):
+            try:
+                line = msgspec.json.decode(raw, type=_Line)
+            except msgspec.MsgspecError as error:
+                self._damage.append(f"{self._path}:{number}: this inverse can't be read and is not undone ({error})")
+                continue
+            if line.boot == self._boot_id or isinstance(line.entry, OUTLIVES_BOOT):
+                self._entries.setdefault(line.entry.key, line)
+            else:
+                stale = True
+        if self._damage:
+            damaged = self._path.with_name(self._path.name + ".damaged")
+            damaged.write_bytes(data)
+            damaged.chmod(0o600)
+            for sentence in self._damage:
+                log.error("%s; the whole file is kept as %s", sentence, damaged.name)
+        if self._damage or stale:
+            self._rewrite(self._entries)
+
+    def _rewrite(self, entries: dict[str, _Line]) -> None:
+        temporary = self._path.with_name(f".{self._path.name}.new")
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write_all(fd, b"".join(map(_encode, entries.values())))
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        temporary.replace(self._path)
+        _sync_directory(self._path.parent)
+        self._entries = dict(entries)
+
+
+class _Line(Struct, frozen=True):
+    boot: str
+    entry: Entry
+
+
+def _kernel_boot_id() -> str:
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _encode(line: _Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
