@@ -77,7 +77,8 @@ def build(root: Path) -> None:
     """A bare root with a clone of what is committed here."""
     with timed(f"bare Debian ({SUITE}) with {GIVEN}"):
         run(["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={GIVEN}", SUITE, root])
-        shutil.copytree("/etc/ssl/certs", root / "etc/ssl/certs", symlinks=False, dirs_exist_ok=True)
+        shutil.rmtree(root / "etc/ssl/certs")
+        shutil.copytree("/etc/ssl/certs", root / "etc/ssl/certs")
         shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
     if output(["git", "status", "--porcelain"]):
         say("   what isn't committed stays out of the clone")
