@@ -37,14 +37,14 @@ def install(names: list[str]) -> None:
     with timed(f"apt: installing {' '.join(names)}"):
         update()
         quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "-o", "Dpkg::Use-Pty=0"]
-        run(as_root([*quiet, "install", "--no-install-recommends", *names]))
+        run(as_root([*quiet, "install", "--no-install-recommends", *names]), quiet=True)
 
 
 def update() -> None:
     """Fetch the package lists, once in a run."""
     if not _updated:
         say("   fetching the package lists")
-        run(as_root(["apt-get", "-qq", "update"]))
+        run(as_root(["apt-get", "-qq", "update"]), quiet=True)
         _updated.append(Path("/var/lib/apt/lists"))
 
 

@@ -38,12 +38,25 @@ def timed(title: str) -> Iterator[None]:
     say(f"   done in {time.monotonic() - start:.1f} s")
 
 
-def run(argv: Sequence[Word], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> None:
-    """Run a program with its output on the terminal; a failure ends this one with the command line in the sentence."""
+def run(argv: Sequence[Word], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None, quiet: bool = False) -> None:
+    """Run a program with its output on the terminal; a failure ends this one with the command line in the sentence.
+
+    `quiet` keeps the output back and shows it only after a failure.
+    """
     words = [str(word) for word in argv]
-    status = subprocess.run(words, cwd=cwd, env={**os.environ, **(env or {})}, check=False, stdin=subprocess.DEVNULL)
-    if status.returncode != 0:
-        give_up(f"`{' '.join(words)}` ended with status {status.returncode}.")
+    done = subprocess.run(
+        words,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        check=False,
+    )
+    if done.returncode != 0:
+        if quiet:
+            say(done.stdout.decode(errors="replace"))
+        give_up(f"`{' '.join(words)}` ended with status {done.returncode}.")
 
 
 def output(argv: Sequence[Word], *, cwd: Path = ROOT) -> str | None:

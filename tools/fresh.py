@@ -90,7 +90,7 @@ def enter(root: Path, target: str) -> None:
     kept = {name: value for name, value in os.environ.items() if any(part in name.lower() for part in KEPT)}
     own = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/root",
+        "HOME": "/home/newcomer",
         "LANG": "C.UTF-8",
         "TERM": os.environ.get("TERM", "dumb"),
         "CI": "true",
