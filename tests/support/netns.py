@@ -177,9 +177,14 @@ class Namespace:
             os.close(outside)
 
     def ip(self, batch: str, *, check: bool = True) -> None:
-        """Run ip(8) commands, one a line, in one process; empty lines are skipped."""
-        lines = "\n".join(line.strip() for line in batch.splitlines() if line.strip())
-        _call(["ip", "-n", self.name, *([] if check else ["-force"]), "-batch", "-"], lines, check=check)
+        """Run ip(8) commands, one a line, in one process; those that begin with `-6` in a second one, after the rest."""
+        lines = [line.strip() for line in batch.splitlines() if line.strip()]
+        four = [line for line in lines if not line.startswith("-6 ")]
+        six = [line.removeprefix("-6 ") for line in lines if line.startswith("-6 ")]
+        force = [] if check else ["-force"]
+        for family, commands in (([], four), (["-6"], six)):
+            if commands:
+                _call(["ip", *family, "-n", self.name, *force, "-batch", "-"], "\n".join(commands), check=check)
 
     def nft(self, ruleset: str) -> None:
         """Apply an nft(8) script in one transaction."""
