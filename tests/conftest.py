@@ -1,0 +1,34 @@
+"""What every test needs of this machine, checked where it is needed: a test without its tools fails and says so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+_HERE = Path(__file__).parent
+_NEED_ROOT = ("netns", "demo", "e2e", "bench")
+_TOOLS = ("ip", "nft", "wg", "nsenter", "mount")
+
+
+def missing() -> list[str]:
+    """What this machine lacks for tests in network namespaces, a sentence each."""
+    lacks = []
+    if os.geteuid() != 0:
+        lacks.append("It must run as root: network namespaces and TUN devices are made.")
+    if not Path("/dev/net/tun").exists():
+        lacks.append("There is no /dev/net/tun: load the module `tun`, or pass the device to the container.")
+    lacks += [f"The program `{tool}` is not on the PATH: run `make setup`." for tool in _TOOLS if not shutil.which(tool)]
+    return lacks
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail, never skip, a test whose folder or mark needs more than this machine has."""
+    below = item.path.relative_to(_HERE).parts if item.path.is_relative_to(_HERE) else ()
+    if (below and below[0] in _NEED_ROOT) or item.get_closest_marker("root"):
+        lacks = missing()
+        if lacks:
+            pytest.fail(" ".join(lacks), pytrace=False)

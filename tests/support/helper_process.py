@@ -1,0 +1,161 @@
+"""The real helper in a namespace, with its own /etc, /run, state and socket, and the real command line beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from support.netns import Namespace
+from support.until import until
+
+BIN = Path(sys.executable).parent
+"""Where `slopn`, `slopn-helper` and `slopn-engine` are: beside the Python that runs the tests."""
+
+
+class HelperProcess:
+    """`slopn-helper client` in `namespace` (a private one), up and answering while entered.
+
+    State and runtime directories are fresh ones below a directory of its own, or those given; they survive `kill`, so
+    that `start` is a restart. Everything ends with the namespace.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        *,
+        state_dir: Path | None = None,
+        runtime_dir: Path | None = None,
+        log_level: str = "debug",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        assert namespace.private, "the helper writes to /etc: give it a private namespace"
+        self.namespace = namespace
+        self.dir = Path(tempfile.mkdtemp(prefix=f"{namespace.name}-helper-"))
+        self.state_dir = state_dir or self.dir / "state"
+        self.runtime_dir = runtime_dir or self.dir / "run"
+        self.socket = self.runtime_dir / "helper.sock"
+        self.log_path = self.dir / "helper.log"
+        self.log_level = log_level
+        self._env = dict(env or {})
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The helper's process id."""
+        assert self.process is not None, "the helper was never started"
+        return self.process.pid
+
+    def command(self, *arguments: str) -> list[str]:
+        """The argument vector of `slopn-helper` with its directories, as it must be run inside the namespace."""
+        verb, *rest = arguments
+        return [
+            str(BIN / "slopn-helper"), verb, "--state-dir", str(self.state_dir), "--runtime-dir", str(self.runtime_dir),
+            *rest,
+        ]  # fmt: skip
+
+    def spawn(self) -> None:
+        """Start the process and return at once."""
+        assert not self.alive, "the helper is running already"
+        with self.log_path.open("ab") as log:
+            self.process = self.namespace.popen(
+                self.command("client", "--log-level", self.log_level), env=self._env, stdout=log, stderr=log
+            )
+
+    def start(self, timeout: float = 15.0) -> None:
+        """Start the process and return once it answers."""
+        self.spawn()
+        self.wait_ready(timeout)
+
+    def wait_ready(self, timeout: float = 15.0) -> None:
+        """Return once the helper answers on its socket; raises with the end of its log if it has died."""
+
+        def answers() -> bool:
+            if not self.alive:
+                raise RuntimeError(f"the helper ended with {self.process and self.process.returncode}:\n{self.tail()}")
+            return self.socket.exists() and self.cli("status", "--json").returncode == 0
+
+        until(answers, timeout, "the helper answers")
+
+    def kill(self) -> None:
+        """SIGKILL: it has no chance to put anything back. Returns when it is gone."""
+        self._end(signal.SIGKILL, 10.0)
+
+    def terminate(self, timeout: float = 15.0) -> int:
+        """SIGTERM: it ends in order. Returns its exit status."""
+        self._end(signal.SIGTERM, timeout)
+        assert self.process is not None
+        return int(self.process.returncode)
+
+    def restore(self) -> subprocess.CompletedProcess[str]:
+        """`slopn-helper restore`, as root would type it; the helper may be alive or dead."""
+        return self.namespace.run(self.command("restore"), check=False, env=self._env)
+
+    def cli(self, *arguments: str, input: str | None = None, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:  # noqa: A002 - as in subprocess.run
+        """Run `slopn` with these arguments against this helper."""
+        argv = [str(BIN / "slopn"), *arguments]
+        env = {**self._env, "SLOPN_SOCKET": str(self.socket)}
+        return self.namespace.run(argv, check=False, input=input, env=env, timeout=timeout)
+
+    def status(self) -> dict[str, Any]:
+        """`slopn status --json`, decoded. Raises `RuntimeError` when the helper does not answer."""
+        done = self.cli("status", "--json")
+        if done.returncode:
+            raise RuntimeError(f"slopn status ended with {done.returncode}: {done.stderr or done.stdout}")
+        decoded: dict[str, Any] = json.loads(done.stdout)
+        return decoded
+
+    def wait_state(self, state: str, timeout: float = 15.0) -> dict[str, Any]:
+        """Return the status once its `state` is the one given; a helper that does not answer meanwhile is waited for."""
+        last: dict[str, Any] = {}
+
+        def reached() -> bool:
+            nonlocal last
+            with contextlib.suppress(RuntimeError):
+                last = self.status()
+            return last.get("state") == state
+
+        try:
+            until(reached, timeout, f"the state is {state}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; last status: {last}\n{self.tail()}") from None
+        return last
+
+    def log(self) -> str:
+        """Everything the helper has written, over all its starts."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
+
+    def tail(self, lines: int = 40) -> str:
+        """The last lines of the log, for a failure's message."""
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def _end(self, number: int, timeout: float) -> None:
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
+            self.process.wait(timeout)
