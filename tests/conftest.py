@@ -20,7 +20,9 @@ def missing() -> list[str]:
         lacks.append("It must run as root: network namespaces and TUN devices are made.")
     if not Path("/dev/net/tun").exists():
         lacks.append("There is no /dev/net/tun: load the module `tun`, or pass the device to the container.")
-    lacks += [f"The program `{tool}` is not on the PATH: run `make setup`." for tool in _TOOLS if not shutil.which(tool)]
+    lacks += [
+        f"The program `{tool}` is not on the PATH: run `make setup`." for tool in _TOOLS if not shutil.which(tool)
+    ]
     return lacks
 
 

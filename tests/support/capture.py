@@ -129,9 +129,7 @@ class Capture:
                     selector.register(sock, selectors.EVENT_READ, device)
                 while not self._stop.is_set():
                     for key, _ in selector.select(0.02):
-                        sock = key.fileobj
-                        assert isinstance(sock, socket.socket)
-                        self._drain(sock, key.data)
+                        self._drain(self._sockets[key.data], key.data)
                     self._count_drops()
                     self._handled += 1
         except BaseException as error:  # noqa: BLE001 - the thread's failure is the test's

@@ -18,7 +18,7 @@ _COMMANDS = {
     "nft ruleset": "nft -s list ruleset",
     "policy rules, IPv4": "ip rule",
     "policy rules, IPv6": "ip -6 rule",
-    "routes, IPv4": "ip route show table all",
+    "routes, IPv4": "ip -4 route show table all",
     "routes, IPv6": "ip -6 route show table all",
     "links": "ip -o link",
     "addresses": "ip -o addr",
@@ -54,9 +54,8 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
     found = []
     for title in sorted(before.keys() | after.keys()):
         old, new = before.get(title, "").splitlines(), after.get(title, "").splitlines()
-        for line in difflib.ndiff(old, new):
-            if line[:2] in {"- ", "+ "} and line[2:].strip():
-                found.append(f"{title}: {line}")
+        changed = [line for line in difflib.ndiff(old, new) if line[:2] in {"- ", "+ "} and line[2:].strip()]
+        found += [f"{title}: {line}" for line in changed]
     return found
 
 

@@ -89,9 +89,7 @@ class Gateway:
     def start(self) -> None:
         """Start the engine and give it keys, peer, addresses and NAT. After `stop` it is as before, without sessions."""
         with self._log_path.open("ab") as log:
-            self._process = self.namespace.popen(
-                [str(self._engine), "-f", INTERFACE], stdout=log, stderr=log
-            )
+            self._process = self.namespace.popen([str(self._engine), "-f", INTERFACE], stdout=log, stderr=log)
         until(self._answers, 15.0, f"the gateway's engine answers (its log: {self._log_path})")
         self.namespace.run(["wg", "setconf", INTERFACE, "/dev/stdin"], input=self._own_config())
         self.namespace.ip(f"""

@@ -48,10 +48,16 @@ def main() -> None:
             with contextlib.suppress(OSError):
                 send()
         if tried.total() == len(senders):
-            print("ready", flush=True)
+            tell("ready")
         due = max(due + pause, time.monotonic() - pause)
         time.sleep(max(0.0, due - time.monotonic()))
-    print(json.dumps(tried), flush=True)
+    tell(json.dumps(tried))
+
+
+def tell(line: str) -> None:
+    """One line to whoever started this."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def everything(plan: dict[str, Any]) -> list[tuple[str, Callable[[], None]]]:

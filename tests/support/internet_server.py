@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import functools
 import hashlib
 import ipaddress
 import json
@@ -164,7 +165,7 @@ async def main(control: str, dns: list[str]) -> None:
                 if family == socket.AF_INET6:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 sock.bind((any_address, port))
-                await loop.create_datagram_endpoint(lambda kind=kind: Udp(kind), sock=sock)
+                await loop.create_datagram_endpoint(functools.partial(Udp, kind), sock=sock)
         await asyncio.start_server(Http(path).serve, None, 80)
         await asyncio.start_server(sink_tcp, None, TCP_SINK)
 

@@ -116,7 +116,9 @@ class Lab:
             self.router.sysctl(_FORWARD)
             if self._web is not None:
                 self._connect_web(stack.enter_context(self._web))
-                self._internet = stack.enter_context(Internet(self._web, self.dir / "internet.sock", (WEB4, DNS4, DNS6)))
+                self._internet = stack.enter_context(
+                    Internet(self._web, self.dir / "internet.sock", (WEB4, DNS4, DNS6))
+                )
             stack.enter_context(self.client)
             for uplink in self.uplinks:
                 self._connect_uplink(uplink)
@@ -179,7 +181,7 @@ class Lab:
             route add default via 192.0.2.1 src {WEB4}
             route add default via 2001:db8:0:2::1 src {WEB6}
         """)
-        self.router.ip(f"""
+        self.router.ip("""
             addr add 192.0.2.1/30 dev r-web
             addr add 2001:db8:0:2::1/64 dev r-web nodad
             route add 198.51.100.0/24 via 192.0.2.2
