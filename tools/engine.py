@@ -19,7 +19,7 @@ def build(rust_version: str) -> None:
         return
     with timed("engine (Rust, release): the Python module and the program slopn-engine"):
         maturin: list[Word] = [VENV / "bin/maturin", "develop", "--quiet", "--release", "--locked", "--uv"]
-        run(maturin, cwd=CRATE, env={"VIRTUAL_ENV": str(VENV), "CARGO_TERM_QUIET": "true"})
+        run(maturin, cwd=CRATE, env={"VIRTUAL_ENV": str(VENV)}, quiet=True)
         run(["cargo", "build", "--quiet", "--release", "--locked", "--bin", "slopn-engine"], cwd=CRATE)
         # A program that runs can't be written to, but it can be replaced.
         fresh = PROGRAM.with_suffix(".new")

@@ -26,8 +26,8 @@ def main() -> None:
 
 def check() -> None:
     """End with a list of complaints unless every source file that git knows keeps its limit."""
-    if complaints := _complaints(measured(), limits()):
-        give_up("\n".join(complaints))
+    if found := complaints(measured(), limits()):
+        give_up("\n".join(found))
 
 
 def shrink() -> None:
@@ -58,7 +58,8 @@ def _lines(data: bytes) -> int:
     return data.count(b"\n")
 
 
-def _complaints(lengths: dict[str, int], allowed: dict[str, int]) -> list[str]:
+def complaints(lengths: dict[str, int], allowed: dict[str, int]) -> list[str]:
+    """A sentence for each file that is too long, or shorter than its limit in the allow-list."""
     found = []
     for path, count in sorted(lengths.items()):
         limit = min(allowed.get(path, SOFT), HARD)
