@@ -177,7 +177,7 @@ class Namespace:
             os.close(outside)
 
     def ip(self, batch: str, *, check: bool = True) -> None:
-        """Run commands of ip(8), one a line, in one process; those that begin with `-6` in a second one, after the rest."""
+        """Run commands of `ip`, one a line, in one process; those that begin with `-6` in a second one, after the rest."""
         lines = [line.strip() for line in batch.splitlines() if line.strip()]
         four = [line for line in lines if not line.startswith("-6 ")]
         six = [line.removeprefix("-6 ") for line in lines if line.startswith("-6 ")]
@@ -187,7 +187,7 @@ class Namespace:
                 _call(["ip", *family, "-n", self.name, *force, "-batch", "-"], "\n".join(commands), check=check)
 
     def nft(self, ruleset: str) -> None:
-        """Apply a script of nft(8) in one transaction."""
+        """Apply a script of `nft` in one transaction."""
         self.run(["nft", "-f", "-"], input=ruleset)
 
     def sysctl(self, values: Mapping[str, str]) -> None:
