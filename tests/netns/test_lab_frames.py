@@ -4,6 +4,7 @@ import ipaddress
 import struct
 
 import pytest
+
 from support.frames import PROBE, Allowed, classify, is_wireguard
 
 GATEWAYS = frozenset({("203.0.113.10", 51820), ("2001:db8:9::10", 51820)})
