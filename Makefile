@@ -1,7 +1,7 @@
 # Every target runs by hand as it runs in CI. `make help` lists them.
 PYTHON := .venv/bin/python
 # Namespaces, captures and the firewall need root: as another user the tests go through sudo.
-ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env,)
+ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env env PATH="$(PATH)",)
 TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=

@@ -11,7 +11,7 @@ from tools.console import CACHE, ROOT, VENV, Word, give_up, output, run, timed
 
 CRATE = ROOT / "helper/engine"
 PRODUCT = ("helper/wire/src", "helper/src", "app/src")
-LINUX_ONLY = ROOT / "tools/linux-only.txt"
+PLATFORM_MODULES = ROOT / "tools/platform-modules.txt"
 
 
 def main() -> None:
@@ -33,10 +33,10 @@ def python() -> None:
 
 
 def types() -> None:
-    """Mypy, strict, for each platform: all code for Linux, the product without its Linux-only modules elsewhere."""
+    """Mypy, strict, for each platform: all code for Linux; elsewhere the product without what doesn't run there."""
     run([*_mypy("linux"), *PRODUCT, "tools", *_test_folders()])
     for platform in ("win32", "darwin"):
-        exclude = "|".join(re.escape(path) for path in linux_only())
+        exclude = "|".join(re.escape(path) for path, runs_on in platform_modules().items() if platform not in runs_on)
         run([*_mypy(platform), *(["--exclude", f"^({exclude})"] if exclude else []), *PRODUCT])
 
 
@@ -60,10 +60,10 @@ def shell() -> None:
         run(["shellcheck", *scripts])
 
 
-def linux_only() -> list[str]:
-    """Paths from the root of the modules listed in linux-only.txt."""
-    lines = (line.split("#")[0].strip() for line in LINUX_ONLY.read_text().splitlines())
-    return [line for line in lines if line]
+def platform_modules() -> dict[str, set[str]]:
+    """Module or folder, by its path from the root → the platforms that it runs on."""
+    rows = (line.split("#")[0].split() for line in PLATFORM_MODULES.read_text().splitlines())
+    return {row[0]: set(row[1].split(",")) for row in rows if row}
 
 
 def shell_scripts() -> list[Path]:

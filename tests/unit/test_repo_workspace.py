@@ -41,17 +41,19 @@ def test_every_make_target_explains_itself() -> None:
 
 
 def test_every_exception_to_a_rule_has_a_reason() -> None:
-    """An ignored lint rule, a system package and a Linux-only module each stand beside the reason."""
+    """An ignored lint rule, a system package and a module of one platform each stand beside the reason."""
     rules = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("ignore = [")[1].split("]")[0]
     lines = [line for line in rules.splitlines() if line.strip()]
-    for name in ("tools/apt-packages.txt", "tools/linux-only.txt"):
+    for name in ("tools/apt-packages.txt", "tools/platform-modules.txt"):
         lines += [line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line.strip()]
     assert [line for line in lines if not re.search(r"#\s*\S", line)] == []
 
 
-def test_linux_only_modules_exist() -> None:
-    """Nothing stays excluded from the Windows and macOS runs of mypy after it is gone."""
-    assert [path for path in check.linux_only() if not (ROOT / path).exists()] == []
+def test_platform_modules_exist_and_name_platforms() -> None:
+    """Nothing stays out of a run of mypy after it is gone, or by a misspelt platform."""
+    for path, platforms in check.platform_modules().items():
+        assert (ROOT / path).exists(), path
+        assert platforms < {"linux", "darwin", "win32"}, path
 
 
 def test_the_scripts_of_the_repository_are_checked() -> None:
