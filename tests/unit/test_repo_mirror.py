@@ -3,8 +3,6 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "tests/unit"
 SOURCES = ("app/src", "helper/src", "helper/wire/src")
@@ -35,43 +33,37 @@ def is_stub(statement: ast.stmt) -> bool:
 
 
 def mirrors(module: str) -> list[Path]:
-    """The test files of a module: `test_NAME.py` or `test_NAME_aspect.py` in the same folder below tests/unit."""
+    """The test files of a module: `test_NAME.py` or `test_NAME_aspect.py` in the same folder below tests/unit.
+
+    The modules of a small package may also be tested one folder higher: `test_conf_lexer.py` for `conf/lexer.py`.
+    """
     path = Path(module)
-    is_package = path.stem == "__init__"
-    name = path.parent.name if is_package else path.stem.strip("_")
-    folder = UNIT / (path.parent.parent if is_package else path.parent)
-    inside = sorted((UNIT / path.parent).glob(f"test_{name}.py")) if is_package else []
-    return [*folder.glob(f"test_{name}.py"), *folder.glob(f"test_{name}_*.py"), *inside]
+    package, is_package = path.parent.name, path.stem == "__init__"
+    inside, above = (package, package) if is_package else (path.stem.strip("_"), f"{package}_{path.stem}")
+    folder = UNIT / path.parent
+    places = [(folder, inside), (folder.parent, above)]
+    return [test for place, stem in places for glob in (stem, f"{stem}_*") for test in place.glob(f"test_{glob}.py")]
 
 
-@pytest.mark.parametrize("module", modules())
-def test_each_module_with_code_has_its_test(module: str) -> None:
+def test_each_module_with_code_has_its_test() -> None:
     """A module has its mirror test, or stands in the short list of those that only another kind of test can reach."""
-    if module in TESTED_ELSEWHERE:
-        assert (ROOT / TESTED_ELSEWHERE[module]).is_file(), f"{TESTED_ELSEWHERE[module]} is gone"
-        assert not mirrors(module), f"{module} has its own test now: take it off the list"
-    else:
-        assert mirrors(module), (
-            f"{module} has no tests/unit/{Path(module).parent}/test_{Path(module).stem.strip('_')}.py"
-        )
+    without = [module for module in modules() if not mirrors(module) and module not in TESTED_ELSEWHERE]
+    assert without == [], "\n".join(["without a test of their own:", *without])
 
 
-def test_the_list_of_exceptions_names_modules_that_exist() -> None:
-    """Nothing stays on the list of exceptions after its module is gone."""
+def test_the_list_of_exceptions_is_no_longer_than_it_must() -> None:
+    """An exception names a module that exists and has no mirror, and a test that exists."""
     assert set(TESTED_ELSEWHERE) <= set(modules())
+    assert [module for module in TESTED_ELSEWHERE if mirrors(module)] == []
+    assert [test for test in TESTED_ELSEWHERE.values() if not (ROOT / test).is_file()] == []
 
 
 def test_each_unit_test_has_its_module() -> None:
     """No test stays behind when its module is renamed or removed."""
-    known = {path for source in SOURCES for path in (ROOT / source).rglob("*.py")}
-    mirrored = {test for path in known for test in mirrors(relative(path))}
-    tests = {path for path in UNIT.rglob("test_*.py") if path.parent != UNIT and "tools" not in path.parts}
-    assert sorted(map(str, tests - mirrored)) == []
-
-
-def relative(path: Path) -> str:
-    """A module's path inside its source folder."""
-    return next(path.relative_to(ROOT / s).as_posix() for s in SOURCES if path.is_relative_to(ROOT / s))
+    known = [path.relative_to(ROOT / source) for source in SOURCES for path in (ROOT / source).rglob("*.py")]
+    mirrored = {test for path in known for test in mirrors(path.as_posix())}
+    tests = {path for path in UNIT.rglob("test_*.py") if path.parent != UNIT}
+    assert sorted(path.relative_to(UNIT).as_posix() for path in tests - mirrored) == []
 
 
 def test_has_code_sees_the_difference() -> None:
