@@ -6,7 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from slopn_wire.profile import IPInterface, IPNetwork
+from slopn_wire.profile import IPAddress, IPInterface, IPNetwork
 
 
 class RouteError(Exception):
@@ -25,6 +25,8 @@ class RouteConfig(Struct, frozen=True):
     """Packets with this mark stay outside the tunnel: the engine's own."""
     table: int | None = None
     """None: policy routing through the helper's own table. A number: plain routes in that table, no rules."""
+    endpoints: tuple[IPAddress, ...] = ()
+    """Where the engine's own packets go. A route that covers one is kept from those packets, as a default route is."""
 
 
 class Router(Protocol):

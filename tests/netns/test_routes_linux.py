@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import socket
+from collections.abc import Iterator
+from ipaddress import ip_address, ip_interface, ip_network
+from pathlib import Path
+
+import pytest
+
+from slopn_helper.host.journal import Journal
+from slopn_helper.host.restore import restore
+from slopn_helper.host.routes import RouteConfig, RouteError
+from slopn_helper.host.routes.linux import LinuxRouter
+from support.fingerprint import differences, fingerprint
+from support.netns import Namespace, veth
+
+TUN = "slopn0"
+MARK = 51820
+FULL = RouteConfig(
+    TUN,
+    (ip_interface("10.9.0.2/24"), ip_interface("fd09::2/64")),
+    (ip_network("0.0.0.0/0"), ip_network("::/0")),
+    1380,
+    MARK,
+)
+SPLIT = RouteConfig(TUN, FULL.addresses, (ip_network("172.16.0.0/12"), ip_network("fd77::/48")), 1420, MARK)
+FAR4, FAR6 = "198.51.100.1", "2001:db8:ffff::1"
+
+
+def make_tun(namespace: Namespace) -> None:
+    """A TUN device that lives without a process; the engine's would die with it."""
+    namespace.ip(f"tuntap add dev {TUN} mode tun")
+
+
+@pytest.fixture
+def client() -> Iterator[Namespace]:
+    """A host with one uplink to a router, both families, and a TUN device."""
+    with Namespace("client") as host, Namespace("router") as router:
+        veth(host, "eth0", router, "r0")
+        router.ip("addr add 10.1.0.1/24 dev r0\naddr add fd01::1/64 dev r0 nodad")
+        host.ip("""
+            addr add 10.1.0.2/24 dev eth0
+            addr add fd01::2/64 dev eth0 nodad
+            route add default via 10.1.0.1 metric 100
+            route add default via fd01::1 metric 100
+        """)
+        make_tun(host)
+        yield host
+
+
+def apply(client: Namespace, router: LinuxRouter, config: RouteConfig | None) -> None:
+    """Apply within the namespace."""
+    with client.entered():
+        asyncio.run(router.apply(config))
+
+
+def drift(client: Namespace, router: LinuxRouter) -> str | None:
+    """The drift within the namespace."""
+    with client.entered():
+        return asyncio.run(router.drift())
+
+
+def way(client: Namespace, address: str, mark: int = 0) -> str:
+    """The device that a packet would take, or the error's name."""
+    done = client.run(f"ip -j route get {address} mark {mark}", check=False)
+    if done.returncode:
+        return done.stderr.strip().removeprefix("RTNETLINK answers: ")
+    return str(json.loads(done.stdout)[0]["dev"])
+
+
+def test_everything_but_the_engines_own_packets_goes_in(client: Namespace, tmp_path: Path) -> None:
+    """Unmarked packets to far away take the tunnel, marked ones the uplink, and the LAN stays on its device."""
+    assert (way(client, FAR4), way(client, FAR6)) == ("eth0", "eth0")
+    apply(client, LinuxRouter(Journal(tmp_path / "journal")), FULL)
+    assert (way(client, FAR4), way(client, FAR6)) == (TUN, TUN)
+    assert (way(client, FAR4, MARK), way(client, FAR6, MARK)) == ("eth0", "eth0")
+    assert (way(client, "10.1.0.77"), way(client, "fd01::77")) == ("eth0", "eth0")
+    # Prefix routes of the tunnel's own addresses would let another network in than the allowed IPs say.
+    assert "10.9.0.0/24" not in client.run("ip route show table all").stdout
+    link = json.loads(client.run(f"ip -j addr show {TUN}").stdout)[0]
+    assert link["mtu"] == 1380
+    assert {a["local"] for a in link["addr_info"]} == {"10.9.0.2", "fd09::2"}
+
+
+@pytest.mark.parametrize("config", [FULL, SPLIT], ids=["full", "split"])
+def test_applied_again_nothing_changes_and_removed_all_is_as_before(
+    client: Namespace, tmp_path: Path, config: RouteConfig
+) -> None:
+    """Apply is idempotent, None puts the host back exactly, and foreign rules and routes are never touched."""
+    client.ip(f"""
+        link set {TUN} up
+        rule add from 10.1.0.2 lookup 77 priority 32000
+        -6 rule add from fd01::2 lookup 77 priority 32764
+        route add 203.0.113.0/24 via 10.1.0.1 table 77
+    """)
+    client.ip(f"-6 addr flush dev {TUN}")
+    before = fingerprint(client)
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, config)
+    during = fingerprint(client)
+    assert differences(before, during)
+    apply(client, router, config)
+    apply(client, LinuxRouter(Journal(tmp_path / "journal")), config)
+    assert not differences(during, fingerprint(client))
+    assert drift(client, router) is None
+    apply(client, router, None)
+    apply(client, router, None)
+    after = fingerprint(client)
+    # The device is the engine's to remove: its MTU and its generator of link-local addresses go with it.
+    assert [d for d in differences(before, after) if TUN not in d] == []
+    left = [line for k, v in after.items() if k not in {"links", "sysctls"} for line in v.splitlines() if TUN in line]
+    assert all("ff00::/8" in line for line in left), left
+    assert Journal(tmp_path / "journal").entries() == ()
+
+
+def test_without_the_device_packets_end_here(client: Namespace, tmp_path: Path) -> None:
+    """When the TUN dies with its process nothing falls through to the uplink; a new one is filled again."""
+    with client.entered():
+        far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        far6 = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    with far, far6:
+        far.sendto(b"control: this leaves by the uplink", (FAR4, 9))
+        far6.sendto(b"control: so does this", (FAR6, 9))
+        router = LinuxRouter(Journal(tmp_path / "journal"))
+        apply(client, router, FULL)
+        client.ip(f"link del {TUN}")
+        for sock, address in ((far, FAR4), (far6, FAR6)):
+            with pytest.raises(OSError, match="(No route to host|unreachable)") as error:
+                sock.sendto(b"leak", (address, 9))
+            assert error.value.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}
+    assert way(client, FAR4, MARK) == "eth0"
+    assert drift(client, router) == f"the interface {TUN} is gone"
+    make_tun(client)
+    assert drift(client, router) is not None
+    apply(client, router, FULL)
+    assert (way(client, FAR4), way(client, FAR6)) == (TUN, TUN)
+    assert drift(client, router) is None
+
+
+def test_a_split_tunnel_takes_its_networks_and_no_rules(client: Namespace, tmp_path: Path) -> None:
+    """Without a default route there are plain routes in main, as with wg-quick, and no sysctl is touched."""
+    before = fingerprint(client)
+    apply(client, LinuxRouter(Journal(tmp_path / "journal")), SPLIT)
+    after = fingerprint(client)
+    assert (way(client, "172.16.5.5"), way(client, "fd77::5")) == (TUN, TUN)
+    assert (way(client, FAR4), way(client, FAR6)) == ("eth0", "eth0")
+    for title in ("policy rules, IPv4", "policy rules, IPv6"):
+        assert after[title] == before[title]
+    assert not [d for d in differences(before, after) if d.startswith("sysctls") and "/all/" in d]
+
+
+def test_an_ipv4_profile_leaves_ipv6_alone(client: Namespace, tmp_path: Path) -> None:
+    """The kill switch decides about the other family, routes don't."""
+    config = RouteConfig(TUN, FULL.addresses[:1], FULL.routes[:1], 1420, MARK)
+    apply(client, LinuxRouter(Journal(tmp_path / "journal")), config)
+    assert (way(client, FAR4), way(client, FAR6)) == (TUN, "eth0")
+
+
+def test_a_half_of_the_internet_does_not_swallow_the_engine(client: Namespace, tmp_path: Path) -> None:
+    """With the endpoint inside a route, marked packets still find the uplink; without that knowledge they'd loop."""
+    halves = (ip_network("0.0.0.0/1"), ip_network("128.0.0.0/1"))
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, RouteConfig(TUN, FULL.addresses, halves, 1420, MARK))
+    assert way(client, FAR4, MARK) == TUN
+    known = RouteConfig(TUN, FULL.addresses, halves, 1420, MARK, endpoints=(ip_address(FAR4),))
+    apply(client, router, known)
+    assert way(client, FAR4, MARK) == "eth0"
+    assert (way(client, FAR4), way(client, "9.9.9.9")) == (TUN, TUN)
+
+
+def test_a_named_table_gets_routes_and_no_rules(client: Namespace, tmp_path: Path) -> None:
+    """With Table = N the user's own rules decide what uses it; foreign routes in it survive removal."""
+    client.ip("route add 203.0.113.0/24 via 10.1.0.1 table 123")
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, RouteConfig(TUN, FULL.addresses, FULL.routes, 1420, MARK, table=123))
+    assert way(client, FAR4) == "eth0"
+    assert f"default dev {TUN}" in client.run("ip route show table 123").stdout
+    assert f"default dev {TUN}" in client.run("ip -6 route show table 123").stdout
+    apply(client, router, None)
+    assert client.run("ip route show table 123").stdout.split() == ["203.0.113.0/24", "via", "10.1.0.1", "dev", "eth0"]
+
+
+def test_from_full_to_split_and_back(client: Namespace, tmp_path: Path) -> None:
+    """A changed profile leaves nothing of the old one, in either direction."""
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, SPLIT)
+    split = fingerprint(client)
+    apply(client, router, FULL)
+    full = fingerprint(client)
+    assert way(client, "172.16.5.5") == TUN
+    assert "172.16.0.0/12" not in full["routes, IPv4"]
+    apply(client, router, SPLIT)
+    assert not differences(split, fingerprint(client))
+    apply(client, router, FULL)
+    assert not differences(full, fingerprint(client))
+
+
+def test_a_table_in_foreign_use_is_refused(client: Namespace, tmp_path: Path) -> None:
+    """wg-quick's own full tunnel uses the same table: the user is told, and nothing is changed."""
+    client.ip("route add default dev eth0 table 51820")
+    before = fingerprint(client)
+    with pytest.raises(RouteError, match="in use by another program"):
+        apply(client, LinuxRouter(Journal(tmp_path / "journal")), FULL)
+    assert not differences(before, fingerprint(client))
+
+
+def test_a_route_that_is_there_already_is_not_taken_over(client: Namespace, tmp_path: Path) -> None:
+    """A network that main leads elsewhere with the same metric is refused by name, and survives."""
+    client.ip("route add 172.16.0.0/12 via 10.1.0.1")
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    with pytest.raises(RouteError, match=r"172\.16\.0\.0/12.*another program"):
+        apply(client, router, SPLIT)
+    apply(client, router, None)
+    assert way(client, "172.16.5.5") == "eth0"
+
+
+def test_a_missing_interface_is_an_error_of_ours(client: Namespace, tmp_path: Path) -> None:
+    """Without the TUN nothing is changed and the error says what is missing."""
+    client.ip(f"link del {TUN}")
+    before = fingerprint(client)
+    with pytest.raises(RouteError, match=f"no interface {TUN}"):
+        apply(client, LinuxRouter(Journal(tmp_path / "journal")), FULL)
+    assert not differences(before, fingerprint(client))
+
+
+def test_sysctls_are_raised_and_put_back(client: Namespace, tmp_path: Path) -> None:
+    """`src_valid_mark` and `arp_ignore` come back as they were, and a stricter `arp_ignore` is left alone."""
+    for arp in ("0", "2"):
+        client.sysctl({"net/ipv4/conf/all/arp_ignore": arp})
+        before = fingerprint(client)
+        router = LinuxRouter(Journal(tmp_path / f"journal{arp}"))
+        apply(client, router, FULL)
+        during = fingerprint(client)["sysctls"].splitlines()
+        assert "net/ipv4/conf/all/src_valid_mark = 1" in during
+        assert f"net/ipv4/conf/all/arp_ignore = {max(arp, '1')}" in during
+        apply(client, router, None)
+        assert not [d for d in differences(before, fingerprint(client)) if TUN not in d]
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        ("rule del priority 32765", "missing: IPv4 rule 32765 to table 51820"),
+        ("-6 rule del priority 32764", "missing: IPv6 rule 32764 to table 254"),
+        (f"route del default dev {TUN} table 51820", "missing: 0.0.0.0/0 in table 51820"),
+        ("-6 route del unreachable default table 51820 metric 4294967294", "missing: unreachable ::/0 in table 51820"),
+        (f"addr del 10.9.0.2/24 dev {TUN}", "missing: address 10.9.0.2/24"),
+        ("rule add lookup 99 priority 100 protocol 151", "left over: IPv4 rule 100 to table 99"),
+        ("rule add lookup 99 priority 100", None),
+    ],
+)
+def test_drift_names_what_is_missing(client: Namespace, tmp_path: Path, damage: str, expected: str | None) -> None:
+    """Each thing of ours that somebody removes is named, foreign things are not ours to report, and apply repairs it."""
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, FULL)
+    client.ip(damage)
+    assert drift(client, router) == expected
+    apply(client, router, FULL)
+    assert drift(client, router) is None
+
+
+def test_a_fresh_process_removes_what_a_dead_one_left(client: Namespace, tmp_path: Path) -> None:
+    """The journal alone, or with it lost the protocol alone, is enough to put the host back."""
+    client.ip(f"link set {TUN} up")
+    client.ip(f"-6 addr flush dev {TUN}")
+    before = fingerprint(client)
+    for journal_survives in (True, False):
+        apply(client, LinuxRouter(Journal(tmp_path / "journal")), FULL)
+        assert way(client, FAR4) == TUN
+        if journal_survives:
+            with client.entered():
+                assert asyncio.run(restore(Journal(tmp_path / "journal"))) == []
+            assert [d for d in differences(before, fingerprint(client)) if TUN not in d] == []
+        else:
+            (tmp_path / "journal").unlink()
+            apply(client, LinuxRouter(Journal(tmp_path / "journal")), None)
+        after = fingerprint(client)
+        for title in ("policy rules, IPv4", "policy rules, IPv6", "routes, IPv4"):
+            assert [d for d in differences({"": before[title]}, {"": after[title]}) if "10.9.0.2" not in d] == []
