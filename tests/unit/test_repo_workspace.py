@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tools import check, lengths, lock
 
 ROOT = Path(__file__).resolve().parents[2]
