@@ -1,3 +1,26 @@
 //! SloPN's WireGuard data plane: TUN ⇄ WireGuard ⇄ UDP.
+//!
+//! Read it in this order: `engine` (what can be asked of it), `shared` (what its threads share), `threads`, then
+//! `outbound` and `inbound` (the way of a packet), `peer`, `udp`, `tun`, `offload`.
+pub mod config;
+pub mod control;
+pub mod counters;
+pub mod engine;
+pub mod events;
+pub mod inbound;
+pub mod index;
+pub mod key;
+pub mod limiter;
 pub mod offload;
+pub mod outbound;
+pub mod peer;
+pub mod prefix;
+#[cfg(feature = "python")]
+mod python;
+pub mod shared;
+pub mod sys;
+pub mod threads;
+pub mod timers;
+pub mod tun;
 pub mod uapi;
+pub mod udp;

@@ -1,0 +1,311 @@
+//! The control side of an engine: one change at a time, from its owner or from the UAPI socket.
+use crate::config::Config;
+use crate::engine::{PeerCounters, Snapshot};
+use crate::events::{Event, Level};
+use crate::key::{PublicKey, Secret};
+use crate::peer::{Identity, Peer, PeerState};
+use crate::prefix::Prefix;
+use crate::shared::{Shared, View};
+use crate::tun::Link;
+use crate::uapi::{self, DeviceState, PeerChange, SetRequest};
+use crate::udp::{Binding, Sockets};
+use gotatun::noise::TimerParams;
+use gotatun::packet::{Packet, WgKind};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long to wait until threads let go of sockets that are to be closed.
+const CLOSING: Duration = Duration::from_secs(1);
+
+pub struct Core {
+    shared: Arc<Shared>,
+    timers: Option<TimerParams>,
+    control: Mutex<Control>,
+}
+
+/// The configuration as it was asked for.
+#[derive(Default)]
+struct Control {
+    private: Option<Secret>,
+    /// Made from `private`; there is one even without it, so that peers can wait for it.
+    identity: Option<Arc<Identity>>,
+    binding: Binding,
+    peers: BTreeMap<PublicKey, Arc<Peer>>,
+    /// Reports disconnection once the present sockets are closed.
+    closed: Option<mpsc::Receiver<()>>,
+    /// Which peer has a prefix. One has it: giving it to another takes it away.
+    allowed: BTreeMap<Prefix, PublicKey>,
+    up: bool,
+}
+
+impl Core {
+    pub fn new(shared: Arc<Shared>, timers: Option<TimerParams>) -> Self {
+        Self { shared, timers, control: Mutex::default() }
+    }
+
+    pub fn apply(&self, config: &Config) -> io::Result<()> {
+        let mut control = self.control.lock();
+        let change = config.as_change(control.peers.keys().copied());
+        self.change(&mut control, change, Some(config.bind_device.clone()))
+    }
+
+    pub fn rebind(&self) -> io::Result<()> {
+        let mut control = self.control.lock();
+        let binding = control.binding.clone();
+        self.bind(&mut control, &binding)?;
+        let messages = control.peers.values().filter_map(|peer| self.greet(peer)).collect();
+        drop(control);
+        self.shared.send(messages);
+        Ok(())
+    }
+
+    /// Begins a handshake with every peer whose endpoint is known.
+    pub fn initiate(&self) {
+        let view = self.shared.view();
+        let now = Instant::now();
+        let kick = |peer: &Arc<Peer>| {
+            let (message, to) = peer.state.lock().kick(now)?;
+            Some(self.outgoing(peer, message, to))
+        };
+        let messages = view.peers.values().filter_map(kick).collect();
+        self.shared.send(messages);
+    }
+
+    pub fn counters(&self) -> Snapshot {
+        let peers = self.control.lock().peers.values().cloned().collect::<Vec<_>>();
+        let peers = peers.into_iter().map(|peer| {
+            let state = peer.state.lock();
+            PeerCounters {
+                public_key: peer.key,
+                endpoint: state.endpoint(),
+                last_handshake: state.last_handshake,
+                rx_bytes: peer.rx_bytes.load(Relaxed),
+                tx_bytes: peer.tx_bytes.load(Relaxed),
+            }
+        });
+        Snapshot { peers: peers.collect(), named: self.shared.counters.named() }
+    }
+
+    pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {
+        Link::new(&self.shared.tun)?.set_mtu(&self.shared.tun, mtu)?;
+        self.shared.mtu.store(mtu, Relaxed);
+        Ok(())
+    }
+
+    pub fn listen_port(&self) -> u16 {
+        self.shared.sockets().map_or(0, |s| s.port)
+    }
+
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
+    /// What can fail comes first, so that a change is made whole or not at all.
+    fn change(&self, control: &mut Control, change: SetRequest, device: Option<Option<String>>) -> io::Result<()> {
+        let binding = Binding {
+            port: change.listen_port.unwrap_or(control.binding.port),
+            fwmark: change.fwmark.unwrap_or(control.binding.fwmark),
+            device: device.unwrap_or_else(|| control.binding.device.clone()),
+        };
+        match self.shared.sockets() {
+            Some(sockets) if (binding.port, &binding.device) == (control.binding.port, &control.binding.device) => {
+                if binding.fwmark != control.binding.fwmark {
+                    sockets.set_fwmark(binding.fwmark)?;
+                }
+            }
+            _ => self.bind(control, &binding).inspect_err(|_| self.bind_again(control))?,
+        }
+        control.binding = binding;
+        if let Some(private) = change.private_key {
+            self.set_private(control, private.as_ref().map(Into::into));
+        }
+        if change.replace_peers {
+            let keys: Vec<_> = control.peers.keys().copied().collect();
+            keys.iter().for_each(|key| self.remove(control, key));
+        }
+        for peer in change.peers {
+            self.change_peer(control, &peer);
+        }
+        self.publish(control);
+        if !control.up && control.private.is_some() {
+            control.up = true;
+            self.shared.events.push(Event::Up);
+        }
+        Ok(())
+    }
+
+    fn set_private(&self, control: &mut Control, private: Option<Secret>) {
+        if private.is_some() && private == control.private {
+            return;
+        }
+        let identity = private.as_ref().map(|p| Arc::new(Identity::new(p)));
+        if let Some(identity) = &identity {
+            let own = identity.public.to_bytes();
+            self.remove(control, &own);
+            for peer in control.peers.values() {
+                let mut state = peer.state.lock();
+                let preshared = state.tunn.preshared_key().map(Secret);
+                let mut fresh = self.state(identity, &peer.key, preshared.as_ref());
+                fresh.adopt(&state);
+                *state = fresh;
+            }
+        }
+        control.private = private;
+        control.identity = identity;
+    }
+
+    fn change_peer(&self, control: &mut Control, change: &PeerChange) {
+        let key = change.public_key;
+        if change.remove {
+            return self.remove(control, &key);
+        }
+        let peer = match control.peers.get(&key) {
+            Some(peer) => Arc::clone(peer),
+            None if change.update_only => return,
+            None => {
+                // Without a private key it gets a stand-in, and its real state together with the key.
+                let stand_in = || Arc::new(Identity::new(&Secret([1; 32])));
+                let identity = control.identity.clone().unwrap_or_else(stand_in);
+                if control.identity.is_some() && identity.public.to_bytes() == key {
+                    return;
+                }
+                let peer = Peer::new(key, self.state(&identity, &key, None));
+                control.peers.insert(key, Arc::clone(&peer));
+                peer
+            }
+        };
+        let mut state = peer.state.lock();
+        if let Some(preshared) = &change.preshared_key {
+            state.tunn.set_preshared_key(preshared.as_ref().map(|s| *s.bytes()));
+        }
+        if let Some(endpoint) = change.endpoint {
+            state.set_endpoint(endpoint);
+        }
+        if let Some(seconds) = change.keepalive {
+            state.set_keepalive(Some(seconds));
+        }
+        drop(state);
+        if change.replace_allowed_ips {
+            control.allowed.retain(|_, owner| *owner != key);
+        }
+        for (add, net) in &change.allowed_ips {
+            let prefix = Prefix::from(*net);
+            if *add {
+                control.allowed.insert(prefix, key);
+            } else if control.allowed.get(&prefix) == Some(&key) {
+                control.allowed.remove(&prefix);
+            }
+        }
+    }
+
+    fn remove(&self, control: &mut Control, key: &PublicKey) {
+        if let Some(peer) = control.peers.remove(key) {
+            control.allowed.retain(|_, owner| owner != key);
+            self.shared.index.forget(&peer);
+        }
+    }
+
+    fn state(&self, identity: &Identity, key: &PublicKey, preshared: Option<&Secret>) -> PeerState {
+        PeerState::new(identity, key, preshared, self.shared.index.table(), self.timers.as_ref())
+    }
+
+    /// Shows the threads what is in force now. Without a private key that is nothing.
+    fn publish(&self, control: &Control) {
+        let Some(identity) = &control.identity else {
+            return self.shared.set_view(View::default());
+        };
+        let owner = |(prefix, key): (&Prefix, &PublicKey)| Some((*prefix, Arc::clone(control.peers.get(key)?)));
+        self.shared.set_view(View {
+            identity: Some(Arc::clone(identity)),
+            peers: control.peers.iter().map(|(key, peer)| (*key, Arc::clone(peer))).collect(),
+            routes: control.allowed.iter().filter_map(owner).collect(),
+        });
+    }
+
+    /// A port that is in use by ourselves has to be closed first; else there is always a socket.
+    fn bind(&self, control: &mut Control, binding: &Binding) -> io::Result<()> {
+        if binding.port != 0 && binding.port == self.listen_port() {
+            self.shared.set_sockets(None);
+            if let Some(closed) = control.closed.take() {
+                // Disconnected once the last thread has let go of them; binding tells if none did.
+                let _ = closed.recv_timeout(CLOSING);
+            }
+        }
+        let (sockets, closed) = Sockets::open(binding)?;
+        self.shared.events.log(Level::Info, sockets.describe());
+        control.closed = Some(closed);
+        self.shared.set_sockets(Some(Arc::new(sockets)));
+        Ok(())
+    }
+
+    /// After a failure: what was before, if it is no more.
+    fn bind_again(&self, control: &mut Control) {
+        let binding = control.binding.clone();
+        if control.closed.is_none()
+            && control.up
+            && let Err(e) = self.bind(control, &binding)
+        {
+            self.shared.events.log(Level::Error, format!("udp: no sockets: {e}"));
+        }
+    }
+
+    /// The first message through fresh sockets: it tells the peer where we are now.
+    fn greet(&self, peer: &Arc<Peer>) -> Option<(WgKind, SocketAddr)> {
+        let mut state = peer.state.lock();
+        if state.tunn.has_active_session()
+            && let Some(to) = state.endpoint()
+            && let Ok(keepalive) = state.tunn.encapsulate_with_session(Packet::default())
+        {
+            return Some(self.outgoing(peer, keepalive.into(), to));
+        }
+        let (message, to) = state.kick(Instant::now())?;
+        Some(self.outgoing(peer, message, to))
+    }
+
+    fn outgoing(&self, peer: &Arc<Peer>, message: WgKind, to: SocketAddr) -> (WgKind, SocketAddr) {
+        self.shared.index.learn(&message, peer);
+        (message, to)
+    }
+}
+
+impl uapi::Device for Core {
+    fn get(&self) -> DeviceState {
+        let control = self.control.lock();
+        let peers = control.peers.values().map(|peer| {
+            let state = peer.state.lock();
+            let owned = control.allowed.iter().filter(|(_, owner)| **owner == peer.key);
+            let since_epoch = |t: SystemTime| t.duration_since(SystemTime::UNIX_EPOCH).ok();
+            uapi::PeerState {
+                public_key: peer.key,
+                preshared_key: state.tunn.preshared_key().map(uapi::Secret::new),
+                endpoint: state.endpoint(),
+                last_handshake: state.last_handshake.and_then(since_epoch),
+                tx_bytes: peer.tx_bytes.load(Relaxed),
+                rx_bytes: peer.rx_bytes.load(Relaxed),
+                keepalive: state.keepalive().unwrap_or(0),
+                allowed_ips: owned.map(|(prefix, _)| (*prefix).into()).collect(),
+            }
+        });
+        DeviceState {
+            private_key: control.private.as_ref().map(Into::into),
+            listen_port: self.listen_port(),
+            fwmark: control.binding.fwmark,
+            peers: peers.collect(),
+        }
+    }
+
+    fn set(&self, request: SetRequest) -> Result<(), i32> {
+        let mut control = self.control.lock();
+        self.change(&mut control, request, None).map_err(|e| e.raw_os_error().unwrap_or(libc::EIO))
+    }
+}

@@ -1,0 +1,175 @@
+//! An engine: its life, and what can be asked of it.
+use crate::config::Config;
+use crate::control::Core;
+use crate::events::{Event, Events, Level};
+use crate::key::PublicKey;
+use crate::shared::Shared;
+use crate::threads;
+use crate::tun::{Link, Tun};
+use crate::uapi;
+use gotatun::noise::TimerParams;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+/// How an engine is made. `Default` but for the name is right for most.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub interface: String,
+    /// None leaves what the device has.
+    pub mtu: Option<u16>,
+    /// Use vnet_hdr and segmentation where the kernel gives them.
+    pub offload: bool,
+    /// Serve the UAPI socket.
+    pub uapi: bool,
+    /// For tests: the age at which the initiator renews a session, instead of the protocol's 120 s.
+    pub rekey_after: Option<Duration>,
+}
+
+impl Options {
+    pub fn new(interface: &str) -> Self {
+        Self { interface: interface.to_owned(), mtu: Some(1420), offload: true, uapi: true, rekey_after: None }
+    }
+}
+
+/// Counters of one peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerCounters {
+    pub public_key: PublicKey,
+    pub endpoint: Option<SocketAddr>,
+    pub last_handshake: Option<SystemTime>,
+    pub rx_bytes: u64,
+    pub tx_bytes: u64,
+}
+
+/// Everything that is counted, since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    pub peers: Vec<PeerCounters>,
+    /// Losses by kind.
+    pub named: Vec<(String, u64)>,
+}
+
+/// A running data plane. Dropping it ends its threads and removes the device.
+pub struct Engine {
+    core: Arc<Core>,
+    uapi: Option<uapi::Server>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Makes the device and starts. Nothing is sent or accepted before a private key is set.
+    pub fn start(options: &Options, events: Arc<Events>) -> io::Result<Self> {
+        let tun = Tun::create(&options.interface, options.offload).map_err(|e| explain(&options.interface, &e))?;
+        Self::start_on(tun, options, events)
+    }
+
+    /// The same with a device that is there already.
+    pub fn start_on(tun: Tun, options: &Options, events: Arc<Events>) -> io::Result<Self> {
+        let mut link = Link::new(&tun)?;
+        if let Some(mtu) = options.mtu {
+            link.set_mtu(&tun, mtu)?;
+        }
+        let mtu = link.mtu(&tun)?;
+        events.log(Level::Info, format!("{}: {}", tun.name()?, tun.describe()));
+        let shared = Arc::new(Shared::new(tun, events, mtu)?);
+        let timers = options.rekey_after.map(|age| TimerParams { rekey_after_time: age..=age, ..TimerParams::default() });
+        let core = Arc::new(Core::new(Arc::clone(&shared), timers));
+        let mut engine = Self { core, uapi: None, threads: threads::spawn(&shared)? };
+        if options.uapi {
+            let on_removal = Arc::downgrade(&shared);
+            let removed = move || {
+                if let Some(shared) = on_removal.upgrade() {
+                    shared.down("the UAPI socket was removed");
+                }
+            };
+            let device = Arc::clone(&engine.core) as Arc<dyn uapi::Device>;
+            engine.uapi = Some(uapi::serve(&options.interface, device, removed)?);
+        }
+        Ok(engine)
+    }
+
+    /// Makes `config` the whole desired state. With `initiate`, every peer with an endpoint is sent a handshake.
+    ///
+    /// Sessions of peers that stay live on, unless the private key is another one. Fails, with the state as it was,
+    /// when the sockets can't be bound as wished.
+    pub fn apply(&self, config: &Config, initiate: bool) -> io::Result<()> {
+        self.alive()?;
+        self.core.apply(config)?;
+        if initiate {
+            self.core.initiate();
+        }
+        Ok(())
+    }
+
+    /// Fresh sockets, on the same port if one was asked for. Peers are told by the next packet, which goes at once.
+    pub fn rebind(&self) -> io::Result<()> {
+        self.alive()?;
+        self.core.rebind()
+    }
+
+    pub fn counters(&self) -> Snapshot {
+        self.core.counters()
+    }
+
+    pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {
+        self.alive()?;
+        self.core.set_mtu(mtu)
+    }
+
+    /// 0 while there are no sockets.
+    pub fn listen_port(&self) -> u16 {
+        self.core.listen_port()
+    }
+
+    fn alive(&self) -> io::Result<()> {
+        if self.core.is_stopping() {
+            return Err(io::Error::other("the engine has ended by itself; see its Down event"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // First, since its thread asks the core.
+        self.uapi = None;
+        self.core.stop();
+        for thread in self.threads.drain(..) {
+            // A panic has been reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Events {
+    /// Waits for the reason why the engine ended by itself; log lines go to `log`.
+    pub fn wait_down(&self, mut log: impl FnMut(Level, &str), stop: impl Fn() -> bool) -> Option<String> {
+        use std::os::fd::AsRawFd;
+        loop {
+            for event in self.take() {
+                match event {
+                    Event::Log { level, text } => log(level, &text),
+                    Event::Down { reason } => return Some(reason),
+                    event => log(Level::Debug, &format!("{event:?}")),
+                }
+            }
+            if stop() {
+                return None;
+            }
+            crate::sys::poll([(self.as_raw_fd(), libc::POLLIN)], -1);
+        }
+    }
+}
+
+fn explain(interface: &str, error: &io::Error) -> io::Error {
+    let why = match error.raw_os_error() {
+        Some(libc::EBUSY) => "an interface of that name is in use".to_owned(),
+        Some(libc::EPERM | libc::EACCES) => "only root may do that".to_owned(),
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => "/dev/net/tun is missing".to_owned(),
+        _ => error.to_string(),
+    };
+    io::Error::new(error.kind(), format!("cannot create the TUN device {interface}: {why}"))
+}

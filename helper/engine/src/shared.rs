@@ -1,0 +1,133 @@
+//! What the threads and the owner of an engine share.
+use crate::counters::Counters;
+use crate::events::{Event, Events};
+use crate::index::IndexMap;
+use crate::key::PublicKey;
+use crate::peer::{Identity, Peer};
+use crate::prefix::Table;
+use crate::sys::EventFd;
+use crate::tun::Tun;
+use crate::udp::{Sender, Sockets};
+use gotatun::packet::WgKind;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+
+pub struct Shared {
+    pub tun: Tun,
+    pub events: Arc<Events>,
+    pub counters: Counters,
+    pub index: IndexMap,
+    pub mtu: AtomicU16,
+    pub tx_wake: EventFd,
+    pub rx_wake: EventFd,
+    pub timer_wake: EventFd,
+    stop: AtomicBool,
+    generation: AtomicU64,
+    view: RwLock<Arc<View>>,
+    sockets: RwLock<Option<Arc<Sockets>>>,
+}
+
+/// The configuration as packets need it. Replaced as a whole, never changed.
+#[derive(Default)]
+pub struct View {
+    pub identity: Option<Arc<Identity>>,
+    pub peers: HashMap<PublicKey, Arc<Peer>>,
+    pub routes: Table<Arc<Peer>>,
+}
+
+/// A thread's hold on view and sockets. Costs one atomic load while nothing has changed.
+pub struct Local {
+    generation: u64,
+    pub view: Arc<View>,
+    pub sockets: Option<Arc<Sockets>>,
+}
+
+impl Shared {
+    pub fn new(tun: Tun, events: Arc<Events>, mtu: u16) -> io::Result<Self> {
+        Ok(Self {
+            tun,
+            events,
+            counters: Counters::default(),
+            index: IndexMap::default(),
+            mtu: AtomicU16::new(mtu),
+            tx_wake: EventFd::new()?,
+            rx_wake: EventFd::new()?,
+            timer_wake: EventFd::new()?,
+            stop: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            view: RwLock::default(),
+            sockets: RwLock::default(),
+        })
+    }
+
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read())
+    }
+
+    pub fn set_view(&self, view: View) {
+        *self.view.write() = Arc::new(view);
+        self.changed();
+    }
+
+    pub fn sockets(&self) -> Option<Arc<Sockets>> {
+        self.sockets.read().clone()
+    }
+
+    /// The old ones are closed once every thread has noticed.
+    pub fn set_sockets(&self, sockets: Option<Arc<Sockets>>) {
+        *self.sockets.write() = sockets;
+        self.changed();
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(SeqCst)
+    }
+
+    /// Makes all threads end.
+    pub fn stop(&self) {
+        self.stop.store(true, SeqCst);
+        self.changed();
+    }
+
+    /// The engine ends by itself.
+    pub fn down(&self, reason: impl Into<String>) {
+        self.events.push(Event::Down { reason: reason.into() });
+        self.stop();
+    }
+
+    /// Sends messages that no packet asked for.
+    pub fn send(&self, messages: Vec<(WgKind, SocketAddr)>) {
+        let Some(sockets) = self.sockets().filter(|_| !messages.is_empty()) else { return };
+        let batch: Vec<_> = messages.into_iter().map(|(m, to)| (m.into(), to)).collect();
+        Sender::default().send(&sockets, &batch, self.timer_wake.as_raw_fd(), &self.counters, &self.events);
+    }
+
+    fn changed(&self) {
+        self.generation.fetch_add(1, SeqCst);
+        for wake in [&self.tx_wake, &self.rx_wake, &self.timer_wake] {
+            wake.signal();
+        }
+    }
+}
+
+impl Local {
+    pub fn new(shared: &Shared) -> Self {
+        // Read first: a change in between is then seen at the next refresh.
+        let generation = shared.generation.load(SeqCst);
+        Self { generation, view: shared.view(), sockets: shared.sockets() }
+    }
+
+    /// True when something may have changed.
+    pub fn refresh(&mut self, shared: &Shared) -> bool {
+        if self.generation == shared.generation.load(Relaxed) {
+            return false;
+        }
+        *self = Self::new(shared);
+        true
+    }
+}

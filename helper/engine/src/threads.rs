@@ -1,0 +1,128 @@
+//! The three threads of an engine. Each tries first and waits only when there is nothing to do.
+use crate::counters::add;
+use crate::inbound::Inbound;
+use crate::outbound::Outbound;
+use crate::shared::{Local, Shared};
+use crate::sys::poll;
+use crate::timers::Timers;
+use crate::tun::is_gone;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+
+/// Batches from one socket before the other one is looked at.
+const TURN: usize = 32;
+
+/// Starts them; they end with `Shared::stop`. When one ends otherwise, all do, and the engine reports `Down`.
+pub fn spawn(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
+    let start = |name: &str, body: fn(&Shared) -> Result<(), String>| {
+        let (shared, title) = (Arc::clone(shared), name.to_owned());
+        Builder::new().name(name.to_owned()).spawn(move || {
+            match catch_unwind(AssertUnwindSafe(|| body(&shared))) {
+                Ok(Ok(())) => {}
+                Ok(Err(reason)) => shared.down(reason),
+                Err(_) => shared.down(format!("thread {title} has panicked")),
+            }
+        })
+    };
+    let mut threads = Vec::new();
+    for (name, body) in [("wg-tx", transmit as fn(&Shared) -> _), ("wg-rx", receive), ("wg-timer", timer)] {
+        match start(name, body) {
+            Ok(thread) => threads.push(thread),
+            Err(e) => {
+                shared.stop();
+                threads.into_iter().for_each(|t| drop(t.join()));
+                return Err(e);
+            }
+        }
+    }
+    Ok(threads)
+}
+
+fn transmit(shared: &Shared) -> Result<(), String> {
+    let mut out = Outbound::default();
+    let mut local = Local::new(shared);
+    let (tun, wake) = (shared.tun.as_raw_fd(), shared.tx_wake.as_raw_fd());
+    while !shared.is_stopping() {
+        local.refresh(shared);
+        match out.gather(shared, &local.view.routes) {
+            Ok(true) => {}
+            Ok(false) => {
+                let [_, woken] = poll([(tun, libc::POLLIN), (wake, libc::POLLIN)], -1);
+                if woken != 0 {
+                    shared.tx_wake.drain();
+                }
+            }
+            Err(e) if is_gone(&e) => return Err(format!("the TUN device is gone: {e}")),
+            Err(e) => return Err(format!("reading from the TUN device: {e}")),
+        }
+        out.encrypt(shared);
+        match &local.sockets {
+            Some(sockets) => out.send(shared, sockets, wake),
+            None => out.clear(),
+        }
+    }
+    Ok(())
+}
+
+fn receive(shared: &Shared) -> Result<(), String> {
+    let mut inbound = Inbound::new(shared);
+    let mut local = Local::new(shared);
+    let wake = shared.rx_wake.as_raw_fd();
+    let mut ready = [true; 2];
+    while !shared.is_stopping() {
+        if local.refresh(shared) {
+            inbound.refresh();
+            ready = [true; 2];
+        }
+        let sockets = local.sockets.clone();
+        let pair = sockets.as_ref().map_or([None, None], |s| [s.v4.as_ref(), s.v6.as_ref()]);
+        for (socket, ready) in pair.iter().zip(&mut ready) {
+            let (Some(socket), Some(sockets)) = (socket, &sockets) else {
+                *ready = false;
+                continue;
+            };
+            for _ in 0..TURN {
+                if !*ready || shared.is_stopping() {
+                    break;
+                }
+                match inbound.receive(socket) {
+                    Ok(()) => {
+                        inbound.decrypt(shared, &local.view);
+                        inbound.answer(shared, sockets, wake);
+                        inbound.deliver(shared);
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => *ready = false,
+                    // An ICMP error, most often; telling it has taken it off the socket.
+                    Err(_) => add(&shared.counters.recv_errors, 1),
+                }
+                if local.refresh(shared) {
+                    inbound.refresh();
+                }
+            }
+        }
+        if ready == [false; 2] {
+            let [v4, v6] = pair.map(|s| s.map_or(-1, AsRawFd::as_raw_fd));
+            let [r4, r6, woken] = poll([(v4, libc::POLLIN), (v6, libc::POLLIN), (wake, libc::POLLIN)], -1);
+            ready = [r4 != 0, r6 != 0];
+            if woken != 0 {
+                shared.rx_wake.drain();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn timer(shared: &Shared) -> Result<(), String> {
+    let mut timers = Timers::new(shared);
+    let wake = shared.timer_wake.as_raw_fd();
+    while !shared.is_stopping() {
+        timers.tick(shared);
+        if poll([(wake, libc::POLLIN)], Timers::PERIOD_MS)[0] != 0 {
+            shared.timer_wake.drain();
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! What happens by the clock: rekeying, keepalives, cookies' limits, unanswered handshakes, the MTU.
+use crate::counters::add;
+use crate::events::{Event, Level};
+use crate::key::short;
+use crate::peer::Peer;
+use crate::shared::{Shared, View};
+use crate::tun::Link;
+use gotatun::noise::errors::WireGuardError;
+use gotatun::packet::WgKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Instant, SystemTime};
+
+pub struct Timers {
+    /// None where interfaces can't be asked about; the MTU then stays what it was.
+    link: Option<Link>,
+}
+
+impl Timers {
+    /// gotatun wants its timers looked at this often.
+    pub const PERIOD_MS: i32 = 250;
+
+    pub fn new(shared: &Shared) -> Self {
+        Self { link: Link::new(&shared.tun).ok() }
+    }
+
+    pub fn tick(&mut self, shared: &Shared) {
+        let now = Instant::now();
+        let view = shared.view();
+        if let Some(identity) = &view.identity {
+            identity.limiter.tick(now);
+        }
+        shared.index.purge();
+        let messages = due(shared, &view, now);
+        shared.send(messages);
+        self.follow_mtu(shared);
+    }
+
+    fn follow_mtu(&mut self, shared: &Shared) {
+        let Some(link) = &mut self.link else { return };
+        match link.mtu(&shared.tun) {
+            Ok(mtu) => {
+                let before = shared.mtu.swap(mtu, Relaxed);
+                if before != mtu {
+                    shared.events.log(Level::Info, format!("tun: MTU {before} → {mtu}"));
+                }
+            }
+            Err(e) => {
+                // Deleted, or in a namespace that we may not enter. The sending thread notices the first.
+                shared.events.log(Level::Warning, format!("tun: MTU unknown from now on: {e}"));
+                self.link = None;
+            }
+        }
+    }
+}
+
+/// Messages that peers' timers ask for. Unanswered handshakes are reported on the way.
+fn due(shared: &Shared, view: &View, now: Instant) -> Vec<(WgKind, SocketAddr)> {
+    view.peers.values().filter_map(|peer| due_for(shared, peer, now)).collect()
+}
+
+fn due_for(shared: &Shared, peer: &Arc<Peer>, now: Instant) -> Option<(WgKind, SocketAddr)> {
+    let mut state = peer.state.lock();
+    let message = match state.tunn.update_timers() {
+        Ok(message) => message,
+        Err(WireGuardError::ConnectionExpired) => state.expired(now),
+        Err(e) => {
+            shared.events.log(Level::Error, format!("peer {}: timers: {e:?}", short(&peer.key)));
+            None
+        }
+    };
+    if state.stale(now) {
+        let age = state.last_handshake.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
+        shared.events.push(Event::Stale { peer: peer.key, age });
+    }
+    let (message, endpoint) = message.zip(state.endpoint())?;
+    shared.index.learn(&message, peer);
+    state.sent(&message, now);
+    add(&peer.tx_bytes, length(&message));
+    Some((message, endpoint))
+}
+
+fn length(message: &WgKind) -> usize {
+    match message {
+        WgKind::HandshakeInit(_) => 148,
+        WgKind::HandshakeResp(_) => 92,
+        WgKind::CookieReply(_) => 64,
+        WgKind::Data(m) => 32 + m.encrypted_encapsulated_packet().len(),
+    }
+}

@@ -1,0 +1,202 @@
+//! sendmmsg(2) with UDP_SEGMENT, and without where that is refused.
+use super::addr::SockAddr;
+use super::plan::{Failed, Message, failed, plan};
+use super::{Socket, Sockets};
+use crate::counters::{Counters, add};
+use crate::events::{Events, Level};
+use crate::sys::{cvt, poll};
+use gotatun::packet::Packet;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// Messages in one system call.
+const BATCH: usize = 64;
+
+/// An encrypted packet and where it goes.
+pub type Outgoing = (Packet, SocketAddr);
+
+/// Sends batches; one a thread, since it keeps its buffers.
+#[derive(Default)]
+pub struct Sender {
+    messages: Vec<Message>,
+    iov: Vec<libc::iovec>,
+    lost: Vec<Range<usize>>,
+}
+
+// SAFETY: `iov` points into packets only while `send` runs, which borrows them.
+unsafe impl Send for Sender {}
+
+/// Room for one UDP_SEGMENT control message.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+struct Control([u8; 24]);
+
+impl Sender {
+    /// Sends all of `batch`; what can't be sent is counted and lost. Returns early when `wake` is signalled while
+    /// the sockets take no more.
+    pub fn send(&mut self, sockets: &Sockets, batch: &[Outgoing], wake: RawFd, counters: &Counters, events: &Events) {
+        self.messages.clear();
+        self.lost.clear();
+        let gso = |to: &SocketAddr| sockets.towards(to).is_some_and(Socket::gso);
+        plan(batch.iter().map(|(p, to)| (p.len(), *to)), gso, &mut self.messages);
+        self.iov.clear();
+        self.iov.extend(batch.iter().map(|(p, _)| libc::iovec {
+            // sendmmsg doesn't write to it.
+            iov_base: p.as_ptr().cast_mut().cast(),
+            iov_len: p.len(),
+        }));
+        let mut at = 0;
+        while let Some(message) = self.messages.get(at) {
+            let Some(socket) = sockets.towards(&message.to) else {
+                counters.send_failed(libc::EAFNOSUPPORT, message.datagrams.len() as u64);
+                self.lost.push(message.datagrams.clone());
+                at += 1;
+                continue;
+            };
+            let error = match self.send_some(socket, at) {
+                Ok(n) => {
+                    at += n.max(1);
+                    continue;
+                }
+                Err(e) => e.raw_os_error().unwrap_or(0),
+            };
+            match failed(error, message.is_segmented()) {
+                Failed::Again => {}
+                Failed::Wait => {
+                    let ready = poll([(socket.as_raw_fd(), libc::POLLOUT), (wake, libc::POLLIN)], -1);
+                    if ready[1] != 0 {
+                        self.lost.push(message.datagrams.start..batch.len());
+                        break;
+                    }
+                }
+                Failed::Unsegment => {
+                    if socket.give_up_gso() {
+                        let error = io::Error::from_raw_os_error(error);
+                        events.log(Level::Warning, format!("udp: kernel won't segment ({error}), sending one by one"));
+                    }
+                    add(&counters.gso_refused, message.datagrams.len());
+                    self.unsegment(at);
+                }
+                Failed::Lost(errno) => {
+                    counters.send_failed(errno, message.datagrams.len() as u64);
+                    self.lost.push(message.datagrams.clone());
+                    at += 1;
+                }
+            }
+        }
+        self.iov.clear();
+    }
+
+    /// Whether this datagram of the last batch was not sent.
+    pub fn lost(&self, datagram: usize) -> bool {
+        self.lost.iter().any(|range| range.contains(&datagram))
+    }
+
+    /// One call for messages from `at` on that go through this socket; gives how many went.
+    fn send_some(&self, socket: &Socket, at: usize) -> io::Result<usize> {
+        // SAFETY: all zeros is a valid mmsghdr: no name, no data, no control.
+        let mut headers: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
+        let mut controls = [Control([0; 24]); BATCH];
+        let mut names = [SockAddr::empty(); BATCH];
+        let v4 = self.messages[at].to.is_ipv4();
+        let messages = self.messages[at..].iter().take_while(|m| m.to.is_ipv4() == v4).take(BATCH);
+        let mut n = 0;
+        for (message, ((header, control), name)) in
+            messages.zip(headers.iter_mut().zip(&mut controls).zip(&mut names))
+        {
+            *name = message.to.into();
+            let header = &mut header.msg_hdr;
+            header.msg_name = name.as_ptr().cast_mut().cast();
+            header.msg_namelen = name.len();
+            let iov = &self.iov[message.datagrams.clone()];
+            header.msg_iov = iov.as_ptr().cast_mut();
+            header.msg_iovlen = iov.len();
+            if message.is_segmented() {
+                control.segment(header, message.segment as u16);
+            }
+            n += 1;
+        }
+        // SAFETY: the first `n` headers point to names, packets and controls that live until the call returns.
+        cvt(unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), n, 0) } as isize)
+    }
+
+    /// Replaces the message at `at` by one a datagram, and those after it as well.
+    fn unsegment(&mut self, at: usize) {
+        let rest = self.messages.split_off(at);
+        for m in rest {
+            let lens = m.datagrams.clone();
+            self.messages.extend(lens.map(|i| Message {
+                datagrams: i..i + 1,
+                segment: self.iov[i].iov_len,
+                to: m.to,
+            }));
+        }
+    }
+}
+
+impl Control {
+    fn segment(&mut self, header: &mut libc::msghdr, size: u16) {
+        header.msg_control = self.0.as_mut_ptr().cast();
+        // SAFETY: the 24 bytes have room for one control message of two, with its header and padding, and are
+        // aligned for it; CMSG_FIRSTHDR therefore isn't null.
+        unsafe {
+            header.msg_controllen = libc::CMSG_SPACE(size_of::<u16>() as u32) as _;
+            let c = libc::CMSG_FIRSTHDR(header);
+            (*c).cmsg_level = libc::SOL_UDP;
+            (*c).cmsg_type = libc::UDP_SEGMENT;
+            (*c).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as u32) as _;
+            libc::CMSG_DATA(c).cast::<u16>().write_unaligned(size);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Binding;
+    use super::*;
+    use crate::sys::EventFd;
+    use std::net::UdpSocket;
+    use std::os::fd::AsRawFd;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    fn packet(fill: u8, len: usize) -> Packet {
+        Packet::copy_from(&vec![fill; len][..])
+    }
+
+    fn send(batch: &[Outgoing]) -> Counters {
+        let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
+        let (counters, events, wake) =
+            (Counters::default(), Events::new().unwrap(), EventFd::new().unwrap());
+        Sender::default().send(&sockets, batch, wake.as_raw_fd(), &counters, &events);
+        counters
+    }
+
+    #[test]
+    fn a_batch_arrives_whole_and_in_order() {
+        let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = there.local_addr().unwrap();
+        let batch: Vec<_> = (0..100).map(|i| (packet(i, 500 + usize::from(i) / 50), to)).collect();
+        send(&batch);
+        let mut buf = [0; 2000];
+        for (sent, _) in &batch {
+            let n = there.recv(&mut buf).unwrap();
+            assert_eq!(buf[..n], sent[..]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_does_not_hold_up_the_rest() {
+        let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = there.local_addr().unwrap();
+        // Port 0 is refused with EINVAL.
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let counters = send(&[(packet(1, 9), nowhere), (packet(2, 9), to)]);
+        let mut buf = [0; 9];
+        there.recv(&mut buf).unwrap();
+        assert_eq!(buf, [2; 9]);
+        assert!(counters.named().contains(&("send_EINVAL".into(), 1)));
+        assert_eq!(counters.gso_refused.load(Relaxed), 0);
+    }
+}
