@@ -1,0 +1,104 @@
+"""The `slopn` command's entry: finds the verb, runs it, turns what goes wrong into an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from slopn_app.cli.failure import Failure, Status
+from slopn_app.cli.output import put_json, warn
+from slopn_app.cli.verb import parse
+
+VERBS = (
+    "status",
+    "connect",
+    "disconnect",
+    "reconnect",
+    "import",
+    "export",
+    "profiles",
+    "settings",
+    "logs",
+    "watch",
+    "completion",
+)
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+# What a shell reports for a program ended by SIGINT or SIGPIPE.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `slopn`; the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character shows a question mark; no verb fails for it.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+def load(verb: str) -> Any:
+    """The module of `verb`: its `VERB` and its `run`."""
+    return import_module(f"slopn_app.cli.verbs.{verb}_" if verb == "import" else f"slopn_app.cli.verbs.{verb}")
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = False
+    while arguments and arguments[0] == "--json":
+        as_json = True
+        arguments.pop(0)
+    if not arguments:
+        warn(*_help())
+        return Status.USAGE
+    name, *rest = arguments
+    if name in {"-h", "--help", "help"}:
+        print("\n".join(_help()))
+        return Status.DONE
+    if name == "--version":
+        from importlib.metadata import version
+
+        print(f"slopn {version('slopn-app')}")
+        return Status.DONE
+    if name not in VERBS:
+        return _unknown(name)
+    module = load(name)
+    parsed = parse(name, module.VERB, rest)
+    parsed.json = as_json or parsed.json
+    try:
+        return int(module.run(parsed))
+    except Failure as failure:
+        warn(f"slopn: {failure.lines[0]}", *(f"  {line}" for line in failure.lines[1:]))
+        if parsed.json:
+            put_json({"error": {"status": failure.status.value, "message": "\n".join(failure.lines)}})
+        return failure.status
+
+
+def _unknown(name: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, VERBS, n=1)
+    meant = f" Did you mean `slopn {near[0]}`?" if near else ""
+    warn(f"slopn: there is no verb {name!r}.{meant}", "  `slopn --help` lists them all.")
+    return Status.USAGE
+
+
+def _help() -> list[str]:
+    width = max(map(len, VERBS))
+    return [
+        "usage: slopn VERB [ARGUMENTS] [--json]",
+        "",
+        *(f"  {verb:<{width}}  {load(verb).VERB.summary}" for verb in VERBS),
+        "",
+        "`slopn VERB --help` says more. Exit status: 0 done, 1 failed, 2 wrong usage or bad input,",
+        "3 helper not reachable, 4 not permitted, 5 timed out. $SLOPN_SOCKET names another helper's socket.",
+    ]

@@ -1,0 +1,115 @@
+"""`slopn import FILE… [--name NAME] [--replace]`: the file is read as the user, judged by the helper."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import PurePath
+from typing import NamedTuple
+
+from slopn_app.cli.channel import Channel
+from slopn_app.cli.failure import Failure, Status
+from slopn_app.cli.output import put_json, say, warn
+from slopn_app.cli.verb import Argument, Verb
+
+VERB = Verb(
+    "store wg-quick files as profiles",
+    (
+        Argument(("files",), "a wg-quick file; - reads stdin", {"nargs": "+", "metavar": "FILE"}, "file"),
+        Argument(("--name",), "the profile's name; left out: the file's name without .conf", {"metavar": "NAME"}),
+        Argument(("--replace",), "overwrite a profile of that name", {"action": "store_true"}),
+    ),
+    "Every file is checked, whatever is wrong with others; status 2 if any was refused.\n"
+    "PreUp, PostUp, PreDown and PostDown are never run.",
+)
+_STDIN = "-"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+class _Bad(Exception):
+    """A file that can't be read; the message says where and why."""
+
+
+class _Result(NamedTuple):
+    file: str
+    name: str
+    notes: list[str]
+    error: str | None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import each file; says which were stored and what is wrong with the rest."""
+    if arguments.name is not None and len(arguments.files) > 1:
+        raise Failure(Status.USAGE, "--name is for one file; with several each is named after itself.")
+    if _STDIN in arguments.files and arguments.name is None:
+        raise Failure(Status.USAGE, "A profile from stdin needs a --name.")
+    with Channel() as channel:
+        results = [
+            _import(channel, file, arguments.name or _name(file), replace=arguments.replace) for file in arguments.files
+        ]
+    if arguments.json:
+        put_json(_document(results))
+    else:
+        _tell(results)
+    return Status.USAGE if any(result.error is not None for result in results) else Status.DONE
+
+
+def _import(channel: Channel, file: str, name: str, *, replace: bool) -> _Result:
+    shown = "stdin" if file == _STDIN else file
+    try:
+        text = _decode(_read(file), shown)
+    except _Bad as error:
+        return _Result(shown, name, [], str(error))
+    reply = channel.attempt(
+        {"type": "import_profile", "name": name, "text": text, "filename": shown, "replace": replace}
+    )
+    if reply["type"] == "refused":
+        return _Result(shown, name, [], reply["message"])
+    return _Result(shown, name, reply["notes"], None)
+
+
+def _tell(results: list[_Result]) -> None:
+    for result in results:
+        if result.error is not None:
+            warn(result.error)
+        else:
+            say(f"Imported {result.name} from {result.file}.")
+            warn(*result.notes)
+    refused = sum(result.error is not None for result in results)
+    if refused and len(results) > 1:
+        warn(f"slopn: {refused} of {len(results)} files were refused; nothing of theirs was stored.")
+
+
+def _document(results: list[_Result]) -> dict[str, list[dict[str, object]]]:
+    return {
+        "imported": [{"file": r.file, "name": r.name, "notes": r.notes} for r in results if r.error is None],
+        "errors": [{"file": r.file, "message": r.error} for r in results if r.error is not None],
+    }
+
+
+def _name(file: str) -> str:
+    path = PurePath(file)
+    return path.stem if path.suffix.lower() == ".conf" else path.name
+
+
+def _read(file: str) -> bytes:
+    try:
+        if file == _STDIN:
+            return sys.stdin.buffer.read()
+        with open(file, "rb") as source:  # noqa: PTH123 - pathlib costs more to import than the rest of this verb
+            return source.read()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise _Bad(f"{file}: {reason}") from None
+
+
+def _decode(raw: bytes, shown: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        if raw.startswith(_UTF16):
+            raise _Bad(f"{shown}:1:1: found UTF-16 text; save the file as UTF-8") from None
+        before = raw[: error.start].decode()
+        line = before.count("\n") + 1
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        raise _Bad(f"{shown}:{line}:{column}: found byte 0x{raw[error.start]:02x}; the file must be UTF-8") from None

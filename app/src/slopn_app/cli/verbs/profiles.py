@@ -1,0 +1,63 @@
+"""`slopn profiles [--names | --remove NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+
+from slopn_app.cli.channel import Channel
+from slopn_app.cli.documents import ProfileDoc, SnapshotDoc
+from slopn_app.cli.failure import Failure, Status
+from slopn_app.cli.output import put_json, say, table, warn
+from slopn_app.cli.report import address
+from slopn_app.cli.verb import Argument, Verb
+
+VERB = Verb(
+    "list the profiles, or remove one",
+    (
+        Argument(("--names",), "print the names alone, one a line", {"action": "store_true"}),
+        Argument(("--remove",), "forget the profile and its keys", {"metavar": "NAME"}, "profile"),
+    ),
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List or remove."""
+    if arguments.names and arguments.remove is not None:
+        raise Failure(Status.USAGE, "--names and --remove don't go together.")
+    with Channel() as channel:
+        if arguments.remove is not None:
+            notes = channel.do({"type": "remove_profile", "name": arguments.remove})["notes"]
+            warn(*notes)
+            if arguments.json:
+                put_json({"removed": arguments.remove, "notes": notes})
+            else:
+                say(f"Removed {arguments.remove}.")
+            return Status.DONE
+        snapshot = channel.snapshot()
+    _list(snapshot, names=arguments.names, as_json=arguments.json)
+    return Status.DONE
+
+
+def _list(snapshot: SnapshotDoc, *, names: bool, as_json: bool) -> None:
+    profiles = snapshot["profiles"]
+    if as_json:
+        put_json([profile["name"] for profile in profiles] if names else profiles)
+    elif names:
+        say(*(profile["name"] for profile in profiles))
+    elif not profiles:
+        say("There is no profile yet. `slopn import FILE` stores one.")
+    else:
+        used = None if snapshot["state"]["type"] == "disconnected" else snapshot["state"]["profile"]
+        say(*table([("", "NAME", "GATEWAY", "ADDRESSES", "DNS"), *(_row(profile, used) for profile in profiles)]))
+        warn(*(f"{profile['name']}: {note}" for profile in profiles for note in profile["notes"]))
+
+
+def _row(profile: ProfileDoc, used: str | None) -> tuple[str, ...]:
+    gateways = [address(peer["endpoint"]) for peer in profile["peers"] if peer["endpoint"] is not None]
+    return (
+        "*" if profile["name"] == used else "",
+        profile["name"],
+        ", ".join(gateways) or "none",
+        ", ".join(profile["addresses"]),
+        ", ".join(profile["dns"]["servers"]) or "unchanged",
+    )

@@ -1,0 +1,98 @@
+"""The sentences behind an `ErrorCause`, the same in every front end: what happened, what it means, what to do.
+
+Keyed by the plain words of the wire, so that a front end can speak without importing the types.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Sentences(NamedTuple):
+    """An error as a person reads it: three short lines."""
+
+    what: str
+    meaning: str
+    remedy: str
+
+
+class _Cause(NamedTuple):
+    short: str
+    what: str
+    remedy: str
+
+
+_CAUSES = {
+    "offline": _Cause(
+        "no network",
+        "This computer isn't on any network.",
+        "Join a network; SloPN then goes on by itself.",
+    ),
+    "resolve": _Cause(
+        "the gateway's name can't be found",
+        "No resolver knows the address of the gateway's name.",
+        "Check the name in the profile and that this network's resolver answers; SloPN keeps trying.",
+    ),
+    "handshake": _Cause(
+        "the gateway doesn't answer",
+        "The gateway doesn't answer.",
+        "Check that it runs, that both keys are right and that this network lets UDP through; SloPN keeps trying.",
+    ),
+    "stale": _Cause(
+        "the tunnel went silent",
+        "Nothing has come back through the tunnel for a while.",
+        "Wait: SloPN connects again by itself.",
+    ),
+    "bad_profile": _Cause(
+        "the profile can't be used",
+        "The profile can't be used as it is.",
+        "See what is wrong with `slopn logs`, then import it again with `slopn import --replace`.",
+    ),
+    "tun_device": _Cause(
+        "no tunnel device",
+        "The network device of the tunnel can't be made.",
+        "Check that /dev/net/tun is there (`sudo modprobe tun`) and that no other program uses the device's name.",
+    ),
+    "engine": _Cause(
+        "the tunnel broke down",
+        "The part that carries the tunnel's packets has stopped.",
+        "Try `slopn reconnect`; `slopn logs` says why it stopped.",
+    ),
+    "firewall": _Cause(
+        "the firewall can't be set",
+        "The rules that hold traffic back can't be set.",
+        "See `slopn logs`; check that nftables works (`sudo nft list ruleset`).",
+    ),
+    "host": _Cause(
+        "routes or DNS can't be set",
+        "This computer's addresses, routes or DNS can't be set.",
+        "See `slopn logs`; another program may be managing them.",
+    ),
+    "restore": _Cause(
+        "routes or DNS can't be put back",
+        "This computer's addresses, routes or DNS can't be put back as they were.",
+        "Run `sudo slopn-helper restore`; `slopn logs` says what stands in the way.",
+    ),
+}
+
+_MEANINGS = {
+    "open": "Your traffic goes out directly.",
+    "blocked": "Nothing leaves this computer.",
+    "tunnelled": "Your traffic goes through the tunnel.",
+    "unknown": "The firewall gives no answer: your traffic may be going out directly.",
+}
+
+
+def short(cause: str) -> str:
+    """`cause` (an `ErrorCause`) in a few words that fit behind a colon. Raises `KeyError` for anything else."""
+    return _CAUSES[cause].short
+
+
+def meaning(policy: str) -> str:
+    """What `policy` (a `PolicyKind`) means for a person's traffic. Raises `KeyError` for anything else."""
+    return _MEANINGS[policy]
+
+
+def sentences(cause: str, policy: str) -> Sentences:
+    """`cause` (an `ErrorCause`) while `policy` (a `PolicyKind`) is in force. Raises `KeyError` for anything else."""
+    return Sentences(_CAUSES[cause].what, _MEANINGS[policy], _CAUSES[cause].remedy)
