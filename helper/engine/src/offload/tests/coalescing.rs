@@ -2,6 +2,8 @@
 use super::packets::{Fields, fix};
 use super::{Coalescer, cut, join};
 
+type Change = fn(&mut Fields);
+
 fn data(n: usize) -> Vec<u8> {
     (0..n).map(|i| (i * 5 + i / 256) as u8).collect()
 }
@@ -35,7 +37,11 @@ fn one_stream() {
             let packets = build(&stream(&Fields { v6, udp, ..Fields::default() }, 40, 1380));
             let writes = join(&mut Coalescer::new(), &packets);
             assert_eq!(writes.len(), 1);
-            let gso = match (udp, v6) { (true, _) => 5, (_, true) => 4, _ => 1 };
+            let gso = match (udp, v6) {
+                (true, _) => 5,
+                (_, true) => 4,
+                _ => 1,
+            };
             let (l4, field) = (if v6 { 40u16 } else { 20 }, if udp { 6u16 } else { 16 });
             let headers = l4 + if udp { 8 } else { 20 };
             let numbers = [headers, 1380, l4, field].map(u16::to_ne_bytes).concat();
@@ -48,17 +54,21 @@ fn one_stream() {
 /// What isn't plain data goes alone, and what follows it in its flow isn't put before it.
 #[test]
 fn left_alone() {
-    let cases: &[(&str, fn(&mut Fields))] = &[
+    let cases: &[(&str, Change)] = &[
         ("SYN", |f| f.flags |= 0x02),
         ("FIN", |f| f.flags |= 0x01),
         ("RST", |f| f.flags |= 0x04),
         ("URG", |f| f.flags |= 0x20),
         ("ECE", |f| f.flags |= 0x40),
         ("CWR", |f| f.flags |= 0x80),
+        ("accurate ECN", |f| f.reserved = 1),
         ("no ACK", |f| f.flags = 0),
         ("pure ACK", |f| f.payload.clear()),
         ("IP options", |f| f.extra = vec![1, 1, 1, 0]),
-        ("extension header", |f| { f.v6 = true; f.extra = vec![6, 0, 1, 4, 0, 0, 0, 0] }),
+        ("extension header", |f| {
+            f.v6 = true;
+            f.extra = vec![6, 0, 1, 4, 0, 0, 0, 0]
+        }),
     ];
     for (what, change) in cases {
         let mut odd = Fields { payload: data(100), ..Fields::default() };
@@ -77,7 +87,7 @@ fn left_alone() {
 /// Two packets whose headers differ, or that don't follow each other, stay two.
 #[test]
 fn different() {
-    let cases: &[(&str, fn(&mut Fields))] = &[
+    let cases: &[(&str, Change)] = &[
         ("source", |f| f.hosts[0] = 9),
         ("destination", |f| f.hosts[1] = 9),
         ("source port", |f| f.ports[0] = 9),
@@ -90,12 +100,15 @@ fn different() {
         ("again", |f| f.sequence -= 100),
         ("acknowledgement", |f| f.acknowledgement += 1),
         ("window", |f| f.window += 1),
-        ("TCP options", |f| f.options = vec![1, 1, 1, 0]),
+        ("urgent pointer", |f| f.urgent = 1),
+        ("fewer TCP options", |f| f.options = vec![1, 1, 1, 0]),
+        ("another time stamp", |f| f.options[5] = 9),
         ("larger", |f| f.payload.push(0)),
     ];
     for v6 in [false, true] {
         for (what, change) in cases {
-            let mut fields = stream(&Fields { v6, ..Fields::default() }, 2, 100);
+            let options = vec![8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 1, 1];
+            let mut fields = stream(&Fields { v6, options, ..Fields::default() }, 2, 100);
             assert_eq!(sizes(&build(&fields)), [2], "{what}");
             change(&mut fields[1]);
             let expected = if v6 && *what == "DF" { &[2][..] } else { &[1, 1] };
@@ -162,6 +175,20 @@ fn damaged() {
     let mut packets = build(&stream(&Fields { udp: true, ..Fields::default() }, 2, 100));
     packets[1][26..28].fill(0);
     assert_eq!(join(&mut Coalescer::new(), &packets).len(), 2, "UDP without a checksum");
+    // Payload chosen so that a checksum of zero would be right.
+    let mut fields = stream(&Fields { udp: true, ..Fields::default() }, 2, 100);
+    fields[1].payload[..2].fill(0);
+    let sum = fields[1].build()[26..28].to_vec();
+    fields[1].payload[..2].copy_from_slice(&sum);
+    let mut packets = build(&fields);
+    assert_eq!(packets[1][26..28], [0xff, 0xff]);
+    assert_eq!(join(&mut Coalescer::new(), &packets).len(), 1);
+    packets[1][26..28].fill(0);
+    assert_eq!(join(&mut Coalescer::new(), &packets).len(), 2, "nor one whose sum would come out right");
+    let mut packets = build(&stream(&Fields { udp: true, ..Fields::default() }, 2, 100));
+    packets[1][25] -= 1;
+    fix(&mut packets[1], 20, true);
+    assert_eq!(join(&mut Coalescer::new(), &packets).len(), 2, "UDP length");
     let mut packets = build(&stream(&Fields::default(), 2, 100));
     packets[1][10] ^= 1;
     assert_eq!(join(&mut Coalescer::new(), &packets).len(), 2, "IPv4 header checksum");
@@ -179,9 +206,8 @@ fn limits() {
 /// More flows than are looked at together are still all passed on, in the order of each.
 #[test]
 fn many_flows() {
-    let flows: Vec<_> = (0..100)
-        .map(|i| build(&stream(&Fields { ports: [i, 1], ..Fields::default() }, 3, 50)))
-        .collect();
+    let flows: Vec<_> =
+        (0..100).map(|i| build(&stream(&Fields { ports: [i, 1], ..Fields::default() }, 3, 50))).collect();
     let packets: Vec<_> = (0..3).flat_map(|at| flows.iter().map(move |flow| flow[at].clone())).collect();
     let back: Vec<_> = join(&mut Coalescer::new(), &packets).iter().flat_map(|write| cut(write)).collect();
     for (port, flow) in flows.iter().enumerate() {

@@ -27,6 +27,9 @@ pub struct Fields {
     pub sequence: u32,
     pub acknowledgement: u32,
     pub flags: u8,
+    /// The four bits beside the data offset.
+    pub reserved: u8,
+    pub urgent: u16,
     pub window: u16,
     /// A multiple of four bytes of TCP options.
     pub options: Vec<u8>,
@@ -51,6 +54,8 @@ impl Default for Fields {
             sequence: 1000,
             acknowledgement: 5,
             flags: 0x10,
+            reserved: 0,
+            urgent: 0,
             window: 512,
             options: vec![],
             extra: vec![],
@@ -100,9 +105,10 @@ impl Fields {
         } else {
             p.extend(self.sequence.to_be_bytes());
             p.extend(self.acknowledgement.to_be_bytes());
-            p.extend([0x50 + (self.options.len() as u8 / 4 * 16), self.flags]);
+            p.extend([0x50 + (self.options.len() as u8 / 4 * 16) + self.reserved, self.flags]);
             p.extend(self.window.to_be_bytes());
-            p.extend([0, 0, 0, 0]);
+            p.extend([0, 0]);
+            p.extend(self.urgent.to_be_bytes());
             p.extend(&self.options);
         }
         p.extend(&self.payload);

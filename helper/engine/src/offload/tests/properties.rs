@@ -41,10 +41,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Packets of a few flows, mixed.
 fn batch() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    (vec(flow(), 1..5), vec((any::<prop::sample::Index>(), step(), any::<u8>()), 0..120)).prop_map(|(mut flows, steps)| {
-        let next = |(which, step, fill): (prop::sample::Index, Step, u8)| next_packet(which.get_mut(&mut flows), &step, fill);
-        steps.into_iter().map(next).collect()
-    })
+    (vec(flow(), 1..5), vec((any::<prop::sample::Index>(), step(), any::<u8>()), 0..120)).prop_map(
+        |(mut flows, steps)| {
+            let next = |(which, step, fill): (prop::sample::Index, Step, u8)| {
+                next_packet(which.get_mut(&mut flows), &step, fill)
+            };
+            steps.into_iter().map(next).collect()
+        },
+    )
 }
 
 fn next_packet(flow: &mut Fields, step: &Step, fill: u8) -> Vec<u8> {
@@ -79,7 +83,11 @@ fn essence(packet: &[u8]) -> Vec<u8> {
 
 /// Addresses, protocol and ports.
 fn key(packet: &[u8]) -> Vec<u8> {
-    if packet[0] >> 4 == 6 { [&packet[6..7], &packet[8..44]].concat() } else { [&packet[9..10], &packet[12..24]].concat() }
+    if packet[0] >> 4 == 6 {
+        [&packet[6..7], &packet[8..44]].concat()
+    } else {
+        [&packet[9..10], &packet[12..24]].concat()
+    }
 }
 
 proptest! {

@@ -3,6 +3,8 @@ use super::packets::{Fields, valid};
 use super::{cut, split};
 use crate::offload::SplitError;
 
+type Change = fn(&mut Vec<u8>);
+
 const TCP4: u8 = 1;
 const TCP6: u8 = 4;
 const UDP: u8 = 5;
@@ -68,9 +70,11 @@ fn udp() {
 fn options_in_front() {
     let options = vec![0x94, 4, 0, 0]; // router alert
     let v4 = Fields { extra: options, payload: bytes(25), ..Fields::default() };
-    let hop = vec![60, 0, 5, 2, 0, 0, 1, 0]; // hop-by-hop, then destination options of 16 bytes
+    let hop = vec![43, 0, 5, 2, 0, 0, 1, 0];
+    let routing = vec![60, 0, 4, 0, 0, 0, 0, 0];
     let destination = vec![6, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let v6 = Fields { v6: true, extra: [hop, destination].concat(), payload: bytes(25), ..Fields::default() };
+    let extra = [hop, routing, destination].concat();
+    let v6 = Fields { v6: true, extra, payload: bytes(25), ..Fields::default() };
     for (whole, gso) in [(v4, TCP4), (v6, TCP6)] {
         let mut at = Fields { payload: vec![], id: whole.id.wrapping_sub(1), ..whole.clone() };
         for (packet, part) in cut(&whole.oversized(gso, 10)).iter().zip(whole.payload.chunks(10)) {
@@ -85,6 +89,9 @@ fn options_in_front() {
 fn single() {
     let fields = Fields { payload: bytes(99), ..Fields::default() };
     assert_eq!(cut(&fields.oversized(0, 0)), [fields.build()]);
+    let mut datagram = Fields { udp: true, payload: vec![0, 0], ..Fields::default() };
+    datagram.payload = datagram.build()[26..28].to_vec();
+    assert_eq!(cut(&datagram.oversized(0, 0))[0][26..28], [0xff, 0xff], "zero would mean none");
     let untouched = [vec![0; 10], fields.build()].concat();
     assert_eq!(cut(&untouched), [fields.build()]);
     let padded = [untouched, vec![1; 7]].concat();
@@ -94,12 +101,19 @@ fn single() {
 /// Every contradiction is refused before anything is emitted.
 #[test]
 fn inconsistent() {
-    type Change = fn(&mut Vec<u8>);
     let changes: &[(&str, Change, SplitError)] = &[
         ("nothing", |r| r.clear(), SplitError::Short),
         ("no packet", |r| r.truncate(10), SplitError::Short),
         ("cut header", |r| r.truncate(29), SplitError::Short),
         ("cut packet", |r| r.truncate(60), SplitError::Short),
+        (
+            "IPv4 length of 19",
+            |r| {
+                r[1] = 0;
+                r[13] = 19
+            },
+            SplitError::Short,
+        ),
         ("not IP", |r| r[10] = 0x50, SplitError::Short),
         ("UFO", |r| r[1] = 3, SplitError::UnknownGso),
         ("unknown GSO", |r| r[1] = 0x20, SplitError::UnknownGso),
@@ -114,11 +128,39 @@ fn inconsistent() {
         ("fragment", |r| r[17] = 1, SplitError::Headers),
         ("TCP header of 16", |r| r[42] = 0x40, SplitError::Headers),
         ("TCP header past the end", |r| r[42] = 0xf0, SplitError::Headers),
-        ("no payload", |r| { r.truncate(50); r[13] = 40 }, SplitError::Headers),
+        (
+            "no payload",
+            |r| {
+                r.truncate(50);
+                r[13] = 40
+            },
+            SplitError::Headers,
+        ),
         ("trailing bytes", |r| r.push(0), SplitError::Headers),
-        ("single, start past the end", |r| { r[1] = 0; r[6] = 255 }, SplitError::Checksum),
-        ("single, start in the IP header", |r| { r[1] = 0; r[6] = 12 }, SplitError::Checksum),
-        ("single, offset past the end", |r| { r[1] = 0; r[9] = 255 }, SplitError::Checksum),
+        (
+            "single, start past the end",
+            |r| {
+                r[1] = 0;
+                r[6] = 255
+            },
+            SplitError::Checksum,
+        ),
+        (
+            "single, start in the IP header",
+            |r| {
+                r[1] = 0;
+                r[6] = 12
+            },
+            SplitError::Checksum,
+        ),
+        (
+            "single, offset past the end",
+            |r| {
+                r[1] = 0;
+                r[9] = 255
+            },
+            SplitError::Checksum,
+        ),
     ];
     let read = Fields { payload: bytes(30), ..Fields::default() }.oversized(TCP4, 10);
     assert_eq!(cut(&read).len(), 3);
@@ -127,6 +169,11 @@ fn inconsistent() {
         change(&mut read);
         assert_eq!(refused(&read), *error, "{what}");
     }
-    let chain = Fields { v6: true, extra: [0, 31].into_iter().chain([0; 254]).collect(), payload: bytes(9), ..Fields::default() };
+    let chain = Fields {
+        v6: true,
+        extra: [0, 31].into_iter().chain([0; 254]).collect(),
+        payload: bytes(9),
+        ..Fields::default()
+    };
     assert_eq!(refused(&chain.oversized(TCP6, 5)), SplitError::Headers, "an endless chain of extension headers");
 }
