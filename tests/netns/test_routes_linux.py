@@ -128,7 +128,7 @@ def test_without_the_device_packets_end_here(client: Namespace, tmp_path: Path) 
         apply(client, router, FULL)
         client.ip(f"link del {TUN}")
         for sock, address in ((far, FAR4), (far6, FAR6)):
-            with pytest.raises(OSError, match="(No route to host|unreachable)") as error:
+            with pytest.raises(OSError, match=r"(No route to host|unreachable)") as error:
                 sock.sendto(b"leak", (address, 9))
             assert error.value.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}
     assert way(client, FAR4, MARK) == "eth0"
@@ -157,6 +157,28 @@ def test_an_ipv4_profile_leaves_ipv6_alone(client: Namespace, tmp_path: Path) ->
     config = RouteConfig(TUN, FULL.addresses[:1], FULL.routes[:1], 1420, MARK)
     apply(client, LinuxRouter(Journal(tmp_path / "journal")), config)
     assert (way(client, FAR4), way(client, FAR6)) == (TUN, "eth0")
+
+
+def test_a_host_without_ipv6_on_new_interfaces_still_connects(client: Namespace, tmp_path: Path) -> None:
+    """A profile with both families works where IPv6 is switched off, and IPv6 of older interfaces doesn't leave."""
+    client.sysctl({f"net/ipv6/conf/{TUN}/disable_ipv6": "1"})
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, FULL)
+    assert way(client, FAR4) == TUN
+    assert "No route to host" in way(client, FAR6)
+    assert drift(client, router) is None
+
+
+def test_a_new_address_of_the_same_network_replaces_the_old_one(client: Namespace, tmp_path: Path) -> None:
+    """The kernel deletes later addresses together with the first of a network: the new one must survive that."""
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, FULL)
+    other = RouteConfig(TUN, (ip_interface("10.9.0.3/24"), FULL.addresses[1]), FULL.routes, 1380, MARK)
+    apply(client, router, other)
+    assert drift(client, router) is None
+    shown = client.run(f"ip -o addr show {TUN}").stdout
+    assert "10.9.0.3/24" in shown
+    assert "10.9.0.2/24" not in shown
 
 
 def test_a_half_of_the_internet_does_not_swallow_the_engine(client: Namespace, tmp_path: Path) -> None:

@@ -131,8 +131,8 @@ class Journal:
         new = {e.key: _Line(self._boot_id, e) for e in entries if e.key not in self._entries}
         if not new:
             return
-        created = not self._path.exists()
-        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        # The name is on disk since `_load`, so that one sync is enough here.
+        fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         try:
             size = os.fstat(fd).st_size
             try:
@@ -144,8 +144,6 @@ class Journal:
                 raise
         finally:
             os.close(fd)
-        if created:
-            _sync_directory(self._path.parent)
         self._entries |= new
 
     def replace(self, entry: Entry) -> None:
@@ -156,7 +154,8 @@ class Journal:
         """Drop these after they were undone. Keys that aren't there are ignored."""
         left = {key: line for key, line in self._entries.items() if key not in keys}
         if len(left) != len(self._entries):
-            self._rewrite(left)
+            # Should a power cut bring the old file back, its inverses find nothing to undo.
+            self._rewrite(left, sync_name=False)
 
     def entries(self) -> tuple[Entry, ...]:
         """All that isn't undone yet, oldest first."""
@@ -176,6 +175,7 @@ class Journal:
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
+            self._rewrite({})
             return
         *lines, tail = data.split(b"\n")
         # A tail without its newline was being written in a crash: record() hadn't returned, nothing was changed.
@@ -199,7 +199,7 @@ class Journal:
         if self._damage or stale:
             self._rewrite(self._entries)
 
-    def _rewrite(self, entries: dict[str, _Line]) -> None:
+    def _rewrite(self, entries: dict[str, _Line], *, sync_name: bool = True) -> None:
         temporary = self._path.with_name(f".{self._path.name}.new")
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
@@ -210,7 +210,8 @@ class Journal:
         finally:
             os.close(fd)
         temporary.replace(self._path)
-        _sync_directory(self._path.parent)
+        if sync_name:
+            _sync_directory(self._path.parent)
         self._entries = dict(entries)
 
 

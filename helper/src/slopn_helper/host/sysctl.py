@@ -1,24 +1,26 @@
-"""Kernel settings below /proc/sys, changed through the journal."""
+"""Kernel settings below /proc/sys, changed and put back."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from slopn_helper.host.journal import Journal, SysctlWas
+from slopn_helper.host.journal import SysctlWas
 
 ROOT = Path("/proc/sys")
 
 
-def raise_to(journal: Journal, name: str, value: int) -> None:
-    """Make the setting at least `value`; one that is higher already is left alone.
+def raised(name: str, value: int) -> SysctlWas | None:
+    """The inverse of making the setting at least `value`; None when it is that high already. Raises `OSError`."""
+    was = read(name)
+    return None if int(was) >= value else SysctlWas(name, was, str(value))
+
+
+def write(change: SysctlWas) -> None:
+    """Make the change whose inverse this is, after it was journalled.
 
     Raises `OSError`, for instance in a container whose /proc/sys is read-only.
     """
-    was = read(name)
-    if int(was) >= value:
-        return
-    journal.record(SysctlWas(name, was, str(value)))
-    (ROOT / name).write_text(str(value), encoding="ascii")
+    (ROOT / change.name).write_text(change.ours, encoding="ascii")
 
 
 def read(name: str) -> str:
