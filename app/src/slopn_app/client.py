@@ -97,15 +97,14 @@ class HelperClient:
         current: Snapshot | None = None
         async with contextlib.aclosing(self.messages()) as messages:
             async for message in messages:
-                if isinstance(message, Event):
-                    assert current is not None, "an event comes after a snapshot"  # noqa: S101 - for the type checker
-                    current = view.apply(current, message)
-                    yield current
+                if isinstance(message, Unreachable):
+                    yield message
                 elif isinstance(message, Snapshot):
                     current = message
-                    yield message
-                elif isinstance(message, Unreachable):
-                    yield message
+                    yield current
+                elif isinstance(message, Event) and current is not None:
+                    current = view.apply(current, message)
+                    yield current
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[_Connection]:

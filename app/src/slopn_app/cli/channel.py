@@ -8,22 +8,24 @@ import socket
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from slopn_app.cli.documents import (
-    DoneDoc,
-    ExportedDoc,
-    LogsDoc,
-    MessageDoc,
-    RefusedDoc,
-    ResultDoc,
-    SnapshotDoc,
-    StreamedDoc,
-)
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.endpoint import socket_path
 from slopn_app.words import unreachable
 from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, FrameTooLarge, frame
+
+if TYPE_CHECKING:
+    from slopn_app.cli.documents import (
+        DoneDoc,
+        ExportedDoc,
+        LogsDoc,
+        MessageDoc,
+        RefusedDoc,
+        ResultDoc,
+        SnapshotDoc,
+        StreamedDoc,
+    )
 
 PROTOCOL_MAJOR = 1
 REPLY_TIMEOUT = 15.0

@@ -1,7 +1,7 @@
 """The wire's messages as plain JSON: what `slopn_wire`'s structs look like after `json.loads`.
 
-The command line reads these instead of the structs, since importing msgspec takes longer than all it has to do.
-A unit test holds each of them against its struct, field for field.
+The command line reads these instead of the structs, since importing msgspec takes longer than all it has to do; at run
+time it doesn't even import these. A unit test holds each of them against its struct, field for field.
 """
 
 from __future__ import annotations
@@ -250,3 +250,36 @@ class ReplyDoc(TypedDict):
 MessageDoc = ReplyDoc | EventDoc | LogLineDoc | LaggedDoc
 StreamedDoc = EventDoc | LogLineDoc | LaggedDoc
 """What comes without being asked for."""
+
+
+class StatusDoc(TypedDict):
+    """`slopn status --json`: its keys are stable, others may be added."""
+
+    state: str
+    """disconnected, connecting, connected, disconnecting or error."""
+    attempt: int
+    """Failed tries before this one."""
+    cause: str | None
+    """Why there is no tunnel, or why the last try failed."""
+    blocking: bool
+    """Whether traffic is being held back."""
+    profile: str | None
+    endpoint: str | None
+    """Address and port in use, an IPv6 address in brackets."""
+    interface: str | None
+    addresses: list[str]
+    dns: list[str]
+    """Resolvers in force through the tunnel."""
+    since: float
+    """Unix time at which this state began."""
+    rx_bytes: int
+    tx_bytes: int
+    last_handshake: float | None
+    """Unix time."""
+    path_mtu: int | None
+    kill_switch: str
+    policy: str
+    """open, blocked or tunnelled; unknown when the firewall gives no answer."""
+    network: NetworkDoc
+    warnings: list[WarningDoc]
+    seq: int

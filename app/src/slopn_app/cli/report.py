@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING
 
 from slopn_app import words
-from slopn_app.cli.documents import EndpointDoc, NetworkDoc, SnapshotDoc, WarningDoc
 from slopn_app.cli.output import ago, clock, size, table
 
-
-class StatusDoc(TypedDict):
-    """`slopn status --json`: its keys are stable, others may be added."""
-
-    state: str
-    """disconnected, connecting, connected, disconnecting or error."""
-    attempt: int
-    """Failed tries before this one."""
-    cause: str | None
-    """Why there is no tunnel, or why the last try failed."""
-    blocking: bool
-    """Whether traffic is being held back."""
-    profile: str | None
-    endpoint: str | None
-    """Address and port in use, an IPv6 address in brackets."""
-    interface: str | None
-    addresses: list[str]
-    dns: list[str]
-    """Resolvers in force through the tunnel."""
-    since: float
-    """Unix time at which this state began."""
-    rx_bytes: int
-    tx_bytes: int
-    last_handshake: float | None
-    """Unix time."""
-    path_mtu: int | None
-    kill_switch: str
-    policy: str
-    """open, blocked or tunnelled; unknown when the firewall gives no answer."""
-    network: NetworkDoc
-    warnings: list[WarningDoc]
-    seq: int
+if TYPE_CHECKING:
+    from slopn_app.cli.documents import EndpointDoc, SnapshotDoc, StatusDoc
 
 
 def status(snapshot: SnapshotDoc) -> StatusDoc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -37,9 +38,20 @@ def parse(name: str, verb: Verb, arguments: Sequence[str]) -> argparse.Namespace
         prog=f"slopn {name}",
         description=verb.summary,
         epilog=verb.epilog or None,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         allow_abbrev=False,
     )
     for argument in (*verb.arguments, JSON):
         parser.add_argument(*argument.names, help=argument.help, **argument.options)
     return parser.parse_intermixed_args(arguments)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Asks for the terminal's width itself: argparse imports shutil and all its compressors for that."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = os.get_terminal_size().columns
+        except OSError:
+            columns = 80
+        super().__init__(prog, width=max(columns - 2, 40))

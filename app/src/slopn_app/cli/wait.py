@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from slopn_app import words
 from slopn_app.cli.channel import Channel, Command
-from slopn_app.cli.documents import EventDoc, SnapshotDoc
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import warn
 from slopn_app.cli.report import headline
 from slopn_wire.words import sentences
+
+if TYPE_CHECKING:
+    from slopn_app.cli.documents import EventDoc, SnapshotDoc
 
 DEFAULT = 60.0
 """Seconds that `--wait` waits when no number follows it."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from typing import TYPE_CHECKING
 
 from slopn_app.cli import wait
 from slopn_app.cli.channel import Channel
-from slopn_app.cli.documents import SnapshotDoc
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, warn
 from slopn_app.cli.report import headline, status
 from slopn_app.cli.verb import Argument, Verb
+
+if TYPE_CHECKING:
+    from slopn_app.cli.documents import SnapshotDoc
 
 WAIT = Argument(
     ("--wait",),

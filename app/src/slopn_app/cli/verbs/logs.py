@@ -6,12 +6,15 @@ import argparse
 import json
 import re
 import time
+from typing import TYPE_CHECKING
 
 from slopn_app.cli.channel import Channel
-from slopn_app.cli.documents import LogLineDoc
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import clean
 from slopn_app.cli.verb import Argument, Verb
+
+if TYPE_CHECKING:
+    from slopn_app.cli.documents import LogLineDoc
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 VERB = Verb(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from slopn_app.cli.channel import Channel
-from slopn_app.cli.documents import ProfileDoc, SnapshotDoc
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, table, warn
 from slopn_app.cli.report import address
 from slopn_app.cli.verb import Argument, Verb
+
+if TYPE_CHECKING:
+    from slopn_app.cli.documents import ProfileDoc, SnapshotDoc
 
 VERB = Verb(
     "list the profiles, or remove one",

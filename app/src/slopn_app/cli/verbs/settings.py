@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slopn_app.cli.channel import Channel
-from slopn_app.cli.documents import SettingsDoc
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, table, warn
 from slopn_app.cli.verb import Argument, Verb
+
+if TYPE_CHECKING:
+    from slopn_app.cli.documents import SettingsDoc
 
 KEYS = ("kill_switch", "allow_lan", "resolvers", "dns_mechanism")
 VERB = Verb(
