@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -41,7 +42,7 @@ class Generator:
         packet: bool = False,
     ) -> None:
         self._namespace = namespace
-        self._plan = {
+        self._plan: dict[str, object] = {
             "web4": WEB4, "web6": WEB6, "dns4": DNS4, "dns6": DNS6,
             "gateway4": GATEWAY4, "gateway6": GATEWAY6, "gateway_port": GATEWAY_PORT,
             "rounds_per_second": rounds_per_second, "seconds": seconds, "packet": packet,
@@ -53,6 +54,8 @@ class Generator:
         """Packets tried, by kind; filled by `stop`."""
 
     def __enter__(self) -> Self:
+        self._progress = tempfile.NamedTemporaryFile("r", prefix=f"{self._namespace.name}-", encoding="ascii")
+        self._plan["progress"] = self._progress.name
         script = Path(__file__).with_name("generator_process.py")
         argv = [sys.executable, str(script), json.dumps(self._plan)]
         self._process = self._namespace.popen(argv, stdout=subprocess.PIPE, text=True)
@@ -68,10 +71,16 @@ class Generator:
         """Whether it still sends; a test that counts no leaks must know that somebody tried."""
         return self._process.poll() is None
 
+    def tried_so_far(self) -> int:
+        """How many packets it has tried to send until now, of all kinds."""
+        self._progress.seek(0)
+        return int(self._progress.read() or 0)
+
     def stop(self) -> dict[str, int]:
         """End it and return how many packets it tried to send, by kind."""
         if not self.tried:
             self._process.terminate()
             out, _ = self._process.communicate(timeout=10)
             self.tried = json.loads(out.splitlines()[-1])
+            self._progress.close()
         return self.tried

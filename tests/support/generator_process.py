@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import json
+import os
 import signal
 import socket
 import struct
@@ -31,6 +32,7 @@ def main() -> None:
     """Send until the time is up or SIGTERM comes."""
     plan: dict[str, Any] = json.loads(sys.argv[1])
     senders = everything(plan)
+    progress = os.open(plan["progress"], os.O_WRONLY)
     tried: collections.Counter[str] = collections.Counter()
     stopped = False
 
@@ -47,6 +49,7 @@ def main() -> None:
             tried[kind] += 1
             with contextlib.suppress(OSError):
                 send()
+        os.pwrite(progress, f"{tried.total():>20}".encode(), 0)
         if tried.total() == len(senders):
             tell("ready")
         due = max(due + pause, time.monotonic() - pause)

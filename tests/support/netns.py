@@ -155,6 +155,7 @@ class Namespace:
             stdout=stdout,
             stderr=stderr,
             text=text,
+            start_new_session=True,  # Ctrl-C is for the test, which then ends it in order
         )
         self._started.append(process)
         return process
@@ -206,7 +207,9 @@ class Namespace:
 
     def _start_holder(self) -> None:
         argv = ["ip", "netns", "exec", self.name, "sh", "-c", _HOLDER]
-        self._holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self._holder = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
         assert self._holder.stdout is not None
         if (said := self._holder.stdout.readline()) != b"ready\n":
             raise RuntimeError(f"a private mount namespace could not be made: {said.decode(errors='replace')}")

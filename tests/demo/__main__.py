@@ -1,0 +1,146 @@
+"""`python -m demo`: build the lab, show the steps, say how it went, and leave nothing behind."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from demo.sabotage import SABOTAGE
+from demo.screen import Screen, Stopwatch
+from demo.stage import PROFILE, Stage
+from demo.steps import STEPS, Step
+from support.helper_process import BIN
+from support.topology import GATEWAY4, WEB4
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+_PICTURE = f"""
+     laptop ══ eth0  10.1.0.2 ══╗              ┌── gateway     {GATEWAY4}
+                                ╠══ router ════┤
+     laptop ══ wlan0 10.2.0.2 ══╝   (capture)  └── web server  {WEB4}
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo. 0: every step held. 1: one did not, or the lab could not be built. 130: interrupted."""
+    options = _parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    screen = Screen(plain=options.plain)
+    try:
+        with screen:
+            return _show(screen, options)
+    except KeyboardInterrupt:
+        screen.verdict("Interrupted; everything was removed.", good=False)
+        return INTERRUPTED
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--stay", action="store_true", help="leave it running at the end, until Ctrl-C")
+    parser.add_argument("--plain", action="store_true", help="no colours and no live line, as when piped")
+    parser.add_argument(
+        "--break", dest="broken", choices=tuple(SABOTAGE), metavar="STEP", help="sabotage a step: the demo has to fail"
+    )
+    return parser.parse_args(arguments)
+
+
+def _show(screen: Screen, options: argparse.Namespace) -> int:
+    screen.title("SloPN: a tunnel from end to end")
+    screen.text(
+        "  A laptop with two uplinks, a router, a WireGuard gateway and a web server, each a network namespace",
+        "  made for this demo. The network and the /etc of this machine are not touched.",
+        _PICTURE,
+    )
+    if lacks := _missing():
+        screen.verdict("The demo can't run here: " + " ".join(lacks), good=False)
+        return FAILED
+    watch = Stopwatch()
+    stage = Stage(screen)
+    screen.detail("building")
+    try:
+        stage.__enter__()
+    except (AssertionError, OSError, RuntimeError) as error:
+        screen.cross("The lab could not be built.", str(error))
+        return FAILED
+    with stage:
+        screen.detail("")
+        screen.text(f"     Built in {watch}.")
+        status = _run(screen, stage, options.broken)
+        if options.stay:
+            _stay(screen, stage)
+    if status == DONE:
+        screen.verdict(f"All {len(STEPS)} steps held, in {watch}. Everything was removed.", good=True)
+    return status
+
+
+def _run(screen: Screen, stage: Stage, broken: str | None) -> int:
+    for number, step in enumerate(STEPS, 1):
+        screen.step(number, step.title, step.explanation)
+        if step.name == broken:
+            SABOTAGE[step.name](stage)
+        if not _holds(screen, stage, step):
+            screen.verdict(f"Step {number}, {step.title}, failed.", good=False)
+            return FAILED
+    return DONE
+
+
+def _holds(screen: Screen, stage: Stage, step: Step) -> bool:
+    try:
+        for check in step.run(stage):
+            if not check.good:
+                screen.cross(check.sentence, f"{check.seen}\n{stage.helper.tail(12)}")
+                return False
+            screen.tick(check.sentence)
+        stage.capture.check()
+    except (AssertionError, OSError, RuntimeError) as error:
+        screen.cross(f"{step.title} could not be finished.", f"{error}\n{stage.helper.tail(12)}")
+        return False
+    return True
+
+
+def _stay(screen: Screen, stage: Stage) -> None:
+    hosts = stage.write_wrappers()
+    laptop, router = hosts["laptop"], hosts["router"]
+    screen.text(
+        "",
+        "  It stays as it is until you press Ctrl-C. In another terminal, as root:",
+        f"     {laptop} slopn connect {PROFILE} --wait",
+        f"     {laptop} slopn status",
+        f"     {laptop} curl http://{WEB4}/             # who does the web server see?",
+        f"     {router} tcpdump -ni r-eth0              # what is on the cable",
+        f"     {router} ip link set r-eth0 down         # pull it; `up` plugs it in again",
+        f"     {hosts['gateway']} wg show               # the far end's counters",
+        f"     kill -KILL {stage.helper.pid}            # the helper; its supervisor starts it again",
+        "",
+    )
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        screen.text("  Removing everything.")
+
+
+def _missing() -> list[str]:
+    lacks = []
+    if os.geteuid() != 0:
+        lacks.append("it needs root for network namespaces (sudo make demo).")
+    if not Path("/dev/net/tun").exists():
+        lacks.append("there is no /dev/net/tun (modprobe tun).")
+    tools = ("ip", "nft", "wg", "curl", "nsenter")
+    lacks += [f"{tool} is missing (make setup)." for tool in tools if not shutil.which(tool)]
+    lacks += [
+        f"{tool} is not built (make setup)."
+        for tool in ("slopn", "slopn-helper", "slopn-engine")
+        if not (BIN / tool).exists()
+    ]
+    return lacks
+
+
+if __name__ == "__main__":
+    sys.exit(main())

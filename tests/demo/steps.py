@@ -1,0 +1,284 @@
+"""The demo's steps, in order. Each yields what it saw; the first thing that is not as it should be ends the demo."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from demo.screen import Stopwatch, duration
+from demo.stage import PROFILE, Check, Stage
+from support.capture import Tally
+from support.echo import EchoStream
+from support.fingerprint import differences
+from support.gateway import CLIENT4
+from support.topology import ETH0, GATEWAY4, GATEWAY6, WEB4, WEB_NAME, WLAN0, Uplink
+from support.until import until
+
+CONNECT_SECONDS = 10
+DEAD_SECONDS = 1.5
+"""For how long the helper is left dead while the generator runs."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: `name` is what `--break` calls it."""
+
+    name: str
+    title: str
+    explanation: str
+    run: Callable[[Stage], Iterator[Check]]
+
+
+def import_profile(stage: Stage) -> Iterator[Check]:
+    """Store a wg-quick file as a profile."""
+    answer = stage.visit()
+    yield Check(
+        ETH0.client4 in answer, f"Not protected yet: the web server sees the laptop itself, {ETH0.client4}.", answer
+    )
+    path = stage.lab.dir / f"{PROFILE}.conf"
+    path.write_text(stage.config, encoding="utf-8")
+    path.chmod(0o600)
+    done = stage.slopn("import", str(path))
+    listed = stage.helper.cli("profiles", "--names").stdout.split()
+    yield Check(
+        done.returncode == 0 and PROFILE in listed,
+        f"The profile `{PROFILE}` is stored; its keys are with the helper.",
+        f"slopn import ended with {done.returncode}: {done.stderr or done.stdout}\nprofiles: {listed}",
+    )
+
+
+def connect(stage: Stage) -> Iterator[Check]:
+    """Bring the tunnel up."""
+    watch = Stopwatch()
+    done = stage.slopn("connect", PROFILE, "--wait", str(CONNECT_SECONDS))
+    took = str(watch)
+    status = stage.helper.status()
+    yield Check(
+        done.returncode == 0 and (status["state"], status["policy"]) == ("connected", "tunnelled"),
+        f"Protected after {took}.",
+        f"slopn connect ended with {done.returncode}: {done.stderr or done.stdout}\n"
+        f"state {status['state']}, policy {status['policy']}",
+    )
+    stage.capture.reset()
+    asked = len(stage.seen().dns)
+    answer, answer6 = stage.visit(), stage.visit(six=True)
+    yield Check(
+        GATEWAY4 in answer and GATEWAY6 in answer6,
+        f"The web server sees the gateway instead: {GATEWAY4} and {GATEWAY6}.",
+        f"{answer}\n{answer6}",
+    )
+    name = stage.lab.client.run(["getent", "ahostsv4", WEB_NAME], check=False)
+    queries = stage.seen().dns[asked:]
+    yield Check(
+        WEB4 in name.stdout and {sender for sender, _, _ in queries} == {GATEWAY4},
+        "Names are looked up through the tunnel too: the resolver saw only the gateway ask.",
+        f"answer: {name.stdout or name.stderr}\nqueries: {queries}",
+    )
+    yield _capture_check(stage.capture.tally(), ETH0)
+
+
+def download(stage: Stage) -> Iterator[Check]:
+    """Fetch 50 MB and count them at the far end."""
+    seen, sent = stage.seen(), stage.gateway.client().tx_bytes
+    stage.capture.reset()
+    stage.screen.command(f"curl http://{WEB_NAME}/file | sha256sum")
+    watch = Stopwatch()
+    digest, size = _fetch(stage, f"http://{WEB_NAME}/file", seen.size)
+    yield Check(
+        digest == seen.sha256,
+        f"{size / 1e6:.0f} MB in {watch}, {size / watch.seconds / 1e6:.0f} MB/s; the SHA-256 is the original's.",
+        f"{size} bytes, SHA-256 {digest}, expected {seen.sha256}",
+    )
+
+    def through_gateway() -> int:
+        return stage.seen().count("http_file_bytes", GATEWAY4) - seen.count("http_file_bytes", GATEWAY4)
+
+    def past_it() -> int:
+        counts = stage.seen().counts.get("http_file_bytes", {})
+        return sum(counts.values()) - counts.get(GATEWAY4, 0)
+
+    # The server counts once its last byte has left, which may be a moment after it has arrived.
+    until(lambda: through_gateway() + past_it() >= seen.size, 5.0, "the web server has counted the download")
+    yield Check(
+        through_gateway() == seen.size and past_it() == 0,
+        f"The web server sent {through_gateway():,} bytes to the gateway and {past_it()} to the laptop's own address.",
+        f"{through_gateway():,} bytes to {GATEWAY4}, {past_it():,} bytes past it: {stage.seen().counts}",
+    )
+    carried = stage.gateway.client().tx_bytes - sent
+    yield Check(
+        carried >= seen.size,
+        f"The gateway counts {carried / 1e6:.1f} MB into the tunnel.",
+        f"the gateway counts only {carried:,} bytes",
+    )
+    yield _capture_check(stage.capture.tally(), ETH0)
+
+
+def cable(stage: Stage) -> Iterator[Check]:
+    """Pull the cable of the uplink in use, and put it back."""
+    with EchoStream(stage.lab.client, WEB4) as echo:
+        echo.wait_answer(time.monotonic(), 5.0, "the echo answers through the tunnel")
+        stage.capture.reset()
+        yield from _move(stage, echo, lambda: stage.lab.pull("eth0"), WLAN0, "eth0 is pulled: wlan0 takes over")
+        yield from _move(stage, echo, lambda: stage.lab.plug("eth0"), ETH0, "eth0 is back and preferred again")
+    tally = stage.capture.tally()
+    yield Check(tally.total == 0, "Nothing left in clear while the network changed.", f"{tally}\n{tally.samples}")
+
+
+def killed_open(stage: Stage) -> Iterator[Check]:
+    """SIGKILL the helper without a kill switch: the capture has to see what leaves."""
+    done = stage.slopn("settings", "set", "kill_switch", "off")
+    yield Check(done.returncode == 0, "The kill switch is off.", done.stderr)
+    tally, tried = _die(stage)
+    stage.stop_generator()
+    kinds = ", ".join(kind for kind, _ in tally.leaks.most_common(6))
+    yield Check(
+        tally.total > 0,
+        f"{tally.total:,} frames left in clear ({kinds}, …): this is what the capture counts.",
+        f"{tried:,} packets were tried, and the capture saw no leak: the next step would prove nothing",
+    )
+    yield from _back(stage, 1)
+    done = stage.slopn("settings", "set", "kill_switch", "on")
+    yield Check(done.returncode == 0, "The kill switch is on again.", done.stderr)
+
+
+def killed_closed(stage: Stage) -> Iterator[Check]:
+    """SIGKILL the helper with the kill switch on: nothing may leave."""
+    tally, tried = _die(stage)
+    yield Check(
+        tally.total == 0 and tried > 0,
+        f"0 frames left in clear, of {tried:,} packets that programs tried to send in {duration(DEAD_SECONDS)}.",
+        f"{tally}, of {tried:,} packets tried\n{tally.samples}",
+    )
+
+
+def recover(stage: Stage) -> Iterator[Check]:
+    """The supervisor starts the helper again; it connects by itself, and nothing leaks meanwhile."""
+    watch = Stopwatch()
+    yield from _back(stage, 2)
+    took = str(watch)
+    tried = stage.stop_generator()
+    tally = stage.capture.tally()
+    yield Check(
+        tally.total == 0,
+        f"Still 0 frames in clear until the tunnel was up again, {took} later ({tried:,} packets tried in all).",
+        f"{tally}\n{tally.samples}",
+    )
+
+
+def disconnect(stage: Stage) -> Iterator[Check]:
+    """Take the tunnel down and compare the host with what it was at the start."""
+    done = stage.slopn("disconnect", "--wait", str(CONNECT_SECONDS))
+    yield Check(done.returncode == 0, "Disconnected.", done.stderr or done.stdout)
+    answer = stage.visit()
+    yield Check(ETH0.client4 in answer, f"The web server sees the laptop itself again, {ETH0.client4}.", answer)
+    from support.fingerprint import fingerprint
+
+    changed = differences(stage.before, fingerprint(stage.lab.client))
+    yield Check(
+        not changed, "Firewall rules, policy rules, routes, sysctls and DNS are exactly as before.", "\n".join(changed)
+    )
+
+
+STEPS = (
+    Step("import", "Import", "A WireGuard file becomes a profile.", import_profile),
+    Step("connect", "Connect", "Asked at the far end: who does the internet see?", connect),
+    Step("download", "Download 50 MB", "Checked by its hash, counted by the web server and the gateway.", download),
+    Step("cable", "Pull the cable", "The laptop has two uplinks; the tunnel has to move to the other one.", cable),
+    Step(
+        "killed-open",
+        "Kill the helper, kill switch off",
+        "SIGKILL while programs send TCP, UDP, ICMP, IPv6, DNS and multicast. A capture on the router counts.",
+        killed_open,
+    ),
+    Step("killed-closed", "Kill the helper, kill switch on", "The same again; now nothing may get out.", killed_closed),
+    Step("recover", "The helper comes back", "A supervisor starts it; it finds the wish to be connected.", recover),
+    Step("disconnect", "Disconnect", "The laptop has to be as it was before the demo.", disconnect),
+)
+
+
+def _fetch(stage: Stage, url: str, size: int) -> tuple[str, int]:
+    process = stage.lab.client.popen(
+        ["curl", "-sS", "-m", "30", url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    digest, got, watch = hashlib.sha256(), 0, Stopwatch()
+    while part := os.read(process.stdout.fileno(), 1 << 18):
+        digest.update(part)
+        got += len(part)
+        stage.screen.detail(f"{got / 1e6:.0f} of {size / 1e6:.0f} MB, {got / watch.seconds / 1e6:.0f} MB/s")
+    process.wait()
+    stage.screen.detail("")
+    return digest.hexdigest(), got
+
+
+def _move(stage: Stage, echo: EchoStream, act: Callable[[], None], uplink: Uplink, sentence: str) -> Iterator[Check]:
+    """Change the network by `act`; the tunnel has to go on over `uplink`, as the gateway sees it."""
+    stage.capture.reset()
+    begun = time.monotonic()
+    act()
+
+    def moved() -> bool:
+        endpoint = stage.gateway.client().endpoint
+        return endpoint is not None and endpoint.startswith(f"{uplink.client4}:")
+
+    try:
+        until(moved, 8.0, f"the gateway sees the laptop at {uplink.client4}")
+        echo.wait_answer(time.monotonic(), 8.0, "answers come through the tunnel again")
+    except AssertionError as error:
+        yield Check(good=False, sentence=f"{sentence}.", seen=f"{error}\n{stage.gateway.client()}")
+        return
+    outage = echo.longest_gap(begun)
+    on_it = stage.capture.tally().allowed_by_device[uplink.router_device]
+    yield Check(
+        on_it > 0,
+        f"{sentence}, {duration(outage)} without an answer; the gateway sees {uplink.client4}.",
+        f"the capture saw no WireGuard on {uplink.router_device}",
+    )
+
+
+def _die(stage: Stage) -> tuple[Tally, int]:
+    """SIGKILL the helper under the running generator; what leaked from then on, and how much was tried."""
+    generator = stage.start_generator()
+    stage.supervisor.hold()
+    stage.screen.command(f"kill -KILL $(pidof slopn-helper)    # {stage.helper.pid}")
+    stage.helper.kill()
+    stage.capture.reset()
+    before = generator.tried_so_far()
+    end = time.monotonic() + DEAD_SECONDS
+    while (left := end - time.monotonic()) > 0:
+        stage.screen.detail(f"helper dead, programs send, {stage.capture.tally().total:,} frames in clear")
+        time.sleep(min(left, 0.1))
+    stage.screen.detail("")
+    if not generator.running:
+        raise RuntimeError("the leak generator has died: what was counted proves nothing")
+    return stage.capture.tally(), generator.tried_so_far() - before
+
+
+def _back(stage: Stage, restarts: int) -> Iterator[Check]:
+    """The helper has to be started again and to connect by itself, seen from the far end."""
+    stage.supervisor.release()
+    try:
+        stage.supervisor.wait_restarted(restarts, CONNECT_SECONDS)
+        status = stage.helper.wait_state("connected", CONNECT_SECONDS)
+    except (AssertionError, RuntimeError) as error:
+        yield Check(good=False, sentence="The helper is back and connected again.", seen=str(error))
+        return
+    answer = stage.visit()
+    yield Check(
+        GATEWAY4 in answer and CLIENT4 in "".join(status["addresses"]),
+        f"The helper is back and connected again: the web server sees {GATEWAY4}.",
+        f"{answer}\n{status}",
+    )
+
+
+def _capture_check(tally: Tally, uplink: Uplink) -> Check:
+    carried = tally.allowed_by_device[uplink.router_device]
+    return Check(
+        tally.total == 0 and carried > 0,
+        f"On the cable: {carried:,} frames of WireGuard and housekeeping, 0 in clear.",
+        f"{tally}, {carried} WireGuard frames on {uplink.router_device}\n{tally.samples}",
+    )
