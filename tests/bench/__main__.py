@@ -1,0 +1,106 @@
+"""`make bench`: our engine against the latest wireguard-go, alternated in one run, on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from bench import engines, link, measure, table
+from bench.measure import CASES, Case, Result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the rounds, print the table and keep each result as a JSON line."""
+    args = _arguments(argv)
+    known = {engines.OURS: engines.ours(), engines.WIREGUARD_GO: engines.wireguard_go(), engines.RAW: None}
+    chosen = {name: known[name] for name in args.engines}
+    machine = _machine()
+    print(f"machine: {machine['cores']} cores, {machine['processor']}, Linux {machine['kernel']}, {machine['iperf3']}")
+    for engine in chosen.values():
+        if engine is not None:
+            print(f"{engine.name}: {engine.version}")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    results: dict[tuple[str, Case], list[Result]] = defaultdict(list)
+    with link.ends() as ends, args.out.open("a", encoding="utf-8") as out:
+        for number in range(args.rounds):
+            names = list(chosen)[:: 1 if number % 2 == 0 else -1]
+            for name in names:
+                with link.tunnel(ends, chosen[name]) as tunnel:
+                    idle = [measure.rss(pid)[0] for pid in tunnel.pids]
+                    for case in args.cases:
+                        result = measure.run(ends, tunnel, case, args.seconds)
+                        results[name, case].append(result)
+                        engine = chosen[name]
+                        about = {"round": number, "engine": name, "version": engine.version if engine else None}
+                        _keep(
+                            out,
+                            machine | about | {"case": case.name, "seconds": args.seconds, "idle_rss": idle},
+                            result,
+                        )
+                        cost = "" if result.seconds_per_gb is None else f"  {result.seconds_per_gb:5.2f} CPU s/GB"
+                        print(
+                            f"{number + 1}/{args.rounds} {name:13} {case.name:3} {result.gbps:6.2f} Gb/s{cost}",
+                            flush=True,
+                        )
+    ordered = {(name, case): results[name, case] for name in chosen for case in args.cases}
+    print(f"\nmedian of {args.rounds} × {args.seconds:g} s, MTU {link.MTU}, TCP over veth, both ends the same engine")
+    print(table.render(ordered))
+    print(*table.verdict(ordered), f"kept in {args.out}", sep="\n")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    cases = {case.name: case for case in CASES}
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=10, help="of each run")
+    parser.add_argument(
+        "--engines", nargs="+", default=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],
+        choices=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],
+    )  # fmt: skip
+    parser.add_argument(
+        "--cases", nargs="+", default=list(CASES), type=cases.__getitem__, metavar="CASE", help=", ".join(cases)
+    )
+    parser.add_argument(
+        "--out", type=Path, default=engines.ROOT / f".cache/bench/{stamp}.jsonl", help="JSON lines, appended"
+    )
+    return parser.parse_args(argv)
+
+
+def _machine() -> dict[str, object]:
+    processor = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text("ascii").splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    iperf3 = os.popen("iperf3 --version").readline().strip()  # noqa: S605 - a fixed command
+    return {
+        "commit": engines.commit(),
+        "kernel": platform.release(),
+        "cores": os.cpu_count(),
+        "processor": processor,
+        "iperf3": iperf3,
+        "load": os.getloadavg()[0],
+        "time": time.time(),
+    }
+
+
+def _keep(out: IO[str], about: dict[str, object], result: Result) -> None:
+    out.write(json.dumps(about | result._asdict()) + "\n")
+    out.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

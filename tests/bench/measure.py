@@ -1,0 +1,101 @@
+"""One run of iperf3, and what it cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.link import Ends, Tunnel
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Case(NamedTuple):
+    """How many TCP streams, and whether the server is the one that sends."""
+
+    streams: int
+    reverse: bool
+
+    @property
+    def name(self) -> str:
+        """As in `4R`: four streams, downwards."""
+        return f"{self.streams}{'R' if self.reverse else ''}"
+
+
+CASES = (Case(1, reverse=False), Case(1, reverse=True), Case(4, reverse=False), Case(4, reverse=True))
+
+
+class Result(NamedTuple):
+    """What one run gave. CPU seconds are the engines' alone, client and server; the machine's are everybody's."""
+
+    gbps: float
+    """10⁹ bits of payload a second, as the receiver counted them."""
+    gigabytes: float
+    """10⁹ bytes of payload."""
+    cpu: tuple[float, ...]
+    seconds_per_gb: float | None
+    """CPU seconds of both ends for each 10⁹ bytes; `None` without an engine."""
+    busy: float
+    """CPU seconds that the machine was not idle."""
+    steal: float
+    """CPU seconds that the host took away."""
+    retransmits: int
+    rss: tuple[int, ...]
+    """Resident set after the run, in KiB, client and server."""
+    peak_rss: tuple[int, ...]
+
+
+def run(ends: Ends, tunnel: Tunnel, case: Case, seconds: float) -> Result:
+    """Send for `seconds` and measure. Raises `RuntimeError` with iperf3's own sentence when it fails."""
+    server = ends.server.popen(
+        ["iperf3", "-s", "-1", "-B", tunnel.address, "--forceflush"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert server.stdout is not None
+    while b"listening" not in (line := server.stdout.readline()):
+        if not line:
+            raise RuntimeError(f"iperf3's server ended with {server.wait()}")
+    argv = ["iperf3", "-c", tunnel.address, "-t", f"{seconds:g}", "-P", str(case.streams), "-J"]
+    cpu, machine = [_cpu(pid) for pid in tunnel.pids], _machine()
+    done = ends.client.run(argv + ["-R"] * case.reverse, check=False, timeout=seconds + 30)
+    used = tuple(after - before for before, after in zip(cpu, map(_cpu, tunnel.pids), strict=True))
+    busy, steal = (after - before for before, after in zip(machine, _machine(), strict=True))
+    report = json.loads(done.stdout or "{}")
+    received = report.get("end", {}).get("sum_received")
+    if not received:
+        raise RuntimeError(f"iperf3: {report.get('error', done.stderr)}")
+    server.wait(10)
+    server.stdout.close()
+    gigabytes = received["bytes"] / 1e9
+    return Result(
+        gbps=received["bits_per_second"] / 1e9,
+        gigabytes=gigabytes,
+        cpu=used,
+        seconds_per_gb=sum(used) / gigabytes if used and gigabytes else None,
+        busy=busy,
+        steal=steal,
+        retransmits=report["end"]["sum_sent"].get("retransmits", 0),
+        rss=tuple(rss(pid)[0] for pid in tunnel.pids),
+        peak_rss=tuple(rss(pid)[1] for pid in tunnel.pids),
+    )
+
+
+def rss(pid: int) -> tuple[int, int]:
+    """Resident set of a process in KiB, now and at its highest."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines())
+    return int(fields["VmRSS"].split()[0]), int(fields["VmHWM"].split()[0])
+
+
+def _cpu(pid: int) -> float:
+    """CPU seconds of a process, user and system, all threads: proc_pid_stat(5), fields 14 and 15."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _machine() -> tuple[float, float]:
+    """CPU seconds busy and stolen since boot: proc_stat(5)."""
+    with Path("/proc/stat").open(encoding="ascii") as lines:
+        user, nice, system, _, _, irq, softirq, steal = map(int, lines.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / _TICKS, steal / _TICKS

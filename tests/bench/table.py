@@ -1,0 +1,78 @@
+"""Many results → one table, and how far the targets are."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from bench.engines import OURS, WIREGUARD_GO
+from bench.measure import CASES, Case, Result
+
+Results = Mapping[tuple[str, Case], Sequence[Result]]
+
+THROUGHPUT_TARGET = 1.3
+"""Ours over wireguard-go's, at least."""
+CPU_TARGET = 0.7
+"""CPU seconds per GB, ours over wireguard-go's, at most."""
+
+
+def render(results: Results) -> str:
+    """A Markdown table: medians a case, then CPU and memory over all cases."""
+    names = list(dict.fromkeys(name for name, _ in results))
+    cases = [case for case in CASES if any((name, case) in results for name in names)]
+    head = ["engine", *(f"{case.name} Gb/s" for case in cases), "CPU s/GB", "RSS MB, after / peak"]
+    rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    for name in names:
+        speeds = [f"{throughput(results, name, case):.2f}" for case in cases]
+        cost = cpu(results, name)
+        rows.append([name, *speeds, "–" if cost is None else f"{cost:.2f}", _memory(results, name)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def verdict(results: Results) -> list[str]:
+    """One sentence a target; nothing when one of the two engines wasn't measured."""
+    cases = [case for case in CASES if (OURS, case) in results and (WIREGUARD_GO, case) in results]
+    if not cases:
+        return []
+    ratios = {case: throughput(results, OURS, case) / throughput(results, WIREGUARD_GO, case) for case in cases}
+    worst = min(ratios, key=lambda case: ratios[case])
+    middle = statistics.median(ratios.values())
+    shown = ", ".join(f"{case.name} {ratio:.2f}" for case, ratio in ratios.items())
+    lines = [
+        (
+            f"throughput: {middle:.2f} times wireguard-go's in the median ({shown}; least {ratios[worst]:.2f}); "
+            f"target at least {THROUGHPUT_TARGET}: {_met(ratios[worst] >= THROUGHPUT_TARGET)}"
+        )
+    ]
+    ours, theirs = cpu(results, OURS), cpu(results, WIREGUARD_GO)
+    if ours is not None and theirs:
+        ratio = ours / theirs
+        lines.append(
+            f"CPU seconds per GB: {ratio:.2f} of wireguard-go's; target at most {CPU_TARGET}: {_met(ratio <= CPU_TARGET)}"
+        )
+    return lines
+
+
+def throughput(results: Results, name: str, case: Case) -> float:
+    """Median of 10⁹ bits a second."""
+    return statistics.median(result.gbps for result in results[name, case])
+
+
+def cpu(results: Results, name: str) -> float | None:
+    """Median over every run of the engine; `None` without an engine."""
+    costs = [result.seconds_per_gb for result in _all(results, name) if result.seconds_per_gb is not None]
+    return statistics.median(costs) if costs else None
+
+
+def _memory(results: Results, name: str) -> str:
+    after = [kib for result in _all(results, name) for kib in result.rss]
+    peak = [kib for result in _all(results, name) for kib in result.peak_rss]
+    return f"{statistics.median(after) / 1024:.0f} / {max(peak) / 1024:.0f}" if after else "–"
+
+
+def _all(results: Results, name: str) -> list[Result]:
+    return [result for (engine, _), some in results.items() if engine == name for result in some]
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "not met"

@@ -1,0 +1,78 @@
+"""A short sample of `make bench`: that it works, not how fast anything is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from bench import table
+from bench.__main__ import main
+from bench.engines import OURS, RAW, WIREGUARD_GO
+from bench.measure import CASES, Case, Result
+
+
+def test_a_round_of_both_engines_and_the_bare_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each carries traffic in both directions; what is kept says what was measured, on what."""
+    out = tmp_path / "kept.jsonl"
+    main(["--rounds", "1", "--seconds", "1", "--cases", "1", "4R", "--out", str(out)])
+    kept = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [(line["engine"], line["case"]) for line in kept] == [
+        (engine, case) for engine in (OURS, WIREGUARD_GO, RAW) for case in ("1", "4R")
+    ]
+    for line in kept:
+        assert line["gigabytes"] > 0, line
+        assert {"commit", "kernel", "cores", "iperf3", "version"} <= set(line), "what it takes to compare later"
+    tunnelled = [line for line in kept if line["engine"] != RAW]
+    assert all(line["seconds_per_gb"] > 0 and min(line["cpu"]) > 0 and min(line["rss"]) > 0 for line in tunnelled), (
+        "both ends' engines did the work"
+    )
+    printed = capsys.readouterr().out
+    assert "wireguard-go: v0" in printed, "the version compared with"
+    assert "throughput:" in printed
+    assert "CPU seconds per GB:" in printed
+
+
+def test_verdict_judges_the_worst_case() -> None:
+    """One case below the target is enough to miss it, however good the others are."""
+    fast, slow = _result(2.6, 3.0), _result(2.0, 5.0)
+    up, down, *_ = CASES
+    results: dict[tuple[str, Case], list[Result]] = {
+        (OURS, up): [fast, _result(0.1, 3.0), fast],
+        (OURS, down): [fast],
+        (WIREGUARD_GO, up): [slow],
+        (WIREGUARD_GO, down): [slow],
+    }
+    throughput, cpu = table.verdict(results)
+    assert throughput.endswith(": met")
+    assert "1 1.30, 1R 1.30" in throughput
+    assert cpu.startswith("CPU seconds per GB: 0.60")
+    assert cpu.endswith(": met")
+    results[OURS, down] = [_result(2.5, 9.0)]
+    results[OURS, up] = [_result(9.0, 9.0)]
+    throughput, cpu = table.verdict(results)
+    assert throughput.endswith(": not met")
+    assert cpu.endswith(": not met")
+    assert not table.verdict({(OURS, up): [fast]}), "nothing to compare with"
+
+
+def test_table_has_a_row_an_engine() -> None:
+    """Medians a case; the bare link has neither CPU nor memory."""
+    up = CASES[0]
+    bare = _result(9.0, 0.0)._replace(seconds_per_gb=None, rss=(), peak_rss=())
+    lines = table.render({(OURS, up): [_result(1.0, 2.0), _result(3.0, 4.0), _result(2.0, 3.0)], (RAW, up): [bare]})
+    assert lines.splitlines()[2:] == ["| slopn-engine | 2.00 | 3.00 | 5 / 6 |", "| raw | 9.00 | – | – |"]
+
+
+def _result(gbps: float, seconds_per_gb: float) -> Result:
+    return Result(
+        gbps=gbps,
+        gigabytes=1.0,
+        cpu=(1.0, 1.0),
+        seconds_per_gb=seconds_per_gb,
+        busy=2.0,
+        steal=0.0,
+        retransmits=0,
+        rss=(5 << 10, 5 << 10),
+        peak_rss=(6 << 10, 6 << 10),
+    )
