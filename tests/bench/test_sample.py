@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from bench import table
 from bench.__main__ import main
 from bench.engines import OURS, RAW, WIREGUARD_GO
