@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -35,13 +35,18 @@ def until(predicate: Callable[[], T], timeout: float, what: str) -> T:
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
 
-async def until_async(predicate: Callable[[], T | Awaitable[T]], timeout: float, what: str) -> T:  # noqa: ASYNC109 - the deadline's sentence needs it
+@overload
+async def until_async(predicate: Callable[[], Awaitable[T]], timeout: float, what: str) -> T: ...
+@overload
+async def until_async(predicate: Callable[[], T], timeout: float, what: str) -> T: ...
+async def until_async(predicate: Callable[[], Any], timeout: float, what: str) -> Any:  # noqa: ASYNC109 - the deadline's sentence needs it
     """As `until`, without blocking the event loop; `predicate` may be a coroutine function."""
     deadline = time.monotonic() + timeout
     pause = _FIRST_PAUSE
     while True:
-        result = predicate()
-        value: T = await result if inspect.isawaitable(result) else result
+        value = predicate()
+        if inspect.isawaitable(value):
+            value = await value
         if value:
             return value
         if time.monotonic() >= deadline:
