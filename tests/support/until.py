@@ -36,9 +36,9 @@ def until(predicate: Callable[[], T], timeout: float, what: str) -> T:
 
 
 @overload
-async def until_async(predicate: Callable[[], Awaitable[T]], timeout: float, what: str) -> T: ...
+async def until_async(predicate: Callable[[], Awaitable[T]], timeout: float, what: str) -> T: ...  # noqa: ASYNC109
 @overload
-async def until_async(predicate: Callable[[], T], timeout: float, what: str) -> T: ...
+async def until_async(predicate: Callable[[], T], timeout: float, what: str) -> T: ...  # noqa: ASYNC109
 async def until_async(predicate: Callable[[], Any], timeout: float, what: str) -> Any:  # noqa: ASYNC109 - the deadline's sentence needs it
     """As `until`, without blocking the event loop; `predicate` may be a coroutine function."""
     deadline = time.monotonic() + timeout
