@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from support.wire import values
+
+from slopn_wire.codec import decode, encode, request_decoder, server_decoder
+from slopn_wire.commands import ApplySettings, Connect, Request
+from slopn_wire.events import Done, Reply, ServerMessage
+from slopn_wire.settings import Settings
+
+
+@given(values(Request))
+def test_requests_survive_the_wire(request: Request) -> None:
+    """What a client encodes is what the helper decodes, for every command."""
+    assert request_decoder.decode(encode(request)) == request
+
+
+@given(values(ServerMessage))
+def test_messages_survive_the_wire(message: Any) -> None:
+    """What the helper encodes is what a client decodes, for every message."""
+    assert server_decoder.decode(encode(message)) == message
+
+
+@given(values(ServerMessage))
+def test_messages_are_plain_json(message: Any) -> None:
+    """Any JSON reader understands a message, and every field is there, whether or not it has its default."""
+    document = json.loads(encode(message))
+    assert document["type"] in {"reply", "event", "log", "lagged"}
+    assert set(document) == {"type", *message.__struct_fields__}
+
+
+def test_addresses_are_text() -> None:
+    """An ipaddress object is its usual notation."""
+    settings = Settings(resolvers=(ipaddress.ip_address("192.0.2.1"), ipaddress.ip_address("2001:db8::1")))
+    assert json.loads(encode(settings))["resolvers"] == ["192.0.2.1", "2001:db8::1"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "truncated"),
+        (b"{}", "required field `id`"),
+        (b'{"id":1}', "required field `command`"),
+        (b'{"id":"1","command":{"type":"disconnect"}}', r"Expected `int`, got `str` - at `\$.id`"),
+        (b'{"id":1,"command":{"type":"reboot"}}', "Invalid value 'reboot'"),
+        (b'{"id":1,"command":{}}', "required field `type`"),
+        (b'{"id":1,"command":{"type":"connect","profile":7}}', r"got `int` - at `\$.command.profile`"),
+        (b'{"id":1,"command":{"type":"disconnect"}} {}', "trailing characters"),
+        (
+            b'{"id":1,"command":{"type":"apply_settings","settings":{"resolvers":["1.2.3"]}}}',
+            "'1.2.3' does not appear to be an IPv4 or IPv6 address",
+        ),
+        (
+            b'{"id":1,"command":{"type":"apply_settings","settings":{"resolvers":[16909060]}}}',
+            "got int",
+        ),
+        (
+            b'{"id":1,"command":{"type":"apply_settings","settings":{"kill_switch":"maybe"}}}',
+            "Invalid enum value 'maybe'",
+        ),
+    ],
+)
+def test_what_is_no_request_is_refused(raw: bytes, message: str) -> None:
+    """Nothing is guessed: a wrong type, a missing field or rubbish after the end is an error that names the place."""
+    with pytest.raises(msgspec.DecodeError, match=message):
+        request_decoder.decode(raw)
+
+
+def test_only_the_wires_types_are_encoded() -> None:
+    """An object that doesn't belong on the wire is an error, not its repr."""
+    with pytest.raises(TypeError, match="object does not belong on the wire"):
+        encode(Done(notes=(object(),)))  # type: ignore[arg-type]
+
+
+def test_decode_takes_one_kind() -> None:
+    """`decode` is for a struct on its own."""
+    assert decode(b'{"type":"connect","profile":"berlin"}', Connect) == Connect("berlin")
+    assert decode(encode(ApplySettings(Settings())), ApplySettings) == ApplySettings(Settings())
+    assert decode(encode(Reply(3, Done())), Reply) == Reply(3, Done())
