@@ -75,7 +75,8 @@ impl Engine {
         let mtu = link.mtu(&tun)?;
         events.log(Level::Info, format!("{}: {}", tun.name()?, tun.describe()));
         let shared = Arc::new(Shared::new(tun, events, mtu)?);
-        let timers = options.rekey_after.map(|age| TimerParams { rekey_after_time: age..=age, ..TimerParams::default() });
+        let timers =
+            options.rekey_after.map(|age| TimerParams { rekey_after_time: age..=age, ..TimerParams::default() });
         let core = Arc::new(Core::new(Arc::clone(&shared), timers));
         let mut engine = Self { core, uapi: None, threads: threads::spawn(&shared)? };
         if options.uapi {

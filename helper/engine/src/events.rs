@@ -24,14 +24,28 @@ pub enum Event {
     /// The first configuration is in force.
     Up,
     /// A session was made. `rtt`: from our initiation to the answer; none if the peer initiated.
-    Handshake { peer: PublicKey, rtt: Option<Duration> },
+    Handshake {
+        peer: PublicKey,
+        rtt: Option<Duration>,
+    },
     /// Handshakes have gone unanswered for 15 s; again every 15 s. `age`: since the last handshake that succeeded.
-    Stale { peer: PublicKey, age: Option<Duration> },
+    Stale {
+        peer: PublicKey,
+        age: Option<Duration>,
+    },
     /// Authenticated packets come from another address than before.
-    Roamed { peer: PublicKey, endpoint: SocketAddr },
-    Log { level: Level, text: String },
+    Roamed {
+        peer: PublicKey,
+        endpoint: SocketAddr,
+    },
+    Log {
+        level: Level,
+        text: String,
+    },
     /// The engine has stopped by itself. Nothing follows.
-    Down { reason: String },
+    Down {
+        reason: String,
+    },
 }
 
 /// The queue. When it is full, log lines go first; `Down` is never lost and nothing comes after it.

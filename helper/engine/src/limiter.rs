@@ -66,11 +66,7 @@ impl Limiter {
             self.load.lock().count(now);
         }
         let message = message?;
-        if self.load.lock().allow(from.ip()) {
-            Ok(message)
-        } else {
-            Err(TunnResult::Done)
-        }
+        if self.load.lock().allow(from.ip()) { Ok(message) } else { Err(TunnResult::Done) }
     }
 
     /// To be called at least once a second.

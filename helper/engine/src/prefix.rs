@@ -23,11 +23,7 @@ impl Prefix {
     }
 
     pub fn addr(&self) -> IpAddr {
-        if self.v6 {
-            Ipv6Addr::from(self.bits).into()
-        } else {
-            Ipv4Addr::from((self.bits >> 96) as u32).into()
-        }
+        if self.v6 { Ipv6Addr::from(self.bits).into() } else { Ipv4Addr::from((self.bits >> 96) as u32).into() }
     }
 
     pub fn len(&self) -> u8 {
@@ -67,7 +63,13 @@ impl FromStr for Prefix {
         let (addr, len) = text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l)));
         let addr: IpAddr = addr.parse().map_err(|_| bad())?;
         let len = match len {
-            None => if addr.is_ipv6() { 128 } else { 32 },
+            None => {
+                if addr.is_ipv6() {
+                    128
+                } else {
+                    32
+                }
+            }
             Some(len) if len.bytes().all(|b| b.is_ascii_digit()) => len.parse().map_err(|_| bad())?,
             Some(_) => return Err(bad()),
         };
@@ -176,12 +178,9 @@ mod tests {
 
     #[test]
     fn prefixes_are_read_and_written() {
-        for (text, shown) in [
-            ("10.1.2.3", "10.1.2.3/32"),
-            ("10.1.2.3/8", "10.0.0.0/8"),
-            ("fd00::1/64", "fd00::/64"),
-            ("::/0", "::/0"),
-        ] {
+        for (text, shown) in
+            [("10.1.2.3", "10.1.2.3/32"), ("10.1.2.3/8", "10.0.0.0/8"), ("fd00::1/64", "fd00::/64"), ("::/0", "::/0")]
+        {
             assert_eq!(text.parse::<Prefix>().unwrap().to_string(), shown);
         }
         for bad in ["", "10.0.0.0/33", "::/129", "10.0.0.0/+8", "10.0.0/8", "10.0.0.0/", "/8", "host"] {

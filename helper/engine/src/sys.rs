@@ -30,11 +30,7 @@ pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
 ///
 /// `timeout_ms` below zero waits for ever.
 pub fn poll<const N: usize>(want: [(RawFd, i16); N], timeout_ms: i32) -> [i16; N] {
-    let mut fds = want.map(|(fd, events)| libc::pollfd {
-        fd,
-        events,
-        revents: 0,
-    });
+    let mut fds = want.map(|(fd, events)| libc::pollfd { fd, events, revents: 0 });
     // SAFETY: `fds` is an array of N initialised pollfd.
     let r = unsafe { libc::poll(fds.as_mut_ptr(), N as libc::nfds_t, timeout_ms) };
     if r < 0 {

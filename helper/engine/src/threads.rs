@@ -19,12 +19,10 @@ const TURN: usize = 32;
 pub fn spawn(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
     let start = |name: &str, body: fn(&Shared) -> Result<(), String>| {
         let (shared, title) = (Arc::clone(shared), name.to_owned());
-        Builder::new().name(name.to_owned()).spawn(move || {
-            match catch_unwind(AssertUnwindSafe(|| body(&shared))) {
-                Ok(Ok(())) => {}
-                Ok(Err(reason)) => shared.down(reason),
-                Err(_) => shared.down(format!("thread {title} has panicked")),
-            }
+        Builder::new().name(name.to_owned()).spawn(move || match catch_unwind(AssertUnwindSafe(|| body(&shared))) {
+            Ok(Ok(())) => {}
+            Ok(Err(reason)) => shared.down(reason),
+            Err(_) => shared.down(format!("thread {title} has panicked")),
         })
     };
     let mut threads = Vec::new();

@@ -4,6 +4,7 @@ mod plan;
 mod recv;
 mod send;
 
+pub use addr::parse_ip;
 pub use recv::Receiver;
 pub use send::{Outgoing, Sender};
 

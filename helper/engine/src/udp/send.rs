@@ -103,8 +103,7 @@ impl Sender {
         let v4 = self.messages[at].to.is_ipv4();
         let messages = self.messages[at..].iter().take_while(|m| m.to.is_ipv4() == v4).take(BATCH);
         let mut n = 0;
-        for (message, ((header, control), name)) in
-            messages.zip(headers.iter_mut().zip(&mut controls).zip(&mut names))
+        for (message, ((header, control), name)) in messages.zip(headers.iter_mut().zip(&mut controls).zip(&mut names))
         {
             *name = message.to.into();
             let header = &mut header.msg_hdr;
@@ -127,11 +126,7 @@ impl Sender {
         let rest = self.messages.split_off(at);
         for m in rest {
             let lens = m.datagrams.clone();
-            self.messages.extend(lens.map(|i| Message {
-                datagrams: i..i + 1,
-                segment: self.iov[i].iov_len,
-                to: m.to,
-            }));
+            self.messages.extend(lens.map(|i| Message { datagrams: i..i + 1, segment: self.iov[i].iov_len, to: m.to }));
         }
     }
 }
@@ -167,8 +162,7 @@ mod tests {
 
     fn send(batch: &[Outgoing]) -> Counters {
         let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
-        let (counters, events, wake) =
-            (Counters::default(), Events::new().unwrap(), EventFd::new().unwrap());
+        let (counters, events, wake) = (Counters::default(), Events::new().unwrap(), EventFd::new().unwrap());
         Sender::default().send(&sockets, batch, wake.as_raw_fd(), &counters, &events);
         counters
     }

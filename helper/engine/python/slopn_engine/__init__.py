@@ -1,0 +1,7 @@
+"""SloPN's WireGuard data plane: the native module's public names."""
+
+from __future__ import annotations
+
+from slopn_engine._engine import Counters, Engine, EngineError, Event, PeerCounters
+
+__all__ = ["Counters", "Engine", "EngineError", "Event", "PeerCounters"]

@@ -1,0 +1,194 @@
+"""Types of the native module. Calls release the GIL and may be made from any thread."""
+
+from typing import final
+
+class EngineError(Exception):
+    """The engine could not be made or changed: the cause is in the message, no key ever is."""
+
+@final
+class Event:
+    """Something that the engine tells its owner. One of the classes within."""
+
+    @final
+    class Up(Event):
+        """The first configuration is in force."""
+
+        __match_args__ = ()
+
+    @final
+    class Handshake(Event):
+        """A session with a peer was agreed, anew or by rekeying."""
+
+        __match_args__ = ("public_key", "rtt")
+        @property
+        def public_key(self) -> bytes:
+            """32 bytes."""
+        @property
+        def rtt(self) -> float | None:
+            """Seconds from our initiation to the answer; None if the peer initiated."""
+
+    @final
+    class Stale(Event):
+        """Handshakes with a peer have gone unanswered for 15 s; again every 15 s while that lasts.
+
+        It takes a reason to try: packets to send, a keepalive, a session to renew, or `initiate`.
+        """
+
+        __match_args__ = ("public_key", "age")
+        @property
+        def public_key(self) -> bytes:
+            """32 bytes."""
+        @property
+        def age(self) -> float | None:
+            """Seconds since the last handshake with it; None: never one."""
+
+    @final
+    class Roamed(Event):
+        """Authenticated packets of a peer came from an address that wasn't its endpoint until now."""
+
+        __match_args__ = ("public_key", "endpoint")
+        @property
+        def public_key(self) -> bytes:
+            """32 bytes."""
+        @property
+        def endpoint(self) -> tuple[str, int]:
+            """Address and port."""
+
+    @final
+    class Log(Event):
+        """A line for the log."""
+
+        __match_args__ = ("level", "text")
+        @property
+        def level(self) -> str:
+            """`debug`, `info`, `warning` or `error`."""
+        @property
+        def text(self) -> str:
+            """One line; no key but the beginning of public ones."""
+
+    @final
+    class Down(Event):
+        """The engine has ended by itself: its device was deleted, its UAPI socket removed, a thread failed.
+
+        The last event. `close` is still to be called.
+        """
+
+        __match_args__ = ("reason",)
+        @property
+        def reason(self) -> str:
+            """A sentence."""
+
+@final
+class PeerCounters:
+    """What one peer has sent and got, as `wg show` counts it."""
+
+    @property
+    def public_key(self) -> bytes:
+        """32 bytes."""
+    @property
+    def endpoint(self) -> tuple[str, int] | None:
+        """Where it is now; None: not known yet."""
+    @property
+    def last_handshake_ns(self) -> int | None:
+        """Unix time in nanoseconds; None: never one."""
+    @property
+    def rx_bytes(self) -> int:
+        """UDP payload received from it and authenticated, handshakes included."""
+    @property
+    def tx_bytes(self) -> int:
+        """UDP payload sent to it, handshakes included."""
+
+@final
+class Counters:
+    """Everything that is counted, since the engine was made."""
+
+    @property
+    def rx_bytes(self) -> int:
+        """Sum over the present peers."""
+    @property
+    def tx_bytes(self) -> int:
+        """Sum over the present peers."""
+    @property
+    def peers(self) -> list[PeerCounters]:
+        """In the order of their keys."""
+    @property
+    def losses(self) -> dict[str, int]:
+        """Packets lost, by reason: `tx_unroutable`, `tx_no_endpoint`, `rx_invalid`, `rx_foreign_source`,
+        `recv_errors`, `tun_write_errors`, `send_ENETUNREACH` and other errnos that occurred, `send_other`; also
+        `cookies_sent`, and `gso_refused` (datagrams that were sent, though one by one)."""
+
+@final
+class Engine:
+    """A WireGuard data plane with a TUN device of its own. Needs CAP_NET_ADMIN.
+
+    Sockets are opened in the network namespace of the thread that calls `apply` or `rebind`; the device is made in
+    that of the thread that makes the engine, and may be moved.
+    """
+
+    def __init__(
+        self,
+        interface: str,
+        *,
+        mtu: int = 1420,
+        offload: bool = True,
+        uapi: bool = True,
+        rekey_after: float | None = None,
+    ) -> None:
+        """Makes the device and starts the threads; nothing is sent or accepted before `apply`.
+
+        `mtu`: of the device; later changes are followed, in whichever namespace it is. `offload`: use vnet_hdr and
+        segmentation where the kernel gives them. `uapi`: serve `/var/run/wireguard/INTERFACE.sock`, for `wg`.
+        `rekey_after`: seconds until the initiator renews a session, for tests; the protocol says 120.
+
+        Raises `EngineError`, or `ValueError` for arguments that make no sense.
+        """
+
+    def apply(
+        self,
+        private_key: bytes,
+        listen_port: int | None,
+        fwmark: int | None,
+        bind_device: str | None,
+        peers: list[tuple[bytes, tuple[str, int] | None, list[str], bytes | None, int | None]],
+        initiate: bool,
+    ) -> None:
+        """Makes this the whole desired state.
+
+        Each peer is public key, endpoint (IP literal and port), allowed IPs, preshared key, keepalive in seconds.
+        Peers that stay are changed in place and keep their sessions, unless the private key is another one; a
+        changed preshared key counts from the next handshake on. A prefix that two peers claim goes to the later.
+        `initiate`: send a handshake to every peer with an endpoint at once, whether it has a session or not.
+
+        Raises `EngineError` with everything as it was (a port in use, a device that isn't there), `ValueError` for
+        a malformed key, address or prefix.
+        """
+
+    def rebind(self) -> None:
+        """Fresh UDP sockets, on the same port if one was asked for, else on another. Sessions are kept.
+
+        Every peer with an endpoint is sent a message at once, so that it learns our new address. Raises
+        `EngineError`.
+        """
+
+    def set_mtu(self, mtu: int) -> None:
+        """Sets the device's MTU, wherever it is. Raises `EngineError`."""
+
+    def counters(self) -> Counters:
+        """Counters as of now. Raises `EngineError` when closed."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while there are events; valid as long as this object, even when closed."""
+
+    def next_events(self) -> list[Event]:
+        """Takes all events that have gathered, oldest first. Never waits."""
+
+    def close(self) -> None:
+        """Ends the threads and removes the device; returns when both is done. Idempotent."""
+
+    @property
+    def interface(self) -> str:
+        """The name that it was made with."""
+
+    @property
+    def listen_port(self) -> int:
+        """The port in use; 0 before the first `apply`. Raises `EngineError` when closed."""

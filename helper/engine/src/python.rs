@@ -1,0 +1,203 @@
+//! The Python module `slopn_engine._engine`. Nothing here is on the way of a packet.
+use crate::config::{Config, PeerConfig};
+use crate::engine::{Engine, Options};
+use crate::events::{Event, Events};
+use crate::key::Secret;
+use crate::udp::parse_ip;
+use parking_lot::RwLock;
+use pyo3::create_exception;
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use std::collections::HashMap;
+use std::net::{SocketAddr, SocketAddrV6};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+create_exception!(slopn_engine, EngineError, PyException, "The engine could not be made or changed.");
+
+type PyPeer = (Vec<u8>, Option<(String, u16)>, Vec<String>, Option<Vec<u8>>, Option<u16>);
+
+#[pyclass(name = "Engine", module = "slopn_engine", frozen)]
+struct PyEngine {
+    events: Arc<Events>,
+    engine: RwLock<Option<Engine>>,
+    #[pyo3(get)]
+    interface: String,
+}
+
+#[pyclass(name = "Event", module = "slopn_engine", frozen)]
+enum PyEvent {
+    Up {},
+    Handshake { public_key: Vec<u8>, rtt: Option<f64> },
+    Stale { public_key: Vec<u8>, age: Option<f64> },
+    Roamed { public_key: Vec<u8>, endpoint: (String, u16) },
+    Log { level: String, text: String },
+    Down { reason: String },
+}
+
+#[pyclass(module = "slopn_engine", frozen, get_all)]
+struct PeerCounters {
+    public_key: Vec<u8>,
+    endpoint: Option<(String, u16)>,
+    last_handshake_ns: Option<u128>,
+    rx_bytes: u64,
+    tx_bytes: u64,
+}
+
+#[pyclass(module = "slopn_engine", frozen, get_all)]
+struct Counters {
+    rx_bytes: u64,
+    tx_bytes: u64,
+    peers: Vec<Py<PeerCounters>>,
+    losses: HashMap<String, u64>,
+}
+
+#[pymethods]
+impl PyEngine {
+    #[new]
+    #[pyo3(signature = (interface, *, mtu = 1420, offload = true, uapi = true, rekey_after = None))]
+    fn new(
+        py: Python<'_>,
+        interface: &str,
+        mtu: u16,
+        offload: bool,
+        uapi: bool,
+        rekey_after: Option<f64>,
+    ) -> PyResult<Self> {
+        let rekey_after = rekey_after.map(Duration::try_from_secs_f64).transpose().map_err(value_error)?;
+        let options = Options { interface: interface.to_owned(), mtu: Some(mtu), offload, uapi, rekey_after };
+        py.detach(|| {
+            let events = Arc::new(Events::new().map_err(engine_error)?);
+            let engine = Engine::start(&options, Arc::clone(&events)).map_err(engine_error)?;
+            Ok(Self { events, engine: RwLock::new(Some(engine)), interface: options.interface })
+        })
+    }
+
+    #[pyo3(signature = (private_key, listen_port, fwmark, bind_device, peers, initiate))]
+    #[expect(clippy::too_many_arguments, reason = "one call has the whole desired state")]
+    fn apply(
+        &self,
+        py: Python<'_>,
+        private_key: &[u8],
+        listen_port: Option<u16>,
+        fwmark: Option<u32>,
+        bind_device: Option<String>,
+        peers: Vec<PyPeer>,
+        initiate: bool,
+    ) -> PyResult<()> {
+        let private_key = Secret(key(private_key)?);
+        let peers = peers.into_iter().map(peer).collect::<PyResult<_>>()?;
+        let config = Config { private_key, listen_port, fwmark, bind_device, peers };
+        self.with(py, |engine| engine.apply(&config, initiate).map_err(engine_error))
+    }
+
+    fn rebind(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, |engine| engine.rebind().map_err(engine_error))
+    }
+
+    fn set_mtu(&self, py: Python<'_>, mtu: u16) -> PyResult<()> {
+        self.with(py, |engine| engine.set_mtu(mtu).map_err(engine_error))
+    }
+
+    fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
+        let all = self.with(py, |engine| Ok(engine.counters()))?;
+        let (rx_bytes, tx_bytes) = all.peers.iter().fold((0, 0), |(r, t), p| (r + p.rx_bytes, t + p.tx_bytes));
+        let peers = all.peers.into_iter().map(|p| {
+            let since = p.last_handshake.and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok());
+            let counters = PeerCounters {
+                public_key: p.public_key.to_vec(),
+                endpoint: p.endpoint.map(shown),
+                last_handshake_ns: since.map(|d| d.as_nanos()),
+                rx_bytes: p.rx_bytes,
+                tx_bytes: p.tx_bytes,
+            };
+            Py::new(py, counters)
+        });
+        let peers = peers.collect::<PyResult<_>>()?;
+        Ok(Counters { rx_bytes, tx_bytes, peers, losses: all.named.into_iter().collect() })
+    }
+
+    #[getter]
+    fn listen_port(&self, py: Python<'_>) -> PyResult<u16> {
+        self.with(py, |engine| Ok(engine.listen_port()))
+    }
+
+    fn fileno(&self) -> i32 {
+        self.events.as_raw_fd()
+    }
+
+    fn next_events(&self, py: Python<'_>) -> Vec<PyEvent> {
+        py.detach(|| self.events.take().into_iter().map(PyEvent::from).collect())
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| drop(self.engine.write().take()));
+    }
+}
+
+impl PyEngine {
+    fn with<T: Send>(&self, py: Python<'_>, ask: impl FnOnce(&Engine) -> PyResult<T> + Send) -> PyResult<T> {
+        py.detach(|| match &*self.engine.read() {
+            Some(engine) => ask(engine),
+            None => Err(EngineError::new_err("the engine is closed")),
+        })
+    }
+}
+
+impl From<Event> for PyEvent {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Up => Self::Up {},
+            Event::Handshake { peer, rtt } => {
+                Self::Handshake { public_key: peer.to_vec(), rtt: rtt.map(|d| d.as_secs_f64()) }
+            }
+            Event::Stale { peer, age } => Self::Stale { public_key: peer.to_vec(), age: age.map(|d| d.as_secs_f64()) },
+            Event::Roamed { peer, endpoint } => Self::Roamed { public_key: peer.to_vec(), endpoint: shown(endpoint) },
+            Event::Log { level, text } => Self::Log { level: format!("{level:?}").to_lowercase(), text },
+            Event::Down { reason } => Self::Down { reason },
+        }
+    }
+}
+
+fn peer((public_key, endpoint, allowed_ips, preshared_key, keepalive): PyPeer) -> PyResult<PeerConfig> {
+    let endpoint = endpoint.map(|(ip, port)| parse_ip(&ip, port).ok_or(ip)).transpose();
+    let endpoint = endpoint.map_err(|ip| value_error(format!("{ip:?} is not an IP address")))?;
+    let allowed_ips = allowed_ips.iter().map(|p| p.parse()).collect::<Result<_, String>>();
+    Ok(PeerConfig {
+        public_key: key(&public_key)?,
+        endpoint,
+        allowed_ips: allowed_ips.map_err(value_error)?,
+        preshared_key: preshared_key.map(|k| key(&k)).transpose()?.map(Secret),
+        keepalive,
+    })
+}
+
+fn shown(endpoint: SocketAddr) -> (String, u16) {
+    let ip = match endpoint {
+        SocketAddr::V6(a) if a.scope_id() != 0 => SocketAddrV6::new(*a.ip(), 0, 0, a.scope_id()).to_string(),
+        a => return (a.ip().to_string(), a.port()),
+    };
+    (ip.trim_start_matches('[').trim_end_matches("]:0").to_owned(), endpoint.port())
+}
+
+fn key(bytes: &[u8]) -> PyResult<[u8; 32]> {
+    bytes.try_into().map_err(|_| value_error("a key has 32 bytes"))
+}
+
+fn value_error(error: impl ToString) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+fn engine_error(error: impl ToString) -> PyErr {
+    EngineError::new_err(error.to_string())
+}
+
+#[pymodule]
+fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyEngine>()?;
+    module.add_class::<PyEvent>()?;
+    module.add_class::<PeerCounters>()?;
+    module.add_class::<Counters>()?;
+    module.add("EngineError", module.py().get_type::<EngineError>())
+}
