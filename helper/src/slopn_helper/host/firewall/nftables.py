@@ -99,18 +99,19 @@ class _Table:
         """What was read back after the last `apply`."""
 
     def apply(self, policy: FirewallPolicy) -> None:
-        nft = self._nft()
         try:
-            self._put(nft, policy)
-            if (difference := self._check(nft, policy)) is not None:
-                # Somebody else's flush came between: possible with a plain table only.
-                log.warning("firewall: %s; applied once more", difference)
-                self._put(nft, policy)
-                if (difference := self._check(nft, policy)) is not None:
-                    self._back(nft)
-                    raise FirewallError(f"the rules in force are not those that were sent: {difference}")
+            wanted = ruleset.chains(policy, fwmark=self._fwmark)
         except ValueError as error:
             raise FirewallError(f"this policy can't be put into rules: {error}") from error
+        nft = self._nft()
+        self._put(nft, policy)
+        if (difference := self._check(nft, wanted)) is not None:
+            # Somebody else's flush came between: possible with a plain table only.
+            log.warning("firewall: %s; applied once more", difference)
+            self._put(nft, policy)
+            if (difference := self._check(nft, wanted)) is not None:
+                self._back(nft)
+                raise FirewallError(f"the rules in force are not those that were sent: {difference}")
         self._last = policy
 
     def drift(self) -> str | None:
@@ -157,9 +158,8 @@ class _Table:
             raise
         self._ours = True
 
-    def _check(self, nft: Nft, policy: FirewallPolicy) -> str | None:
+    def _check(self, nft: Nft, wanted: tuple[ruleset.Chain, ...]) -> str | None:
         self._found = nft.listing()
-        wanted = ruleset.chains(policy, fwmark=self._fwmark)
         if self._found is None:
             return "the table is gone" if wanted else None
         return readback.difference(wanted, self._found) if wanted else "the table is still there"

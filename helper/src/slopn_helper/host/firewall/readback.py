@@ -127,10 +127,6 @@ def _key(left: Mapping[str, Any]) -> str:
     return str(dict(left))
 
 
-_PROTOCOLS = {"tcp": 6}
-"""Names by which the library lists a number where it finds /etc/protocols."""
-
-
 def _value(right: object, key: str) -> str:
     match right:
         case {"set": members} if isinstance(members, list):
@@ -141,6 +137,4 @@ def _value(right: object, key: str) -> str:
             return f"{right:#x}"
         case str() if key in {"iifname", "oifname"}:
             return f'"{right}"'
-        case str() if key == "meta l4proto":
-            return str(_PROTOCOLS.get(right, right))
     return str(right)

@@ -126,8 +126,8 @@ _BLOCK_DNS: tuple[Rule, ...] = (
     (f"udp dport {_DNS_PORTS}", _REJECT),
 )
 _REJECT_REST: tuple[Rule, ...] = (
-    # By number: the name would be looked up in /etc/protocols, which small systems don't have.
-    ("meta l4proto 6", _RESET),
+    # A reset for attempts alone: connections through the tunnel shall outlive a short block, and ICMP is soft to them.
+    ("tcp flags syn", _RESET),
     (_REJECT,),
 )
 _ICMP_ERRORS = {
@@ -144,7 +144,7 @@ class _Rules:
             raise ValueError(f"a firewall mark is 1 to 4294967295, not {fwmark}")
         self._mark = f"meta mark {fwmark:#x}"
         self._set_mark = f"meta mark set {fwmark:#x}"
-        self._lan = policy.allow_lan
+        self._lan = ("ip", "ip6") if policy.allow_lan else ()
         self._endpoints = _unique(_endpoint(e) for e in policy.endpoints)
         self._resolvers = _unique(map(_plain, policy.resolvers)) if isinstance(policy, Blocked) else ()
         self._addresses = _unique(map(_plain, policy.addresses))
@@ -172,7 +172,7 @@ class _Rules:
             *_DHCP_OUT,
             *_NDP_OUT,
             *self._into_tunnel(),
-            *((f"{family} daddr {_lan_and_multicast(family)}", "accept") for family in self._lan_families()),
+            *((f"{family} daddr {_lan_and_multicast(family)}", "accept") for family in self._lan),
             *_REJECT_REST,
         )
 
@@ -186,7 +186,7 @@ class _Rules:
             *self._out_of_tunnel(),
             *self._pings(),
             *self._dhcp_server(),
-            *((_NO_LINK_LAYER, f"{family} saddr {_set(_LAN[family])}", "accept") for family in self._lan_families()),
+            *((_NO_LINK_LAYER, f"{family} saddr {_set(_LAN[family])}", "accept") for family in self._lan),
             # The policy alone would leave an instant, in a swap of tables, between the new rules and their policy.
             ("drop",),
         )
@@ -203,7 +203,7 @@ class _Rules:
                     f"{family} daddr {_lan_and_multicast(family)}",
                     "accept",
                 )
-                for family in self._lan_families()
+                for family in self._lan
             ),
             *_REJECT_REST,
         )
@@ -257,9 +257,6 @@ class _Rules:
         families = ("ip", "ip6")
         sets = ((f, [str(a) for a in self._addresses if _family(a) == f]) for f in families)
         return [(family, _set(addresses)) for family, addresses in sets if addresses]
-
-    def _lan_families(self) -> tuple[str, ...]:
-        return ("ip", "ip6") if self._lan else ()
 
 
 def _block(chain: Chain) -> str:
