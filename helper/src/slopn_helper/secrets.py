@@ -131,7 +131,7 @@ class SecretStore:
             )
         except OSError as error:
             raise SecretError(f"{path} could not be read: {error.strerror}") from None
-        except (ValueError, msgspec.DecodeError):
+        except (ValueError, RecursionError, msgspec.DecodeError):
             # Their messages may quote what they could not read.
             raise SecretError(f"{path} is damaged; import the profile again") from None
 

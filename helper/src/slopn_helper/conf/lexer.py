@@ -93,16 +93,16 @@ def trimmed(text: str, line: int, column: int) -> Token:
 def _section(content: Token) -> Section:
     name = content.squeezed.lower()
     if not content.text.isascii() or name not in {"[interface]", "[peer]"}:
-        raise content.defect(f"the section {quoted(content.text)}", "the sections are [Interface] and [Peer]")
+        raise content.defect(f"{quoted(content.text)} as section", "the sections are [Interface] and [Peer]")
     return Section(name.strip("[]"), content)
 
 
 def _entry(content: Token) -> Entry:
+    if content.text.startswith((";", "//")):
+        raise content.defect("a comment that doesn't begin with #", "comments begin with #")
     key, equals, _ = content.text.partition("=")
     if not equals:
-        if content.text.startswith((";", "//")):
-            raise content.defect("a comment that begins otherwise than with #", "comments begin with #")
-        raise content.defect(f"{quoted(content.text)} without a =", "a line is a section, key = value, or # comment")
+        raise content.defect(f"{quoted(content.text)} without a =", "a line is a [section], key = value, or # comment")
     if not key.strip(_SPACE):
-        raise content.defect("a = with no key before it", "a line is a section, key = value, or # comment")
+        raise content.defect("a = with no key before it", "a line is a [section], key = value, or # comment")
     return Entry(content.part(0, len(key)), content.part(len(key) + 1))

@@ -202,9 +202,10 @@ class _Reader:
 
     def _check_mtu(self, interface: _Part) -> None:
         mtu = interface.scalars.get("MTU")
-        if mtu is not None and mtu < 1280 and any(address.version == 6 for address in self._addresses):
+        inside = (*self._addresses, *self._networks)
+        if mtu is not None and mtu < 1280 and any(each.version == 6 for each in inside):
             # RFC 8200 § 5; Linux takes IPv6 off an interface below it.
-            raise interface.tokens["MTU"].defect(f"an MTU of {mtu} with an IPv6 address", "IPv6 needs 1280 or more")
+            raise interface.tokens["MTU"].defect(f"an MTU of {mtu} with IPv6 inside", "IPv6 needs 1280 or more")
 
     def _preshared_keys(self) -> dict[str, Secret]:
         return {
@@ -234,7 +235,7 @@ def _key(part: _Part, entry: Entry) -> str:
     name = "[Peer]" if part.is_peer else "[Interface]"
     allowed = f"{name} takes {', '.join(here)}"
     if key is None:
-        raise token.defect(f"the unknown key {quoted(token.text)}", allowed)
+        raise token.defect(f"{quoted(token.text)} as key", allowed)
     if key not in here:
         raise token.defect(f"{key} in {name}", allowed)
     return key

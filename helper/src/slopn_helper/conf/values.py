@@ -67,18 +67,18 @@ def resolvers(value: Token) -> tuple[list[IPAddress], list[str]]:
         if ":" in word.text or re.fullmatch(r"[0-9.]+", word.text):
             server = _literal(word.text)
             if server is None or server.is_unspecified or server.is_multicast:
-                raise word.defect(f"{quoted(word.text)}, which is no resolver's address", _DNS)
+                raise word.defect(f"{quoted(word.text)} as resolver", _DNS)
             servers.append(server)
         elif _is_name(word.text):
             search.append(word.text)
         else:
-            raise word.defect(f"{quoted(word.text)}, which is no domain", _DNS)
+            raise word.defect(f"{quoted(word.text)} as search domain", _DNS)
     return servers, search
 
 
 def mtu(value: Token) -> int | None:
     """MTU: None where empty, as wg-quick has it."""
-    return _number(value, "an MTU", 576, 65535) if value.text else None
+    return _number(value, "MTU", 576, 65535, "an MTU is a number from 576 to 65535") if value.text else None
 
 
 def table(value: Token) -> str:
@@ -92,20 +92,20 @@ def table(value: Token) -> str:
         number = int(word, 0)
         if 1 <= number <= 0xFFFFFFFF and number != 255:
             return str(number)
-    raise value.defect(f"the table {quoted(value.text)}", _TABLE)
+    raise value.defect(f"{quoted(value.text)} as table", _TABLE)
 
 
 def boolean(value: Token) -> bool:
     """SaveConfig: true or false, in any case."""
     word = value.text.lower()
     if word not in {"true", "false"}:
-        raise value.defect(quoted(value.text) if word else "no value", "SaveConfig is true or false")
+        raise value.defect(f"{quoted(value.text)} as value" if word else "no value", "SaveConfig is true or false")
     return word == "true"
 
 
 def listen_port(value: Token) -> int | None:
     """ListenPort: None for 0, which means any free port."""
-    return _number(value, "a port", 0, 65535) or None
+    return _number(value, "port", 0, 65535, "a port is a number from 0 to 65535, where 0 is any free one") or None
 
 
 def fwmark(value: Token) -> int | None:
@@ -119,9 +119,9 @@ def fwmark(value: Token) -> int | None:
     elif re.fullmatch(r"[0-9]{1,32}", text):
         number = int(text)
     else:
-        raise value.defect(f"the mark {quoted(value.text)}" if text else "no mark", allowed)
+        raise value.defect(f"{quoted(value.text)} as mark" if text else "no mark", allowed)
     if number > 0xFFFFFFFF:
-        raise value.defect(f"the mark {quoted(value.text)}", allowed)
+        raise value.defect(f"{quoted(value.text)} as mark", allowed)
     return number or None
 
 
@@ -129,9 +129,7 @@ def keepalive(value: Token) -> int | None:
     """PersistentKeepalive: seconds; None for `off` and 0."""
     if value.squeezed.lower() == "off":
         return None
-    return (
-        _number(value, "an interval", 0, 65535, "PersistentKeepalive is off or a number of seconds up to 65535") or None
-    )
+    return _number(value, "interval", 0, 65535, "PersistentKeepalive is off or a number of seconds up to 65535") or None
 
 
 def endpoint(value: Token) -> Endpoint:
@@ -144,8 +142,10 @@ def endpoint(value: Token) -> Endpoint:
         return Endpoint(_bracketed(value), _port(value))
     if not colon:
         raise value.defect(f"{quoted(value.text)} without a port", _ENDPOINT)
-    if ":" in host:
+    if isinstance(_literal(host), IPv6Address) or isinstance(_literal(text), IPv6Address):
         raise value.defect(f"{quoted(value.text)}, an IPv6 address without brackets", _ENDPOINT)
+    if not host:
+        raise value.defect("no host before the port", _ENDPOINT)
     number = _port(value)
     literal = _literal(host)
     if literal is not None:
@@ -153,7 +153,7 @@ def endpoint(value: Token) -> Endpoint:
     elif not host.isascii():
         raise value.defect("a host name with letters beyond ASCII", "write an international name in its xn-- form")
     elif not _is_name(host):
-        raise value.defect(f"{quoted(host)}, which is neither a host name nor an address", _ENDPOINT)
+        raise value.defect(f"{quoted(host)} as host", _ENDPOINT)
     return Endpoint(host if literal is None else str(literal), number)
 
 
@@ -174,7 +174,7 @@ def _bracketed(value: Token) -> str:
 
 
 def _port(value: Token) -> int:
-    return _number(value.part(value.text.rindex(":") + 1), "a port", 1, 65535, _PORT)
+    return _number(value.part(value.text.rindex(":") + 1), "port", 1, 65535, _PORT)
 
 
 def _refuse_special(value: Token, literal: IPAddress) -> None:
@@ -209,13 +209,14 @@ def _prefixed(token: Token, text: str, allowed: str) -> tuple[IPAddress, int]:
     if not text:
         raise token.defect("nothing between two commas", allowed)
     if address is None:
-        raise token.defect(f"{quoted(token.text)}, which is no address", allowed)
+        raise token.defect(f"{quoted(token.text)} as address", allowed)
     if not slash:
         return address, address.max_prefixlen
-    if not re.fullmatch(r"[0-9]{1,9}", mask) or int(mask) > address.max_prefixlen:
-        raise token.defect(
-            f"the prefix length {quoted(mask)}", f"IPv{address.version} has 0 to {address.max_prefixlen}"
-        )
+    if not re.fullmatch(r"[0-9]{1,9}", mask):
+        raise token.defect(f"{quoted(token.text)} as address with prefix length", allowed)
+    if int(mask) > address.max_prefixlen:
+        found = f"{mask} as prefix length"
+        raise token.defect(found, f"prefix lengths of IPv{address.version} go up to {address.max_prefixlen}")
     return address, int(mask)
 
 
@@ -239,11 +240,10 @@ def _is_name(text: str) -> bool:
     )
 
 
-def _number(value: Token, what: str, low: int, high: int, allowed: str | None = None) -> int:
+def _number(value: Token, what: str, low: int, high: int, allowed: str) -> int:
     text = value.squeezed
-    rule = allowed or f"{what} is a number from {low} to {high}"
     if not text:
-        raise value.defect(f"{what} that is missing", rule)
+        raise value.defect(f"no {what}", allowed)
     if not re.fullmatch(r"[0-9]{1,32}", text) or not low <= int(text) <= high:
-        raise value.defect(f"{what} of {quoted(value.text)}", rule)
+        raise value.defect(f"{quoted(value.text)} as {what}", allowed)
     return int(text)

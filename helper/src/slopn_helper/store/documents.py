@@ -71,5 +71,5 @@ def unpack(raw: bytes, kind: type[_T]) -> _T:
             if migrate is not None:
                 content = msgspec.json.encode(migrate(msgspec.json.decode(content)))
         return codec.decode(content, kind)
-    except (ValueError, TypeError, LookupError, msgspec.DecodeError) as error:
+    except (ValueError, TypeError, LookupError, RecursionError, msgspec.DecodeError) as error:
         raise Damaged(str(error)) from None

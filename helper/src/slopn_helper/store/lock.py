@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from secrets import token_hex
-
-_PATIENCE = 0.5
-"""Seconds to wait for a lock: `holder` takes it for an instant to see whether it is free."""
+from typing import Any
 
 
 class StateLocked(Exception):
@@ -21,9 +19,10 @@ class StateLocked(Exception):
 
 
 class StateLock:
-    """flock(2) on a file that is made anew, with its holder's number in it, before it takes the lock's name.
+    """flock(2) on a file that holds its holder's number.
 
-    So whoever finds the file locked reads the number of the process that holds it, never of one before.
+    Taking the lock and asking for its holder exclude each other by a lock on the directory, so nobody ever reads the
+    number of a process that held it before, nor keeps another from starting by asking.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,15 +31,17 @@ class StateLock:
 
     def acquire(self) -> None:
         """Hold the lock until `release`, or until this process ends in any way. Raises `StateLocked`, `OSError`."""
-        deadline = time.monotonic() + _PATIENCE
-        while self._descriptor is None:
-            descriptor = self._try_acquire()
-            if descriptor is not None:
-                self._descriptor = descriptor
-            elif time.monotonic() > deadline:
-                raise StateLocked(self._path, self.holder())
-            else:
-                time.sleep(0.01)
+        if self._descriptor is not None:
+            return
+        with self._alone():
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            if not _locked_now(descriptor):
+                pid = _pid_in(descriptor)
+                os.close(descriptor)
+                raise StateLocked(self._path, pid)
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, str(os.getpid()).encode())
+            self._descriptor = descriptor
 
     def release(self) -> None:
         """Let go of the lock. Without effect if it isn't held."""
@@ -53,52 +54,38 @@ class StateLock:
         if self._descriptor is not None:
             return os.getpid()
         try:
-            descriptor = os.open(self._path, os.O_RDWR)
+            with self._alone():
+                descriptor = os.open(self._path, os.O_RDWR)
+                try:
+                    return None if _locked_now(descriptor) else _pid_in(descriptor)
+                finally:
+                    os.close(descriptor)
         except FileNotFoundError:
             return None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        directory = os.open(self._path.parent, os.O_RDONLY)
         try:
-            if _flock(descriptor):
-                return None
-            return int(os.read(descriptor, 32) or b"0") or None
+            _fcntl().flock(directory, _fcntl().LOCK_EX)
+            yield
         finally:
-            os.close(descriptor)
-
-    def _try_acquire(self) -> int | None:
-        # The old file's lock is held while ours takes its place: of two that try, one fails here.
-        old = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if not _flock(old) or not _same_file(old, self._path):
-                return None
-            return self._take_place()
-        finally:
-            os.close(old)
-
-    def _take_place(self) -> int:
-        temporary = self._path.with_name(f".tmp-{token_hex(8)}")
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(descriptor, str(os.getpid()).encode())
-            _flock(descriptor)
-            temporary.replace(self._path)
-        except BaseException:
-            os.close(descriptor)
-            temporary.unlink(missing_ok=True)
-            raise
-        return descriptor
+            os.close(directory)
 
 
-def _flock(descriptor: int) -> bool:
-    # POSIX only; looked up at run time so that the types check for Windows too.
-    fcntl = import_module("fcntl")
+def _locked_now(descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _fcntl().flock(descriptor, _fcntl().LOCK_EX | _fcntl().LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+def _pid_in(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 20, 0)
+    return int(text) if text.isdigit() else None
+
+
+def _fcntl() -> Any:
+    # POSIX alone has it: found at run time, so that types can be checked for Windows too.
+    return import_module("fcntl")

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from slopn_helper.store.lock import StateLock, StateLocked
+
+# Says who holds the lock once it was told to try, and stays until its stdin ends.
+_TRY = """
+import os, sys, pathlib
+from slopn_helper.store.lock import StateLock, StateLocked
+lock = StateLock(pathlib.Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    lock.acquire()
+    print(os.getpid(), flush=True)
+except StateLocked as error:
+    print(error.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def contender(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that is about to take the lock; killed at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _TRY, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert said(process) == "ready"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    """The next line that the process prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Let the process try to take the lock."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def test_nobody_holds_a_lock_that_never_was(tmp_path: Path) -> None:
+    """Asking for the holder makes no file, and works before there is a state directory."""
+    assert StateLock(tmp_path / "lock").holder() is None
+    assert StateLock(tmp_path / "none/lock").holder() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_holder_is_named_until_it_lets_go(tmp_path: Path) -> None:
+    """The holder's number is seen by itself and by others, and no longer than it holds."""
+    lock, other = StateLock(tmp_path / "lock"), StateLock(tmp_path / "lock")
+    lock.acquire()
+    lock.acquire()
+    assert lock.holder() == other.holder() == os.getpid()
+    lock.release()
+    lock.release()
+    assert other.holder() is None
+    other.acquire()
+    other.release()
+
+
+def test_a_second_process_is_told_who_is_there(tmp_path: Path) -> None:
+    """The lock is refused with the number of the process that has it; once that is killed, the lock is free."""
+    lock = StateLock(tmp_path / "lock")
+    with contender(tmp_path / "lock") as process:
+        go(process)
+        assert said(process) == str(process.pid)
+        assert lock.holder() == process.pid
+        with pytest.raises(StateLocked, match=f"in use by process {process.pid}") as caught:
+            lock.acquire()
+        assert caught.value.pid == process.pid
+    assert lock.holder() is None
+    lock.acquire()
+    assert StateLock(tmp_path / "lock").holder() == os.getpid()
+    lock.release()
+
+
+def test_the_lock_is_not_inherited(tmp_path: Path) -> None:
+    """A program that the helper starts doesn't keep the lock after the helper."""
+    lock = StateLock(tmp_path / "lock")
+    lock.acquire()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False) as process:
+        lock.release()
+        assert StateLock(tmp_path / "lock").holder() is None
+        process.kill()
+
+
+def test_of_many_that_race_one_wins(tmp_path: Path) -> None:
+    """Of processes that try together one gets the lock, and all name it, whatever process was named there before."""
+    (tmp_path / "lock").write_text("1")
+    with ExitStack() as stack:
+        processes = [stack.enter_context(contender(tmp_path / "lock")) for _ in range(5)]
+        for process in processes:
+            go(process)
+        named = {said(process) for process in processes}
+        assert len(named) == 1
+        assert named <= {str(process.pid) for process in processes}
