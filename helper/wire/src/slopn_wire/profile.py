@@ -5,7 +5,7 @@ Nothing here holds a secret: private and preshared keys live in the helper's sec
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABCMeta
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     IPNetwork = IPv4Network | IPv6Network
 else:
     # msgspec refuses a union of two custom types; one abstract class for both families says the same.
-    class IPAddress(ABC):
+    class IPAddress(metaclass=ABCMeta):
         """An address of either family."""
 
-    class IPInterface(ABC):
+    class IPInterface(metaclass=ABCMeta):
         """An address of either family with its network's prefix length."""
 
-    class IPNetwork(ABC):
+    class IPNetwork(metaclass=ABCMeta):
         """A network of either family."""
 
     for _family, _members in (

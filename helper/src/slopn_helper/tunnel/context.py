@@ -1,0 +1,29 @@
+"""What a step may consult beside the state: facts of the world, all of them values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from slopn_helper.host.firewall.policy import FirewallPolicy
+from slopn_wire.profile import IPAddress
+
+
+class ProfileFacts(Struct, frozen=True):
+    """What the firewall must know of a profile."""
+
+    addresses: tuple[IPAddress, ...] = ()
+    dns: tuple[IPAddress, ...] = ()
+
+
+class Context(Struct, frozen=True):
+    """Facts of the world at the time of a step."""
+
+    profiles: Mapping[str, ProfileFacts] = field(default_factory=dict)
+    resolvers: tuple[IPAddress, ...] = ()
+    """Who may be asked for an endpoint's name while it is being resolved."""
+    in_force: FirewallPolicy | None = None
+    """The policy last put in force. None: not known yet, as after a start."""
+    jitter: float = 0.5
+    """A random number in [0, 1)."""

@@ -1,0 +1,97 @@
+"""What can happen to the tunnel: a client's command, or an observation of the world."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from slopn_helper.tunnel.effects import Effect
+from slopn_wire.commands import Disconnect, Reconnect
+from slopn_wire.profile import Endpoint
+from slopn_wire.state import ErrorCause
+
+
+class Connect(Struct, frozen=True, tag="connect"):
+    """The user wants `profile`: the wire's `Connect` once the hub has found which profile is meant."""
+
+    profile: str
+
+
+class Started(Struct, frozen=True, tag="started"):
+    """The helper has just started. `profile` is what the user wanted before; None: nothing."""
+
+    profile: str | None
+
+
+class Resolved(Struct, frozen=True, tag="resolved"):
+    """The endpoints' addresses, in the order of the profile's peers that have one."""
+
+    endpoints: tuple[Endpoint, ...]
+
+
+class EngineStarted(Struct, frozen=True, tag="engine_started"):
+    """`StartEngine` is done: the interface exists."""
+
+    interface: str
+
+
+class EngineStopped(Struct, frozen=True, tag="engine_stopped"):
+    """`StopEngine` is done."""
+
+
+class HostConfigured(Struct, frozen=True, tag="host_configured"):
+    """`ConfigureHost` is done."""
+
+
+class HandshakeDone(Struct, frozen=True, tag="handshake_done"):
+    """A peer answered."""
+
+
+class HandshakeStale(Struct, frozen=True, tag="handshake_stale"):
+    """No peer answers any more."""
+
+
+class EngineDown(Struct, frozen=True, tag="engine_down"):
+    """The data plane ended by itself."""
+
+    reason: str
+
+
+class NetworkChanged(Struct, frozen=True, tag="network_changed"):
+    """The host moved to another network, or lost it."""
+
+    online: bool
+
+
+class TimerFired(Struct, frozen=True, tag="timer_fired"):
+    """The time of the last `SetTimer` is up."""
+
+
+class SettingsApplied(Struct, frozen=True, tag="settings_applied"):
+    """Other settings hold from this step on; they come in `step`'s argument."""
+
+
+class EffectFailed(Struct, frozen=True, tag="effect_failed"):
+    """An effect failed, and those after it in its list were not begun."""
+
+    effect: Effect
+    detail: str = ""
+    cause: ErrorCause | None = None
+    """What the failure is known to mean; None: the usual meaning of this effect's failure."""
+
+
+TunnelCommand = Connect | Disconnect | Reconnect
+Observation = (
+    Started
+    | Resolved
+    | EngineStarted
+    | EngineStopped
+    | HostConfigured
+    | HandshakeDone
+    | HandshakeStale
+    | EngineDown
+    | NetworkChanged
+    | TimerFired
+    | SettingsApplied
+    | EffectFailed
+)
+Input = TunnelCommand | Observation

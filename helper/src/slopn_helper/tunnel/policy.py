@@ -1,0 +1,39 @@
+"""The kill switch, whole: which firewall policy each state demands. Total; nothing else decides."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
+from slopn_helper.tunnel.context import Context, ProfileFacts
+from slopn_wire.settings import KillSwitchMode, Settings
+from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting, ErrorState, Step, TunnelState
+
+
+def policy_for(state: TunnelState, settings: Settings, ctx: Context) -> FirewallPolicy:
+    """The policy that must be in force in `state`: the table of docs/security.md."""
+    mode, lan = settings.kill_switch, settings.allow_lan
+    if mode is KillSwitchMode.OFF:
+        return Open()
+    match state:
+        case Disconnected():
+            return Blocked(lan) if mode is KillSwitchMode.ALWAYS else Open()
+        case Connecting(profile=profile, endpoints=endpoints, step=step):
+            resolvers = ctx.resolvers if step is Step.RESOLVING else ()
+            return Blocked(lan, endpoints, resolvers, _facts(ctx, profile).addresses)
+        case Connected(profile=profile, endpoints=endpoints, interface=interface):
+            facts = _facts(ctx, profile)
+            return Tunnelled(lan, endpoints, interface, facts.addresses, facts.dns)
+        case Disconnecting(profile=profile) | ErrorState(profile=profile):
+            return Blocked(lan, addresses=_facts(ctx, profile).addresses)
+        case _:
+            assert_never(state)
+
+
+def closed(policy: FirewallPolicy | None) -> bool:
+    """Whether `policy` keeps traffic from leaving beside the tunnel. An unknown one does not count."""
+    return isinstance(policy, Blocked | Tunnelled)
+
+
+def _facts(ctx: Context, profile: str) -> ProfileFacts:
+    return ctx.profiles.get(profile) or ProfileFacts()

@@ -1,0 +1,33 @@
+"""Connected: traffic flows through the tunnel."""
+
+from __future__ import annotations
+
+from slopn_helper.tunnel.context import Context
+from slopn_helper.tunnel.effects import ApplyFirewall
+from slopn_helper.tunnel.inputs import Connect, EffectFailed, EngineDown, HandshakeStale, Input, NetworkChanged
+from slopn_helper.tunnel.states import Next, connecting, disconnecting, error
+from slopn_wire.commands import Disconnect, Reconnect
+from slopn_wire.state import AfterDisconnect, Connected, ErrorCause
+
+
+def handle(state: Connected, inp: Input, ctx: Context) -> Next:
+    """Stay until something ends it. A new network alone doesn't: sessions roam."""
+    match inp:
+        case Disconnect():
+            return disconnecting.enter(state.profile, AfterDisconnect.NOTHING)
+        case Reconnect():
+            return disconnecting.enter(state.profile, AfterDisconnect.RECONNECT)
+        case Connect(profile=profile) if profile != state.profile:
+            return disconnecting.enter(profile, AfterDisconnect.RECONNECT)
+        case HandshakeStale():
+            return connecting.resume(state.profile, state.endpoints, state.interface, ErrorCause.STALE)
+        case EngineDown():
+            return connecting.resume(state.profile, state.endpoints, None, ErrorCause.ENGINE)
+        case NetworkChanged(online=False):
+            return connecting.offline(state.profile, state.endpoints, state.interface)
+        case EffectFailed(effect=ApplyFirewall()):
+            return error.enter(ErrorCause.FIREWALL, state.profile, 0, ctx)
+        case EffectFailed():
+            return disconnecting.after_failure(state.profile, inp, 0)
+        case _:
+            return Next(state)
