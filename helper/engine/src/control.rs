@@ -78,8 +78,8 @@ impl Core {
     }
 
     pub fn counters(&self) -> Snapshot {
-        let peers = self.control.lock().peers.values().cloned().collect::<Vec<_>>();
-        let peers = peers.into_iter().map(|peer| {
+        let view = self.shared.view();
+        let peers = view.peers.values().map(|peer| {
             let state = peer.state.lock();
             PeerCounters {
                 public_key: peer.key,
@@ -89,7 +89,9 @@ impl Core {
                 tx_bytes: peer.tx_bytes.load(Relaxed),
             }
         });
-        Snapshot { peers: peers.collect(), named: self.shared.counters.named() }
+        let mut peers: Vec<_> = peers.collect();
+        peers.sort_unstable_by_key(|p| p.public_key);
+        Snapshot { peers, named: self.shared.counters.named() }
     }
 
     pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {

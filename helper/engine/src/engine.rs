@@ -1,7 +1,7 @@
 //! An engine: its life, and what can be asked of it.
 use crate::config::Config;
 use crate::control::Core;
-use crate::events::{Event, Events, Level};
+use crate::events::{Events, Level};
 use crate::key::PublicKey;
 use crate::shared::Shared;
 use crate::threads;
@@ -141,26 +141,6 @@ impl Drop for Engine {
         for thread in self.threads.drain(..) {
             // A panic has been reported by the thread itself.
             let _ = thread.join();
-        }
-    }
-}
-
-impl Events {
-    /// Waits for the reason why the engine ended by itself; log lines go to `log`.
-    pub fn wait_down(&self, mut log: impl FnMut(Level, &str), stop: impl Fn() -> bool) -> Option<String> {
-        use std::os::fd::AsRawFd;
-        loop {
-            for event in self.take() {
-                match event {
-                    Event::Log { level, text } => log(level, &text),
-                    Event::Down { reason } => return Some(reason),
-                    event => log(Level::Debug, &format!("{event:?}")),
-                }
-            }
-            if stop() {
-                return None;
-            }
-            crate::sys::poll([(self.as_raw_fd(), libc::POLLIN)], -1);
         }
     }
 }

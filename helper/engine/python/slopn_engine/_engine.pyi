@@ -1,3 +1,4 @@
+# ruff: noqa: PYI021 - the native module's documentation has no other place
 """Types of the native module. Calls release the GIL and may be made from any thread."""
 
 from typing import final
@@ -115,7 +116,8 @@ class Counters:
     def losses(self) -> dict[str, int]:
         """Packets lost, by reason: `tx_unroutable`, `tx_no_endpoint`, `rx_invalid`, `rx_foreign_source`,
         `recv_errors`, `tun_write_errors`, `send_ENETUNREACH` and other errnos that occurred, `send_other`; also
-        `cookies_sent`, and `gso_refused` (datagrams that were sent, though one by one)."""
+        `cookies_sent`, and `gso_refused` (datagrams that were sent, though one by one).
+        """
 
 @final
 class Engine:

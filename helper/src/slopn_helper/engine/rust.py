@@ -1,0 +1,170 @@
+"""The Rust data plane, `slopn_engine`, behind the helper's `Engine` interface."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import slopn_engine
+from slopn_engine import Event
+from slopn_helper.engine import (
+    Counters,
+    EngineConfig,
+    EngineDown,
+    EngineError,
+    EngineEvent,
+    EngineUp,
+    HandshakeDone,
+    HandshakeStale,
+    PeerCounters,
+)
+
+_log = logging.getLogger(__name__)
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+T = TypeVar("T")
+
+
+class RustEngine:
+    """One WireGuard interface at a time, in threads of this process. Belongs to one event loop.
+
+    `EngineUp` is told on each `apply` of a configuration, before what follows from it. With `uapi`, `wg` works on the
+    interface.
+    """
+
+    def __init__(self, *, offload: bool = True, uapi: bool = True) -> None:
+        self._offload = offload
+        self._uapi = uapi
+        self._engine: slopn_engine.Engine | None = None
+        self._mtu = 0
+        self._ended = False
+        self._busy = asyncio.Lock()
+        self._events: asyncio.Queue[EngineEvent] = asyncio.Queue()
+
+    async def apply(self, config: EngineConfig | None) -> None:
+        """Make `config` the whole desired state; None stops. Raises `EngineError`."""
+        async with self._busy:
+            if config is None:
+                await self._stop()
+                return
+            if self._engine is not None and (self._ended or self._engine.interface != config.interface):
+                await self._stop()
+            if self._engine is None:
+                await self._start(config)
+            else:
+                self._events.put_nowait(EngineUp(config.interface))
+                await self._configure(self._engine, config)
+
+    async def rebind(self) -> None:
+        """Fresh sockets; sessions are kept. Raises `EngineError`, also while stopped."""
+        async with self._busy:
+            if self._engine is None:
+                raise EngineError("The engine is stopped: it has no sockets to replace.")
+            await _call(self._engine.rebind)
+
+    def counters(self) -> Counters:
+        """Counters as of now; zeros while stopped."""
+        if self._engine is None:
+            return Counters()
+        now = self._engine.counters()
+        peers = tuple(
+            PeerCounters(
+                public_key=peer.public_key,
+                endpoint=peer.endpoint,
+                last_handshake=None if peer.last_handshake_ns is None else peer.last_handshake_ns / 1e9,
+                rx_bytes=peer.rx_bytes,
+                tx_bytes=peer.tx_bytes,
+            )
+            for peer in now.peers
+        )
+        handshakes = [peer.last_handshake for peer in peers if peer.last_handshake is not None]
+        return Counters(now.rx_bytes, now.tx_bytes, max(handshakes, default=None), peers)
+
+    async def events(self) -> AsyncIterator[EngineEvent]:
+        """Events since the start, across stops and starts; each is given to one reader only."""
+        while True:
+            yield await self._events.get()
+
+    async def _start(self, config: EngineConfig) -> None:
+        def make() -> slopn_engine.Engine:
+            return slopn_engine.Engine(config.interface, mtu=config.mtu, offload=self._offload, uapi=self._uapi)
+
+        engine = await _call(make)
+        self._mtu = config.mtu
+        self._ended = False
+        self._engine = engine
+        asyncio.get_running_loop().add_reader(engine.fileno(), self._drain, engine)
+        try:
+            await self._configure(engine, config)
+        except BaseException:
+            await self._stop()
+            raise
+
+    async def _configure(self, engine: slopn_engine.Engine, config: EngineConfig) -> None:
+        peers = [
+            (
+                peer.public_key,
+                peer.endpoint,
+                [str(net) for net in peer.allowed_ips],
+                peer.preshared_key,
+                peer.persistent_keepalive,
+            )
+            for peer in config.peers
+        ]
+
+        def change() -> None:
+            if config.mtu != self._mtu:
+                engine.set_mtu(config.mtu)
+                self._mtu = config.mtu
+            engine.apply(
+                config.private_key, config.listen_port, config.fwmark, config.bind_device, peers, initiate=True
+            )
+
+        await _call(change)
+
+    async def _stop(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return
+        asyncio.get_running_loop().remove_reader(engine.fileno())
+        ended = self._ended
+        await _call(engine.close)
+        self._drain(engine)
+        if not ended and not self._ended:
+            self._events.put_nowait(EngineDown())
+        self._ended = False
+
+    def _drain(self, engine: slopn_engine.Engine) -> None:
+        for event in engine.next_events():
+            match event:
+                case Event.Up():
+                    self._events.put_nowait(EngineUp(engine.interface))
+                case Event.Handshake(public_key, rtt):
+                    self._events.put_nowait(HandshakeDone(public_key, rtt))
+                case Event.Stale(public_key, age):
+                    self._events.put_nowait(HandshakeStale(public_key, age))
+                case Event.Roamed(_, endpoint):
+                    _log.info("A peer has moved to %s port %d.", *endpoint)
+                case Event.Log(level, text):
+                    _log.log(_LEVELS[level], "%s", text)
+                case Event.Down(reason):
+                    self._ended = True
+                    self._events.put_nowait(EngineDown(reason))
+                case _:
+                    _log.error("The engine tells of something unknown: %s.", type(event).__name__)
+
+
+async def _call(function: Callable[[], T]) -> T:
+    """Run in a thread to its end, even when cancelled: what comes next must not meet it halfway."""
+    future = asyncio.get_running_loop().run_in_executor(None, function)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        if not future.cancelled() and (error := future.exception()) is not None:
+            _log.warning("Cancelled, and failed besides: %s", error)
+        raise
+    except (slopn_engine.EngineError, ValueError) as error:
+        raise EngineError(str(error)) from error
