@@ -149,7 +149,7 @@ class _Table:
 
     def _fill(self, nft: Nft, policy: FirewallPolicy) -> None:
         """Replace what is in the owned table: empty when just made, an earlier version's when just adopted."""
-        present = () if self._ours else readback.chains_of(nft.listing() or ()).keys()
+        present = () if self._ours else readback.contents(nft.listing() or ())
         try:
             nft.run(ruleset.render_within(policy, fwmark=self._fwmark, present=present))
         except FirewallError:

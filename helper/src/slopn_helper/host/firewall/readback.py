@@ -63,6 +63,12 @@ def chains_of(found: Objects) -> dict[str, Listed]:
     return {name: Listed(head, tuple(rules.get(name, ()))) for name, head in heads.items()}
 
 
+def contents(found: Objects) -> tuple[str, ...]:
+    """What is in the table besides rules, as `chain NAME`, `set NAME` and so on: chains first, since they use the rest."""
+    named = [(kind, of["name"]) for item in found for kind, of in item.items() if kind not in {"table", "rule"}]
+    return tuple(f"{kind} {name}" for kind, name in sorted(named, key=lambda one: one[0] != "chain"))
+
+
 def _head(chain: Mapping[str, Any]) -> str:
     if "hook" not in chain:
         return ""

@@ -56,14 +56,14 @@ def render(policy: FirewallPolicy, *, fwmark: int) -> str:
 def render_within(policy: FirewallPolicy, *, fwmark: int, present: Iterable[str] = ()) -> str:
     """As `render`, for a table that is there and must stay: its owner may not replace it, only what is in it.
 
-    `present` are chains to remove first. Those that stay keep their hook, so that no packet meets a chain that is half
-    there. Raises `ValueError`; `Open` has no rules and is refused likewise.
+    `present` is what to remove first, as `chain NAME` or `set NAME`. Chains that stay keep their hook, so that no packet
+    meets one that is half there. Raises `ValueError`; `Open` has no rules and is refused likewise.
     """
     made = chains(policy, fwmark=fwmark)
     if not made:
         raise ValueError("an open policy has no rules to put into a table")
     lines = [f"flush table {FAMILY} {TABLE}"]
-    lines += [f"delete chain {FAMILY} {TABLE} {name}" for name in present]
+    lines += [f"delete {kind} {FAMILY} {TABLE} {name}" for kind, name in map(str.split, present)]
     for chain in made:
         lines.append(f"add chain {FAMILY} {TABLE} {chain.name} {{ {chain.head} }}")
         lines += [f"add rule {FAMILY} {TABLE} {chain.name} {' '.join(rule)}" for rule in chain.rules]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from slopn_helper.host.firewall import Blocked, FirewallPolicy, Tunnelled
-from slopn_helper.host.firewall.readback import canonical, chains_of, difference, kind_in_force
+from slopn_helper.host.firewall.readback import canonical, chains_of, contents, difference, kind_in_force
 from slopn_helper.host.firewall.ruleset import Chain, chains
 from slopn_wire.events import PolicyKind
 from slopn_wire.profile import Endpoint
@@ -143,3 +143,14 @@ def test_canonical_sorts_matches_and_members_but_not_the_verdict() -> None:
     left = ("udp sport 68", "ip daddr { 1.1.1.1, 0.0.0.0 }", "accept")
     assert canonical(left) == canonical(("ip daddr { 0.0.0.0, 1.1.1.1 }", "udp sport 68", "accept"))
     assert canonical(left) != canonical((*left[:2], "drop"))
+
+
+def test_contents_names_all_but_rules_and_chains_first() -> None:
+    """A chain may refer to a set, never the other way round: so they can be removed in this order."""
+    found: list[dict[str, dict[str, str]]] = [
+        {"table": {}},
+        {"set": {"name": "s"}},
+        {"chain": {"name": "c"}},
+        {"rule": {"chain": "c"}},
+    ]
+    assert contents(found) == ("chain c", "set s")

@@ -236,13 +236,13 @@ def test_blocked_lets_nothing_into_any_tunnel(policy: Blocked) -> None:
 @given(CLOSED)
 def test_render_within_puts_the_same_rules_into_a_table_that_stays(policy: Blocked | Tunnelled) -> None:
     """For an owned table the same chains and rules, without a word about the table itself."""
-    lines = render_within(policy, fwmark=MARK, present=("old",)).splitlines()
-    assert lines[:2] == ["flush table inet slopn", "delete chain inet slopn old"]
+    lines = render_within(policy, fwmark=MARK, present=("chain old", "set s")).splitlines()
+    assert lines[:3] == ["flush table inet slopn", "delete chain inet slopn old", "delete set inet slopn s"]
     expected = []
     for chain in chains(policy, fwmark=MARK):
         expected.append(f"add chain inet slopn {chain.name} {{ {chain.head} }}")
         expected += [f"add rule inet slopn {chain.name} {' '.join(rule)}" for rule in chain.rules]
-    assert lines[2:] == expected
+    assert lines[3:] == expected
 
 
 def test_render_within_refuses_an_open_policy() -> None:
