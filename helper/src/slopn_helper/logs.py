@@ -26,17 +26,20 @@ _LONGEST = 8192
 _FOLLOW_LIMIT = 1000
 _REDACTED = "[redacted]"
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-# 32 bytes in base64 are 43 characters and a `=`, in hex 64. Both alphabets of base64, also as JSON and URLs escape them,
-# and with anything glued in front. Runs begin where the character before is none of theirs: one try a run, linear time.
-_SECRET = re.compile(
-    r"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]|\\/|%2[BbFf]){43,}+(?:=|%3[Dd])|(?<![0-9A-Fa-f])[0-9A-Fa-f]{64,}+"
-)
+# 32 bytes in base64 are 43 characters and a `=`; both alphabets of base64, also as JSON and URLs escape them. A run is
+# always taken whole, whatever becomes of it: linear time.
+_RUN = re.compile(r"((?:[A-Za-z0-9+/_-]|\\/|%2[BbFf])++)(=|%3[Dd])?")
+_ESCAPED = re.compile(r"\\/|%2[BbFf]")
+_HEX = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64,}+")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def redact(text: str) -> str:
-    """`text` without anything that looks like a WireGuard key: base64 of 32 bytes, or 64 hexadecimal digits."""
-    return _SECRET.sub(_REDACTED, text)
+    """`text` without anything that looks like a WireGuard key: base64 of 32 bytes, or 64 hexadecimal digits.
+
+    What is glued in front of a key goes with it.
+    """
+    return _RUN.sub(_hide, text)
 
 
 class LogStore:
@@ -65,6 +68,7 @@ class LogStore:
 
         Raises `ValueError` for an unknown level.
         """
+        _check(level)
         wanted = frozenset(LEVELS[LEVELS.index(level) :])
         with self._lock:
             return tuple(line for line in self._lines if line.at >= since and line.level in wanted)
@@ -136,8 +140,7 @@ def setup(level: str, stream: TextIO | None = None, *, journal: bool | None = No
     `journal`: lines carry a priority for systemd; None: found out from JOURNAL_STREAM. A second call replaces the first.
     Raises `ValueError` for an unknown level.
     """
-    if level not in LEVELS:
-        raise ValueError(f"unknown log level {level!r}; known: {', '.join(LEVELS)}")
+    _check(level)
     stream = stream or sys.stderr
     store = LogStore()
     logging.captureWarnings(capture=True)
@@ -147,6 +150,11 @@ def setup(level: str, stream: TextIO | None = None, *, journal: bool | None = No
     root.addHandler(_Handler(store, stream, journal=_is_journal(stream) if journal is None else journal))
     root.setLevel(level.upper())
     return store
+
+
+def _check(level: str) -> None:
+    if level not in LEVELS:
+        raise ValueError(f"unknown log level {level!r}; known: {', '.join(LEVELS)}")
 
 
 class _Handler(logging.Handler):
@@ -178,6 +186,13 @@ def _line(record: logging.LogRecord) -> LogLine:
     if len(message) > _LONGEST:
         message = f"{message[:_LONGEST]}… ({len(message) - _LONGEST} characters more)"
     return LogLine(record.created, record.levelname.lower(), record.name, message)
+
+
+def _hide(match: re.Match[str]) -> str:
+    run, padding = match.groups()
+    if padding and len(_ESCAPED.sub("/", run)) >= 43:
+        return _REDACTED
+    return _HEX.sub(_REDACTED, match[0])
 
 
 def _escape(match: re.Match[str]) -> str:

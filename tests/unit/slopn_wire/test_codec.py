@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
-from support.wire import values
 
 from slopn_wire.codec import decode, encode, request_decoder, server_decoder
 from slopn_wire.commands import ApplySettings, Connect, Request
 from slopn_wire.events import Done, Reply, ServerMessage
 from slopn_wire.settings import Settings
+from support.wire import values
 
 
 @given(values(Request))

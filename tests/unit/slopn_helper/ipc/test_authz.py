@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from support.wire import structs
 
 from slopn_helper.ipc import ALL_RIGHTS, Principal, Right
 from slopn_helper.ipc.authz import REQUIRED, Credentials, principal, refusal
@@ -20,6 +19,7 @@ from slopn_wire.commands import (
 )
 from slopn_wire.events import ErrorKind
 from slopn_wire.settings import Settings
+from support.wire import structs
 
 GROUP = 990
 COMMANDS: list[Command] = [

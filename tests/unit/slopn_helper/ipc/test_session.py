@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.wire import values
 
 from slopn_helper.ipc.session import CONNECTION_ID, MAX_ID, Session
 from slopn_wire.codec import encode, server_decoder
 from slopn_wire.commands import Connect, Disconnect, GetSnapshot, Request
 from slopn_wire.events import Done, ErrorKind, Event, Exported, Lagged, LogLine, Refused, Reply, Stats
 from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, frame
+from support.wire import values
 
 REQUESTS = values(Request).filter(lambda request: 0 < request.id <= MAX_ID)
 
