@@ -78,7 +78,7 @@ def resolvers(value: Token) -> tuple[list[IPAddress], list[str]]:
 
 def mtu(value: Token) -> int | None:
     """MTU: None where empty, as wg-quick has it."""
-    return _number(value, "MTU", 576, 65535, "an MTU is a number from 576 to 65535") if value.text else None
+    return _number(value, value.text, "MTU", 576, 65535, "an MTU is a number from 576 to 65535") if value.text else None
 
 
 def table(value: Token) -> str:
@@ -105,7 +105,10 @@ def boolean(value: Token) -> bool:
 
 def listen_port(value: Token) -> int | None:
     """ListenPort: None for 0, which means any free port."""
-    return _number(value, "port", 0, 65535, "a port is a number from 0 to 65535, where 0 is any free one") or None
+    return (
+        _number(value, value.squeezed, "port", 0, 65535, "a port is a number from 0 to 65535, where 0 is any free one")
+        or None
+    )
 
 
 def fwmark(value: Token) -> int | None:
@@ -129,7 +132,12 @@ def keepalive(value: Token) -> int | None:
     """PersistentKeepalive: seconds; None for `off` and 0."""
     if value.squeezed.lower() == "off":
         return None
-    return _number(value, "interval", 0, 65535, "PersistentKeepalive is off or a number of seconds up to 65535") or None
+    return (
+        _number(
+            value, value.squeezed, "interval", 0, 65535, "PersistentKeepalive is off or a number of seconds up to 65535"
+        )
+        or None
+    )
 
 
 def endpoint(value: Token) -> Endpoint:
@@ -174,7 +182,8 @@ def _bracketed(value: Token) -> str:
 
 
 def _port(value: Token) -> int:
-    return _number(value.part(value.text.rindex(":") + 1), "port", 1, 65535, _PORT)
+    port = value.part(value.text.rindex(":") + 1)
+    return _number(port, port.squeezed, "port", 1, 65535, _PORT)
 
 
 def _refuse_special(value: Token, literal: IPAddress) -> None:
@@ -240,8 +249,7 @@ def _is_name(text: str) -> bool:
     )
 
 
-def _number(value: Token, what: str, low: int, high: int, allowed: str) -> int:
-    text = value.squeezed
+def _number(value: Token, text: str, what: str, low: int, high: int, allowed: str) -> int:
     if not text:
         raise value.defect(f"no {what}", allowed)
     if not re.fullmatch(r"[0-9]{1,32}", text) or not low <= int(text) <= high:

@@ -36,7 +36,7 @@ def token(text: str) -> Token:
     ],
 )
 def test_a_value_is_read(function: Callable[[Token], Any], text: str, value: object) -> None:
-    """Numbers may have leading zeros, words any case, and wg's own values white space inside, as wg has it."""
+    """Numbers may have leading zeros, words any case, and wg's own values white space inside, as wg has them."""
     assert function(token(text)) == value
 
 
@@ -44,6 +44,7 @@ def test_a_value_is_read(function: Callable[[Token], Any], text: str, value: obj
     ("function", "text"),
     [
         (values.mtu, "1_400"),
+        (values.mtu, "1 400"),
         (values.mtu, "+1400"),
         (values.mtu, "9" * 5000),
         (values.table, "0777"),
