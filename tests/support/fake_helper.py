@@ -17,10 +17,10 @@ from typing import Self, TypeVar
 
 from msgspec.structs import replace
 
-from slopn_helper.ipc import Principal
 from slopn_helper.ipc.endpoints.unix import UnixEndpoint
 from slopn_helper.ipc.server import SEND_TIMEOUT, Server
 from slopn_helper.logs import LogStore
+from slopn_helper.principal import Principal
 from slopn_wire.commands import Command, GetLogs, GetSnapshot, Watch
 from slopn_wire.events import (
     Done,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from slopn_helper.ipc import ALL_RIGHTS, Principal, Right
+from slopn_helper.principal import ALL_RIGHTS, Principal, Right
 from slopn_wire.commands import (
     ApplySettings,
     Command,

@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import logging
 
-from slopn_helper.ipc import Hub, Principal, Subscription
+from slopn_helper.ipc import Hub, Subscription
 from slopn_helper.ipc.authz import principal, refusal
 from slopn_helper.ipc.endpoints import Connection, Endpoint
 from slopn_helper.ipc.session import Session
 from slopn_helper.logs import Follower, LogStore
+from slopn_helper.principal import Principal
 from slopn_wire.commands import Request, Watch
 from slopn_wire.events import ErrorKind, Lagged, Refused, Result
 

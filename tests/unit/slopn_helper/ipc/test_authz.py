@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from slopn_helper.ipc import ALL_RIGHTS, Principal, Right
 from slopn_helper.ipc.authz import REQUIRED, Credentials, principal, refusal
+from slopn_helper.principal import ALL_RIGHTS, Principal, Right
 from slopn_wire.commands import (
     ApplySettings,
     Command,
