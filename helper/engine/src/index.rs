@@ -38,13 +38,55 @@ impl IndexMap {
         self.peers.lock().get(&index).cloned()
     }
 
-    /// Forget the indices of sessions that are no more.
-    pub fn purge(&self) {
-        self.peers.lock().retain(|index, _| self.table.in_use(*index));
+    /// Forget the indices of sessions and of peers that are no more.
+    pub fn purge(&self, present: impl Fn(&Arc<Peer>) -> bool) {
+        self.peers.lock().retain(|index, peer| self.table.in_use(*index) && present(peer));
     }
 
     /// Forget all indices of one peer.
     pub fn forget(&self, peer: &Arc<Peer>) {
         self.peers.lock().retain(|_, p| !Arc::ptr_eq(p, peer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::PeerState;
+    use crate::peer::tests::identity;
+    use std::time::Instant;
+
+    fn peer(map: &IndexMap) -> (Arc<Peer>, WgKind, u32) {
+        let other = identity(2).public.to_bytes();
+        let mut state = PeerState::new(&identity(1), &other, None, map.table(), None);
+        state.set_endpoint("192.0.2.1:1".parse().unwrap());
+        let (init, _) = state.kick(Instant::now()).unwrap();
+        let WgKind::HandshakeInit(m) = &init else { panic!() };
+        let index = m.sender_idx.get();
+        (Peer::new(other, state), init, index)
+    }
+
+    #[test]
+    fn an_index_names_its_peer_until_the_session_ends() {
+        let map = IndexMap::default();
+        let (peer, init, index) = peer(&map);
+        assert!(map.find(index).is_none());
+        map.learn(&init, &peer);
+        map.purge(|_| true);
+        assert!(Arc::ptr_eq(&map.find(index).unwrap(), &peer));
+        peer.state.lock().tunn.reset();
+        map.purge(|_| true);
+        assert!(map.find(index).is_none());
+    }
+
+    #[test]
+    fn a_removed_peer_is_forgotten_even_if_it_was_learnt_late() {
+        let map = IndexMap::default();
+        let (peer, init, index) = peer(&map);
+        map.forget(&peer);
+        map.learn(&init, &peer);
+        map.purge(|_| false);
+        assert!(map.find(index).is_none());
+        assert_eq!(Arc::strong_count(&peer), 1);
     }
 }

@@ -122,11 +122,15 @@ impl Local {
         Self { generation, view: shared.view(), sockets: shared.sockets() }
     }
 
-    /// True when something may have changed.
-    pub fn refresh(&mut self, shared: &Shared) -> bool {
+    /// True when something may have changed. Takes back `wake`, which tells of it; ask `is_stopping` after this.
+    ///
+    /// The signal may come just after the change was seen, so whoever waits for it has to take it back as well.
+    pub fn refresh(&mut self, shared: &Shared, wake: &EventFd) -> bool {
         if self.generation == shared.generation.load(Relaxed) {
             return false;
         }
+        // Drained first: a change in between signals anew.
+        wake.drain();
         *self = Self::new(shared);
         true
     }

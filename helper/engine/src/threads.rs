@@ -2,10 +2,11 @@
 use crate::counters::add;
 use crate::inbound::Inbound;
 use crate::outbound::Outbound;
-use crate::shared::{Local, Shared};
+use crate::shared::{Local, Shared, View};
 use crate::sys::poll;
 use crate::timers::Timers;
 use crate::tun::is_gone;
+use crate::udp::{Socket, Sockets};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 /// Batches from one socket before the other one is looked at.
-const TURN: usize = 32;
+const TURN: usize = 8;
 
 /// Starts them; they end with `Shared::stop`. When one ends otherwise, all do, and the engine reports `Down`.
 pub fn spawn(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
@@ -43,10 +44,19 @@ fn transmit(shared: &Shared) -> Result<(), String> {
     let mut out = Outbound::default();
     let mut local = Local::new(shared);
     let (tun, wake) = (shared.tun.as_raw_fd(), shared.tx_wake.as_raw_fd());
-    while !shared.is_stopping() {
-        local.refresh(shared);
+    loop {
+        local.refresh(shared, &shared.tx_wake);
+        if shared.is_stopping() {
+            return Ok(());
+        }
         match out.gather(shared, &local.view.routes) {
-            Ok(true) => {}
+            Ok(true) => {
+                out.encrypt(shared);
+                match &local.sockets {
+                    Some(sockets) => out.send(shared, sockets, wake),
+                    None => out.clear(),
+                }
+            }
             Ok(false) => {
                 let [_, woken] = poll([(tun, libc::POLLIN), (wake, libc::POLLIN)], -1);
                 if woken != 0 {
@@ -56,13 +66,7 @@ fn transmit(shared: &Shared) -> Result<(), String> {
             Err(e) if is_gone(&e) => return Err(format!("the TUN device is gone: {e}")),
             Err(e) => return Err(format!("reading from the TUN device: {e}")),
         }
-        out.encrypt(shared);
-        match &local.sockets {
-            Some(sockets) => out.send(shared, sockets, wake),
-            None => out.clear(),
-        }
     }
-    Ok(())
 }
 
 fn receive(shared: &Shared) -> Result<(), String> {
@@ -70,36 +74,23 @@ fn receive(shared: &Shared) -> Result<(), String> {
     let mut local = Local::new(shared);
     let wake = shared.rx_wake.as_raw_fd();
     let mut ready = [true; 2];
-    while !shared.is_stopping() {
-        if local.refresh(shared) {
+    loop {
+        if local.refresh(shared, &shared.rx_wake) {
             inbound.refresh();
             ready = [true; 2];
         }
-        let sockets = local.sockets.clone();
-        let pair = sockets.as_ref().map_or([None, None], |s| [s.v4.as_ref(), s.v6.as_ref()]);
+        if shared.is_stopping() {
+            return Ok(());
+        }
+        let sockets = local.sockets.as_deref();
+        let pair = sockets.map_or([None, None], |s| [s.v4.as_ref(), s.v6.as_ref()]);
         for (socket, ready) in pair.iter().zip(&mut ready) {
-            let (Some(socket), Some(sockets)) = (socket, &sockets) else {
-                *ready = false;
-                continue;
+            *ready = match (socket, sockets) {
+                (Some(socket), Some(sockets)) if *ready => {
+                    take_turn(shared, &mut inbound, &local.view, sockets, socket)
+                }
+                _ => false,
             };
-            for _ in 0..TURN {
-                if !*ready || shared.is_stopping() {
-                    break;
-                }
-                match inbound.receive(socket) {
-                    Ok(()) => {
-                        inbound.decrypt(shared, &local.view);
-                        inbound.answer(shared, sockets, wake);
-                        inbound.deliver(shared);
-                    }
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => *ready = false,
-                    // An ICMP error, most often; telling it has taken it off the socket.
-                    Err(_) => add(&shared.counters.recv_errors, 1),
-                }
-                if local.refresh(shared) {
-                    inbound.refresh();
-                }
-            }
         }
         if ready == [false; 2] {
             let [v4, v6] = pair.map(|s| s.map_or(-1, AsRawFd::as_raw_fd));
@@ -110,7 +101,23 @@ fn receive(shared: &Shared) -> Result<(), String> {
             }
         }
     }
-    Ok(())
+}
+
+/// True when the socket may have more.
+fn take_turn(shared: &Shared, inbound: &mut Inbound, view: &View, sockets: &Sockets, socket: &Socket) -> bool {
+    for _ in 0..TURN {
+        match inbound.receive(socket) {
+            Ok(()) => {
+                inbound.decrypt(shared, view);
+                inbound.answer(shared, sockets, shared.rx_wake.as_raw_fd());
+                inbound.deliver(shared);
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
+            // An ICMP error, most often; telling it has taken it off the socket.
+            Err(_) => add(&shared.counters.recv_errors, 1),
+        }
+    }
+    true
 }
 
 fn timer(shared: &Shared) -> Result<(), String> {

@@ -31,7 +31,7 @@ impl Timers {
         if let Some(identity) = &view.identity {
             identity.limiter.tick(now);
         }
-        shared.index.purge();
+        shared.index.purge(|peer| view.peers.get(&peer.key).is_some_and(|p| Arc::ptr_eq(p, peer)));
         let messages = due(shared, &view, now);
         shared.send(messages);
         self.follow_mtu(shared);
