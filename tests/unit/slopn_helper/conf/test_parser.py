@@ -37,7 +37,7 @@ def test_the_tables_name_every_file() -> None:
     assert len(BROKEN) >= 40
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", [name for name, expected in BROKEN.items() if "read_by" not in expected])
 def test_a_broken_file_is_refused_at_its_place(name: str) -> None:
     """Each broken file gives one error: file, line, column, what was found and what is allowed."""
     expected = BROKEN[name]
