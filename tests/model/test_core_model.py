@@ -6,10 +6,10 @@ from functools import cache
 
 import pytest
 
-from model.world import ENDPOINTS, Move, World, explore, settle, wanted
+from model.world import ENDPOINTS, Move, World, advance, explore, settle, wanted
 from slopn_helper.host.firewall.policy import Blocked, Open, Tunnelled
 from slopn_helper.tunnel.effects import ApplyFirewall, SetTimer
-from slopn_helper.tunnel.inputs import Connect, EffectFailed, HandshakeDone, Input, Resolved, TimerFired
+from slopn_helper.tunnel.inputs import Connect, EffectFailed, HandshakeDone, Input, Resolved, Stopping, TimerFired
 from slopn_helper.tunnel.policy import closed
 from slopn_helper.tunnel.states.disconnecting import TRIES
 from slopn_wire.commands import Disconnect
@@ -24,8 +24,13 @@ UP: tuple[Input, ...] = (Resolved(ENDPOINTS), HandshakeDone())
 @cache
 def moves(settings: Settings) -> tuple[Move, ...]:
     """All moves under `settings`, also after a change from any other kill switch mode."""
-    others = [Settings(kill_switch=mode) for mode in KillSwitchMode if mode is not settings.kill_switch]
-    return tuple(explore(settings, *others))
+    return tuple(explore(settings, after_others=[world for other in MODES for world in alone(other)]))
+
+
+@cache
+def alone(settings: Settings) -> frozenset[World]:
+    """Every place of rest under `settings` and no others."""
+    return frozenset(move.after for move in explore(settings) if move.after.resting)
 
 
 @cache
@@ -156,6 +161,22 @@ def test_disconnect_always_leads_home(settings: Settings) -> None:
         assert isinstance(home.state, Disconnected), world
         assert (home.engine, home.configured) == (False, False), world
         assert home.in_force == wanted(home, settings), world
+
+
+@each_mode
+def test_the_end_of_the_helper_undoes_all_but_the_block(settings: Settings) -> None:
+    """From everywhere, when nothing fails any more: engine and host are as before, a closed host stays closed."""
+    for world in rests(settings):
+        end = settle(world, settings, Stopping(), *[TimerFired()] * TRIES)
+        if isinstance(world.state, Connecting | Connected | ErrorState):
+            before = advance(world, Stopping(), settings).after
+            assert closed(before.in_force) == (settings.kill_switch is not KillSwitchMode.OFF), world
+            stopped = settle(world, settings, Stopping())
+            assert isinstance(stopped.state, ErrorState), world
+            assert (stopped.engine, stopped.configured) == (False, False), world
+            assert stopped.in_force == before.in_force, world
+        else:
+            assert isinstance(end.state, Disconnected | ErrorState | Connecting), world
 
 
 @each_mode

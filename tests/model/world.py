@@ -7,7 +7,7 @@ once in its turn, and yields every resting place with how it was reached.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 import msgspec
@@ -38,10 +38,12 @@ from slopn_helper.tunnel.inputs import (
     Resolved,
     SettingsApplied,
     Started,
+    Stopping,
     TimerFired,
 )
 from slopn_helper.tunnel.machine import step
 from slopn_helper.tunnel.policy import policy_for
+from slopn_helper.tunnel.states import Next
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import Settings
@@ -67,6 +69,7 @@ SETTLED: tuple[Input, ...] = (
     NetworkChanged(online=False),
     TimerFired(),
     SettingsApplied(),
+    Stopping(),
     EffectFailed(ResolveEndpoints("a")),
     EffectFailed(ResolveEndpoints("a"), cause=ErrorCause.BAD_PROFILE),
 )
@@ -117,9 +120,13 @@ def wanted(world: World, settings: Settings) -> FirewallPolicy:
     return policy_for(world.state, settings, context(world.in_force))
 
 
-def advance(world: World, inp: Input, settings: Settings, fail_at: int | None = None) -> Move:
-    """Handle `inp`; the effect number `fail_at` fails and those after it are not begun."""
-    nxt = step(world.state, inp, settings, context(world.in_force))
+def advance(world: World, inp: Input, settings: Settings) -> Move:
+    """Handle `inp`; every effect succeeds."""
+    return _carry_out(world, inp, step(world.state, inp, settings, context(world.in_force)), None)
+
+
+def _carry_out(world: World, inp: Input, nxt: Next, fail_at: int | None) -> Move:
+    """Do what `nxt` asks for; the effect number `fail_at` fails and those after it are not begun."""
     now = msgspec.structs.replace(world, state=nxt.state, pending=world.pending[1:] if world.pending else ())
     ran = []
     for number, effect in enumerate(nxt.effects):
@@ -179,24 +186,21 @@ def starts() -> Iterator[World]:
             yield World(configured=left, pending=(Started(profile),))
 
 
-def explore(settings: Settings, *others: Settings) -> Iterator[Move]:
+def explore(settings: Settings, *, after_others: Iterable[World] = ()) -> Iterator[Move]:
     """Every move that can happen under `settings`, from every start.
 
-    `others`: settings that may have been in force before; their policies are then found in force at the start.
+    `after_others`: places of rest under other settings, from which a change leads here.
     """
     todo = deque(starts())
-    for other in others:
-        for move in explore(other):
-            if move.after.resting:
-                todo.append(msgspec.structs.replace(move.after, pending=(SettingsApplied(),)))
+    todo.extend(msgspec.structs.replace(world, pending=(SettingsApplied(),)) for world in after_others)
     seen = set(todo)
     while todo:
         world = todo.popleft()
         for inp in world.pending[:1] or SETTLED:
             before = world if world.pending else _happens(world, inp)
-            count = len(step(before.state, inp, settings, context(before.in_force)).effects)
-            for fail_at in (None, *range(count)):
-                move = advance(before, inp, settings, fail_at)
+            nxt = step(before.state, inp, settings, context(before.in_force))
+            for fail_at in (None, *range(len(nxt.effects))):
+                move = _carry_out(before, inp, nxt, fail_at)
                 yield move
                 if move.after not in seen and _worth_following(move.after):
                     seen.add(move.after)

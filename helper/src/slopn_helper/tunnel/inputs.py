@@ -70,6 +70,10 @@ class SettingsApplied(Struct, frozen=True, tag="settings_applied"):
     """Other settings hold from this step on; they come in `step`'s argument."""
 
 
+class Stopping(Struct, frozen=True, tag="stopping"):
+    """The helper is about to end: undo all but the block. The wish stays, and so does a closed host."""
+
+
 class EffectFailed(Struct, frozen=True, tag="effect_failed"):
     """An effect failed, and those after it in its list were not begun."""
 
@@ -92,6 +96,7 @@ Observation = (
     | NetworkChanged
     | TimerFired
     | SettingsApplied
+    | Stopping
     | EffectFailed
 )
 Input = TunnelCommand | Observation

@@ -9,7 +9,7 @@ import msgspec
 from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.effects import ApplyFirewall
-from slopn_helper.tunnel.inputs import EffectFailed, Input
+from slopn_helper.tunnel.inputs import EffectFailed, Input, Stopping
 from slopn_helper.tunnel.policy import closed, policy_for
 from slopn_helper.tunnel.states import Next, connected, connecting, disconnected, disconnecting, error
 from slopn_wire.settings import Settings
@@ -37,6 +37,8 @@ def step(state: TunnelState, inp: Input, settings: Settings, ctx: Context) -> Ne
 
 
 def _handle(state: TunnelState, inp: Input, ctx: Context) -> Next:
+    if isinstance(inp, Stopping) and isinstance(state, Connecting | Connected | ErrorState):
+        return disconnecting.at_the_end(state.profile)
     match state:
         case Disconnected():
             return disconnected.handle(state, inp, ctx)

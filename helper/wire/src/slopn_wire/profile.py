@@ -17,15 +17,9 @@ if TYPE_CHECKING:
     IPNetwork = IPv4Network | IPv6Network
 else:
     # msgspec refuses a union of two custom types; one abstract class for both families says the same.
-    class IPAddress(metaclass=ABCMeta):
-        """An address of either family."""
-
-    class IPInterface(metaclass=ABCMeta):
-        """An address of either family with its network's prefix length."""
-
-    class IPNetwork(metaclass=ABCMeta):
-        """A network of either family."""
-
+    IPAddress = ABCMeta("IPAddress", (), {})
+    IPInterface = ABCMeta("IPInterface", (), {})
+    IPNetwork = ABCMeta("IPNetwork", (), {})
     for _family, _members in (
         (IPAddress, (IPv4Address, IPv6Address)),
         (IPInterface, (IPv4Interface, IPv6Interface)),

@@ -46,6 +46,7 @@ class ErrorCause(StrEnum):
     FIREWALL = "firewall"
     HOST = "host"
     RESTORE = "restore"
+    STOPPED = "stopped"
 
 
 class Disconnected(Struct, frozen=True, tag="disconnected"):

@@ -73,6 +73,11 @@ _CAUSES = {
         "This computer's addresses, routes or DNS can't be put back as they were.",
         "Run `sudo slopn-helper restore`; `slopn logs` says what stands in the way.",
     ),
+    "stopped": _Cause(
+        "SloPN's service is stopping",
+        "SloPN's service is being stopped, though you wanted to be connected.",
+        "Start it again to connect, or run `sudo slopn-helper restore` to go without.",
+    ),
 }
 
 _MEANINGS = {

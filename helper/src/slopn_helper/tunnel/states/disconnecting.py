@@ -31,6 +31,12 @@ def enter(profile: str, then: AfterDisconnect) -> Next:
     return Next(Disconnecting(profile, then), (SetTimer(None), *_TEARDOWN))
 
 
+def at_the_end(profile: str) -> Next:
+    """Because the helper ends. In `ErrorState` afterwards, so that what was closed stays closed."""
+    state = Disconnecting(profile, AfterDisconnect.BLOCK, cause=ErrorCause.STOPPED)
+    return Next(state, (SetTimer(None), *_TEARDOWN))
+
+
 def after_failure(profile: str, failure: EffectFailed, attempt: int) -> Next:
     """Because an effect failed: undo what was done of it, then stand in `ErrorState`."""
     cause = failure.cause or _meaning(failure.effect)
