@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import threading
@@ -18,6 +17,7 @@ import pytest
 
 from bench import engines
 from bench.engines import Engine
+from bench.wg_quick import WgQuick
 from support.netns import Namespace, veth
 from support.until import until
 
@@ -29,11 +29,6 @@ INNER = {4: ("10.77.0.1", "10.77.0.2"), 6: ("fd77::1", "fd77::2")}
 CLIENT, SERVER = 0, 1
 Make = Callable[[], Engine]
 
-_SHIM = """#!/bin/sh
-case "$*" in *"type wireguard"*) echo "Error: Unknown device type." >&2; exit 2 ;; esac
-exec {ip} "$@"
-"""
-
 
 @dataclass(frozen=True)
 class End:
@@ -41,23 +36,15 @@ class End:
 
     namespace: Namespace
     engine: Engine
-    wg_quick: Path
+    wg_quick: WgQuick
 
     def up(self) -> None:
         """Bring the interface up as wg-quick does, which starts the engine."""
-        self._quick("up")
+        self.wg_quick.run(self.namespace, self.engine, "up", INTERFACE)
 
     def down(self) -> None:
         """Take it down; the engine ends by itself, since its TUN device is gone."""
-        self._quick("down")
-
-    def _quick(self, verb: str) -> None:
-        env = self.engine.env | {"WG_QUICK_USERSPACE_IMPLEMENTATION": str(self.engine.program)}
-        env.pop("WG_PROCESS_FOREGROUND", None)
-        # Into a file: wireguard-go's daemon keeps the descriptors that wg-quick gives it, and a pipe would never end.
-        log = self.wg_quick.with_suffix(".log")
-        done = self.namespace.run(f"exec {self.wg_quick} {verb} {INTERFACE} >{log} 2>&1", env=env, check=False)
-        assert done.returncode == 0, log.read_text(encoding="utf-8")
+        self.wg_quick.run(self.namespace, self.engine, "down", INTERFACE)
 
     def pids(self) -> list[int]:
         """The processes in this namespace that run the engine's program."""
@@ -85,18 +72,12 @@ class End:
 
 
 @pytest.fixture(name="wg_quick")
-def _wg_quick(tmp_path: Path) -> Path:
-    """wg-quick itself, unchanged, beside an `ip` that knows no kernel WireGuard: it looks there first."""
-    found, ip = shutil.which("wg-quick"), shutil.which("ip")
-    assert found, "wg-quick is missing: run `make setup`"
-    copy = shutil.copy(found, tmp_path / "wg-quick")
-    (tmp_path / "ip").write_text(_SHIM.format(ip=ip), encoding="ascii")
-    (tmp_path / "ip").chmod(0o755)
-    return Path(copy)
+def _wg_quick(tmp_path: Path) -> WgQuick:
+    return WgQuick(tmp_path)
 
 
 @contextlib.contextmanager
-def _ends(wg_quick: Path, client: Engine, server: Engine, outer: int) -> Iterator[tuple[End, End]]:
+def _ends(wg_quick: WgQuick, client: Engine, server: Engine, outer: int) -> Iterator[tuple[End, End]]:
     """Client and server, configured and not yet up, with only IPv4 or only IPv6 between them."""
     with Namespace("wgq-c", private=True) as a, Namespace("wgq-s", private=True) as b:
         veth(a, "wan0", b, "wan0")
@@ -106,18 +87,16 @@ def _ends(wg_quick: Path, client: Engine, server: Engine, outer: int) -> Iterato
         endpoint = f"Endpoint = {f'[{far}]' if outer == 6 else far}:{PORT}\n"
         for at, namespace in enumerate((a, b)):
             namespace.ip(f"addr add {OUTER[outer][at]}/{64 if outer == 6 else 24} dev wan0")
-            namespace.run("[ ! -e /sys/module/wireguard ] || mount -t tmpfs tmpfs /sys/module")
             private, public = keys[at][0], keys[1 - at][1]
             everything = "0.0.0.0/0, ::/0"
             theirs = everything if at == CLIENT else f"{INNER[4][CLIENT]}/32, {INNER[6][CLIENT]}/128"
-            folder = namespace.root() / "etc/wireguard"
-            folder.mkdir(exist_ok=True)
-            (folder / f"{INTERFACE}.conf").write_text(
+            wg_quick.configure(
+                namespace,
+                INTERFACE,
                 f"[Interface]\nPrivateKey = {private}\nAddress = {INNER[4][at]}/24, {INNER[6][at]}/64\n"
                 + ("" if at == CLIENT else f"ListenPort = {PORT}\n")
                 + f"[Peer]\nPublicKey = {public}\nPresharedKey = {psk}\nAllowedIPs = {theirs}\n"
                 + (endpoint if at == CLIENT else ""),
-                encoding="ascii",
             )
         yield End(a, client, wg_quick), End(b, server, wg_quick)
 
@@ -131,7 +110,7 @@ def _ends(wg_quick: Path, client: Engine, server: Engine, outer: int) -> Iterato
     ],
     ids=["client-v4", "server-v4", "client-v6"],
 )
-def test_the_engine_moves_the_bytes(wg_quick: Path, client: Make, server: Make, outer: int) -> None:
+def test_the_engine_moves_the_bytes(wg_quick: WgQuick, client: Make, server: Make, outer: int) -> None:
     """Both processes read and write at least what was sent through the tunnel, over IPv4 and IPv6 inside."""
     with _ends(wg_quick, client(), server(), outer) as both:
         for end in reversed(both):
@@ -152,7 +131,7 @@ def test_the_engine_moves_the_bytes(wg_quick: Path, client: Make, server: Make, 
                 assert min(transfer[0] - seen[0], transfer[1] - seen[1]) >= SIZE, "wg counts it"
 
 
-def test_down_ends_the_engine_and_up_starts_it_again(wg_quick: Path) -> None:
+def test_down_ends_the_engine_and_up_starts_it_again(wg_quick: WgQuick) -> None:
     """`wg-quick down` leaves no process, no socket and no rule; the next `up` carries traffic again."""
     ours = engines.ours()
     with _ends(wg_quick, ours, ours, 4) as both:
