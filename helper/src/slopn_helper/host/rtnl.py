@@ -68,6 +68,16 @@ async def rtnetlink() -> AsyncIterator[Rtnetlink]:
         yield ipr
 
 
+class LinkRow(NamedTuple):
+    """One interface as the kernel has it."""
+
+    number: int
+    name: str
+    mtu: int
+    usable: bool
+    """It is up and has a carrier, as far as its driver tells (RFC 2863's operational state)."""
+
+
 class RouteRow(NamedTuple):
     """One route as the kernel has it."""
 
@@ -100,16 +110,40 @@ async def link_index(ipr: Rtnetlink, name: str) -> int | None:
     return found[0] if found else None
 
 
-async def addresses(ipr: Rtnetlink, index: int) -> list[IPInterface]:
-    """All addresses of one interface, link-local ones too."""
+async def links(ipr: Rtnetlink) -> list[LinkRow]:
+    """All interfaces of the network namespace."""
     return [
-        ip_interface((row.get("local") or row.get("address"), row["prefixlen"]))
-        async for row in await ipr.get_addr(index=index)
+        LinkRow(
+            row["index"],
+            row.get("ifname"),
+            row.get("mtu") or 0,
+            bool(row["flags"] & _IFF_UP) and row.get("operstate") in {"UP", "UNKNOWN"},
+        )
+        async for row in await ipr.get_links()
     ]
 
 
+async def addresses(ipr: Rtnetlink, index: int, *, settled: bool = False) -> list[IPInterface]:
+    """All addresses of one interface, link-local ones too; with `settled`, none that is tentative or runs out."""
+    unwanted = _IFA_F_TENTATIVE | _IFA_F_DEPRECATED | _IFA_F_DADFAILED if settled else 0
+    return [
+        ip_interface((row.get("local") or row.get("address"), row["prefixlen"]))
+        async for row in await ipr.get_addr(index=index)
+        if not (row.get("flags") or 0) & unwanted
+    ]
+
+
+async def link_layer_address(ipr: Rtnetlink, index: int, neighbour: IPAddress) -> str | None:
+    """The MAC of a neighbour on one interface, if it was heard from."""
+    async for row in await ipr.get_neighbours(family=FAMILY[neighbour.version], ifindex=index):
+        if row["state"] & _NUD_HEARD and row.get("dst") == str(neighbour):
+            mac: str | None = row.get("lladdr")
+            return mac
+    return None
+
+
 async def routes(ipr: Rtnetlink, version: int, table: int) -> list[RouteRow]:
-    """All routes of one family in one table; next hops of a multipath route are not looked into."""
+    """All routes of one family in one table; of a multipath route the first usable next hop."""
     return [_route(row, version) async for row in await ipr.get_routes(family=FAMILY[version], table=table)]
 
 
@@ -118,24 +152,30 @@ async def rules(ipr: Rtnetlink, version: int) -> list[RuleRow]:
     return [_rule(row, version) async for row in await ipr.get_rules(family=FAMILY[version])]
 
 
-_RTNH_F_DEAD, _RTNH_F_LINKDOWN = 1, 16
+_IFF_UP = 1
+_IFA_F_DADFAILED, _IFA_F_DEPRECATED, _IFA_F_TENTATIVE = 0x08, 0x20, 0x40
+_NUD_HEARD = 0x02 | 0x04 | 0x08 | 0x10 | 0x80
+"""Reachable, stale, delay, probe, permanent."""
+_RTNH_UNUSABLE = 1 | 16
+"""Dead, link down."""
 
 
 def _route(row: Any, version: int) -> RouteRow:
     destination = row.get("dst") or {4: "0.0.0.0", 6: "::"}[version]
-    gateway = row.get("gateway")
-    via = row.get("via")
-    if gateway is None and via is not None:
-        gateway = via["addr"]
+    hop, flags = row, row["flags"]
+    if several := row.get("multipath"):
+        hop = next((h for h in several if not h["flags"] & _RTNH_UNUSABLE), several[0])
+        flags = hop["flags"]
+    gateway = hop.get("gateway") or (hop.get("via") or {}).get("addr")
     return RouteRow(
         row.get("table") or row["table"],
         ip_network((destination, row["dst_len"])),
         row["type"],
         row.get("priority") or 0,
         row["proto"],
-        row.get("oif"),
+        hop.get("oif"),
         None if gateway is None else ip_address(gateway),
-        bool(row["flags"] & (_RTNH_F_DEAD | _RTNH_F_LINKDOWN)),
+        bool(flags & _RTNH_UNUSABLE),
     )
 
 

@@ -1,0 +1,186 @@
+"""What network the host is on, by the kernel's own notifications (rtnetlink(7)).
+
+Notifications only say that something changed; the state is then read anew as a whole, so that a lost one (ENOBUFS)
+costs nothing but a look. `ssid` and `metered` are left at their defaults: they would need nl80211 and NetworkManager,
+and nothing acts on them yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+import struct
+import time
+from collections.abc import AsyncGenerator, Iterator
+
+import msgspec
+from pyroute2.netlink.exceptions import NetlinkError
+
+from slopn_helper.host import rtnl
+from slopn_helper.host.netmon import NetworkState
+from slopn_helper.host.netmon.debounce import Debounce
+from slopn_helper.host.netmon.state import WakeUps, best_default, without_link_local
+from slopn_helper.host.routes.plan import MAIN_TABLE, PROTOCOL
+from slopn_helper.host.rtnl import RouteRow, Rtnetlink
+
+log = logging.getLogger(__name__)
+
+TICK = 3.0
+"""Seconds between two looks at the clocks: waking up sends no notification of its own."""
+
+_GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400
+"""RTMGRP_LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE."""
+_ROUTE, _LINK, _ADDRESS, _NEIGHBOUR = {24, 25}, {16, 17}, {20, 21}, {28, 29}
+_HEADER = struct.Struct("=IHHII")
+_SO_RCVBUFFORCE = 33
+
+
+class NetlinkMonitor:
+    """A `NetworkMonitor` for Linux; `own_interface` and our own routes never count."""
+
+    def __init__(self, own_interface: str) -> None:
+        self._own = own_interface
+        self._state = NetworkState(None)
+        self._gateway_mac: tuple[object, str] | None = None
+        self._device: int | None = None
+
+    def current(self) -> NetworkState:
+        """The state as last seen by whoever iterates over `changes`; offline before that."""
+        return self._state
+
+    async def changes(self) -> AsyncGenerator[NetworkState, None]:
+        """The state at the start, then after each change. Ends only when its task is cancelled."""
+        loop = asyncio.get_running_loop()
+        debounce = Debounce()
+        wakeups = WakeUps(*_clocks())
+        happened = asyncio.Event()
+        with _notifications() as sock:
+            loop.add_reader(sock, self._drain, sock, debounce, happened)
+            try:
+                debounce.event(loop.time())
+                seen: NetworkState | None = None
+                while True:
+                    if wakeups.look(*_clocks(), time.time()):
+                        debounce.event(loop.time())
+                    if debounce.take(loop.time()):
+                        state = await self._look(debounce, wakeups)
+                        if state is not None and state != seen:
+                            seen = self._state = state
+                            yield state
+                    due = debounce.due()
+                    pause = TICK if due is None else min(TICK, due - loop.time())
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(pause):
+                            await happened.wait()
+                    happened.clear()
+            finally:
+                loop.remove_reader(sock)
+
+    def _drain(self, sock: socket.socket, debounce: Debounce, happened: asyncio.Event) -> None:
+        """Read all notifications that wait; a reader of its own loses none when a time-out cancels a wait."""
+        relevant = False
+        while True:
+            try:
+                data, sender = sock.recvfrom(65536)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                relevant = True
+                continue
+            relevant = relevant or (sender[0] == 0 and any(map(self._concerns_us, _messages(data))))
+        if relevant:
+            debounce.event(asyncio.get_running_loop().time())
+            happened.set()
+
+    def _concerns_us(self, message: tuple[int, bytes]) -> bool:
+        kind, body = message
+        if kind in _ROUTE:
+            # rtmsg: family, lengths, tos, table, protocol
+            return len(body) > 5 and body[5] != PROTOCOL
+        if kind in _LINK or kind in _ADDRESS or kind in _NEIGHBOUR:
+            if len(body) < 8:
+                return False
+            (index,) = struct.unpack_from("=i", body, 4)
+            # Neighbours come and go all the time; only the one that is our gateway is looked at.
+            return bool(index == self._device) if kind in _NEIGHBOUR else index != _index(self._own)
+        return False
+
+    async def _look(self, debounce: Debounce, wakeups: WakeUps) -> NetworkState | None:
+        try:
+            async with rtnl.rtnetlink() as ipr:
+                state = await self._read(ipr)
+        except (NetlinkError, OSError) as error:
+            # A dump that was interrupted by a change, or a device that went away meanwhile: the next look is due soon.
+            log.info("netmon: the state can't be read, trying again: %s", error)
+            debounce.event(asyncio.get_running_loop().time())
+            return None
+        return msgspec.structs.replace(state, resumed_at=wakeups.last)
+
+    async def _read(self, ipr: Rtnetlink) -> NetworkState:
+        links = await rtnl.links(ipr)
+        by_version: dict[int, RouteRow | None] = {}
+        for version in (4, 6):
+            by_version[version] = best_default(await rtnl.routes(ipr, version, MAIN_TABLE), links, self._own)
+        best = by_version[4] or by_version[6]
+        if best is None or best.device is None:
+            self._device = None
+            return NetworkState(None)
+        self._device = best.device
+        link = next(link for link in links if link.number == best.device)
+        gateways = {version: route.gateway if route else None for version, route in by_version.items()}
+        return NetworkState(
+            link.name,
+            gateways[4],
+            gateways[6],
+            without_link_local(await rtnl.addresses(ipr, link.number, settled=True)),
+            await self._mac(ipr, best),
+            mtu=link.mtu,
+        )
+
+    async def _mac(self, ipr: Rtnetlink, route: RouteRow) -> str | None:
+        """The gateway's MAC; one that was heard once is kept while the neighbour table has forgotten it."""
+        if route.gateway is None or route.device is None:
+            return None
+        where = (route.device, route.gateway)
+        found = await rtnl.link_layer_address(ipr, route.device, route.gateway)
+        if found is not None:
+            self._gateway_mac = where, found
+        elif self._gateway_mac is not None and self._gateway_mac[0] == where:
+            found = self._gateway_mac[1]
+        return found
+
+
+@contextlib.contextmanager
+def _notifications() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0) as sock:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 20)
+        sock.bind((0, _GROUPS))
+        yield sock
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and body of each netlink message; what is cut short ends the datagram."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, at)
+        if length < _HEADER.size or at + length > len(data):
+            return
+        yield kind, data[at + _HEADER.size : at + length]
+        at += (length + 3) & ~3
+
+
+def _index(interface: str) -> int | None:
+    try:
+        return socket.if_nametoindex(interface)
+    except OSError:
+        return None
+
+
+def _clocks() -> tuple[float, float]:
+    return time.clock_gettime(time.CLOCK_BOOTTIME), time.clock_gettime(time.CLOCK_MONOTONIC)
