@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import ipaddress
 import types
 import typing
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from slopn_wire.profile import IPAddress, IPInterface, IPNetwork
 
 _ADDRESSES = st.ip_addresses()
-_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     str: _TEXT,
     int: st.integers(min_value=-(1 << 53), max_value=1 << 53),
@@ -27,6 +28,7 @@ _LEAVES: dict[Any, st.SearchStrategy[Any]] = {
 }
 
 
+@functools.cache
 def values(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a struct of the wire, or of a union of them."""
     if kind in _LEAVES:
@@ -36,7 +38,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of([values(member) for member in arguments])
     if origin is tuple:
         if arguments[-1] is Ellipsis:
-            return st.lists(values(arguments[0]), max_size=3).map(tuple)
+            return st.lists(values(arguments[0]), max_size=2).map(tuple)
         return st.tuples(*(values(member) for member in arguments))
     if issubclass(kind, enum.Enum):
         return st.sampled_from(kind)

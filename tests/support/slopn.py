@@ -1,0 +1,45 @@
+"""The `slopn` command inside the test's own process."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import pytest
+
+from slopn_app.cli.main import main
+
+
+class Outcome(NamedTuple):
+    """What a user sees."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """stdout as one JSON document."""
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        """stdout as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Slopn:
+    """`slopn("status", "--json")` runs the verb; argparse's own exits are statuses, too."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> Outcome:
+        """Run it."""
+        self._capsys.readouterr()
+        try:
+            status = main(arguments)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        captured = self._capsys.readouterr()
+        return Outcome(status, captured.out, captured.err)
