@@ -1,0 +1,63 @@
+"""`slopn-helper`: arguments, role, exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from slopn_helper import __version__, bootstrap
+from slopn_helper.logs import LEVELS
+from slopn_helper.secrets import SecretError
+from slopn_helper.store import StateLocked, StoreError
+
+DONE, FAILED, USAGE, NOT_PERMITTED = 0, 1, 2, 4
+"""Exit statuses, the same as those of `slopn`."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the role that the arguments name; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    os.umask(0o077)
+    if os.geteuid() != 0:
+        print("slopn-helper: must run as root", file=sys.stderr)
+        return NOT_PERMITTED
+    try:
+        if arguments.role == "restore":
+            return _restore(arguments.state_dir)
+        bootstrap.run_client(arguments.state_dir, arguments.runtime_dir, arguments.log_level)
+    except (StateLocked, StoreError, SecretError, OSError) as error:
+        print(f"slopn-helper: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _restore(state_dir: Path) -> int:
+    failed = bootstrap.run_restore(state_dir)
+    for sentence in failed:
+        print(f"slopn-helper: {sentence}", file=sys.stderr)
+    if failed:
+        return FAILED
+    print("Everything that SloPN had changed on this computer is undone. Your traffic goes out directly.")
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="slopn-helper", description="SloPN's privileged service.")
+    parser.add_argument("--version", action="version", version=f"slopn-helper {__version__}")
+    roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
+    client = roles.add_parser("client", help="be the service that front ends talk to")
+    client.add_argument("--runtime-dir", type=Path, default=bootstrap.RUNTIME_DIR, help="where helper.sock is made")
+    client.add_argument("--log-level", choices=LEVELS, default="info")
+    restore = roles.add_parser("restore", help="undo all of SloPN's changes to this computer, service dead or alive")
+    for role in (client, restore):
+        role.add_argument(
+            "--state-dir", type=Path, default=bootstrap.STATE_DIR, help="profiles, keys, settings, journal"
+        )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The client role at work: a table of wires between the parts, and the loops that carry what happens along them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from slopn_helper.control import Control
+from slopn_helper.engine import Engine, EngineDown, EngineError, HandshakeDone, HandshakeStale
+from slopn_helper.host.netmon import NetworkMonitor, NetworkState
+from slopn_helper.hub import Hub
+from slopn_helper.runner import INTERFACE, HostRunner
+from slopn_helper.tunnel import inputs
+from slopn_helper.tunnel.driver import Position, TunnelDriver
+from slopn_wire.events import Network, Stats
+from slopn_wire.profile import IPAddress
+from slopn_wire.settings import Settings
+from slopn_wire.state import TargetState
+
+STATS_EVERY = 1.0
+"""Seconds between two looks at the counters."""
+NETWORK_WITHIN = 1.0
+"""Seconds that the start waits for the first look at the network: whom to ask for names is known only then."""
+
+_log = logging.getLogger(__name__)
+
+
+class Dns(Protocol):
+    """What the daemon needs of the host's DNS, beside the runner."""
+
+    override: str | None
+
+    async def guard(self) -> None:
+        """Keep what was applied in force. Runs until cancelled."""
+
+    async def upstream(self, interface: str) -> tuple[IPAddress, ...]:
+        """The resolvers that the host had before us."""
+
+
+class Daemon:
+    """Runs the client role until it is told to stop."""
+
+    def __init__(
+        self,
+        *,
+        control: Control,
+        hub: Hub,
+        runner: HostRunner,
+        engine: Engine,
+        monitor: NetworkMonitor,
+        dns: Dns,
+        serve: Callable[[], Coroutine[None, None, None]],
+    ) -> None:
+        self._control = control
+        self._hub = hub
+        self._runner = runner
+        self._engine = engine
+        self._monitor = monitor
+        self._dns = dns
+        self._serve = serve
+        self._driver = TunnelDriver(runner, self._publish, control.settings)
+        self._dns.override = control.settings.dns_mechanism
+        self._seen = asyncio.Event()
+        self._silent: set[bytes] = set()
+        control.connect_to(self._driver.post, self._apply_settings)
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
+        """Serve until `stop` is set; then undo all but the block and return."""
+        async with asyncio.TaskGroup() as tasks:
+            loops = [
+                tasks.create_task(self._watch_network()),
+                tasks.create_task(self._driver.run()),
+                tasks.create_task(self._watch_engine()),
+                tasks.create_task(self._watch_counters()),
+                tasks.create_task(self._dns.guard()),
+                tasks.create_task(self._serve()),
+            ]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(NETWORK_WITHIN):
+                    await self._seen.wait()
+            wish = self._control.wish
+            # A wish whose profile is gone keeps the host closed: the core finds no such profile, and says so.
+            self._driver.post(inputs.Started((wish.profile or "") if wish.target is TargetState.SECURED else None))
+            ready()
+            await stop.wait()
+            _log.info("told to end")
+            await self._driver.stop()
+            for loop in loops:
+                loop.cancel()
+
+    def _publish(self, position: Position) -> None:
+        self._hub.set_position(position, self._runner.live, self._runner.unrestored)
+
+    def _apply_settings(self, settings: Settings) -> None:
+        self._dns.override = settings.dns_mechanism
+        self._driver.apply_settings(settings)
+
+    async def _watch_network(self) -> None:
+        last: NetworkState | None = None
+        async for network in self._monitor.changes():
+            _log.info("network: %s", network)
+            self._runner.network = network
+            self._runner.upstream = await self._dns.upstream(INTERFACE)
+            self._hub.set_network(Network(network.interface is not None, network.interface, network.mtu))
+            if last is None:
+                self._seen.set()
+            elif _way_out(network) != _way_out(last):
+                await self._follow(network)
+            last = network
+
+    async def _follow(self, network: NetworkState) -> None:
+        if network.interface is not None:
+            try:
+                await self._runner.moved()
+            except EngineError as error:
+                _log.warning("the engine could not follow to the new network: %s", error)
+        self._driver.post(inputs.NetworkChanged(online=network.interface is not None))
+
+    async def _watch_engine(self) -> None:
+        async for event in self._engine.events():
+            match event:
+                case HandshakeDone(public_key=peer):
+                    self._silent.discard(peer)
+                    self._driver.post(inputs.HandshakeDone())
+                case HandshakeStale(public_key=peer):
+                    # One of several gateways that falls silent isn't the tunnel's end.
+                    self._silent.add(peer)
+                    if self._silent >= self._runner.gateways():
+                        self._silent.clear()
+                        self._driver.post(inputs.HandshakeStale())
+                case EngineDown(reason=str() as reason):
+                    _log.error("engine: %s", reason)
+                    self._driver.post(inputs.EngineDown(reason))
+                case _:
+                    pass
+
+    async def _watch_counters(self) -> None:
+        while True:
+            await asyncio.sleep(STATS_EVERY)
+            now = self._engine.counters()
+            self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake))
+
+
+def _way_out(network: NetworkState) -> tuple[object, ...]:
+    """What decides where packets leave from; a neighbour's address or a name learnt later doesn't."""
+    return (network.interface, network.gateway4, network.gateway6, network.addresses, network.resumed_at)

@@ -1,0 +1,257 @@
+"""Carries the core's effects out on this host: firewall, engine, addresses, routes, DNS. Knows no state of the tunnel."""
+
+from __future__ import annotations
+
+import logging
+from base64 import b64decode
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
+from random import SystemRandom
+from typing import Protocol
+
+from slopn_helper.engine import Engine, EngineConfig, PeerConfig
+from slopn_helper.host.dns import DnsConfigurator
+from slopn_helper.host.firewall import Firewall
+from slopn_helper.host.netmon import NetworkState
+from slopn_helper.host.routes import RouteConfig, Router
+from slopn_helper.secrets import ProfileSecrets, SecretError
+from slopn_helper.store import StoreError
+from slopn_helper.tunnel.context import Context, ProfileFacts
+from slopn_helper.tunnel.driver import ProfileError
+from slopn_helper.tunnel.effects import (
+    ApplyFirewall,
+    ConfigureHost,
+    Effect,
+    ResolveEndpoints,
+    RestoreHost,
+    SetTimer,
+    StartEngine,
+    StopEngine,
+)
+from slopn_helper.tunnel.inputs import EngineStarted, EngineStopped, HostConfigured, Input
+from slopn_wire.events import Live
+from slopn_wire.profile import Endpoint, IPAddress, IPNetwork, Profile
+from slopn_wire.settings import KillSwitchMode, Settings
+
+FWMARK = 51820
+INTERFACE = "slopn0"
+WIREGUARD_OVERHEAD = 80
+"""Bytes that WireGuard adds over IPv6, as wg-quick(8) reckons."""
+LEAST_MTU = 1280
+RESOLVE_WITHIN = 12.0
+"""Seconds for all endpoints' names; less than the core waits."""
+
+_log = logging.getLogger(__name__)
+_random = SystemRandom()
+
+
+class RestoreError(Exception):
+    """Something of ours could not be undone; the journal still has it."""
+
+
+class ProfileBook(Protocol):
+    """Where profiles and settings are found; the hub is it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        ...
+
+    def profile(self, name: str) -> Profile | None:
+        """The profile of that name."""
+
+    def names(self) -> Sequence[str]:
+        """All profiles."""
+
+    def secrets(self, name: str) -> ProfileSecrets:
+        """Its keys. Raises `StoreError` or `SecretError`."""
+
+
+class Resolve(Protocol):
+    """Asks `resolvers` alone, over sockets that carry `fwmark`."""
+
+    async def __call__(
+        self,
+        host: str,
+        resolvers: Sequence[IPAddress],
+        fwmark: int | None,
+        *,
+        timeout: float,  # noqa: ASYNC109 - it is shared out among the resolvers
+    ) -> tuple[IPAddress, ...]:
+        """The addresses of `host`, at least one. Raises when there is none."""
+        ...
+
+
+class HostRunner:
+    """The `EffectRunner` of this host. Every effect is idempotent."""
+
+    def __init__(
+        self,
+        book: ProfileBook,
+        *,
+        firewall: Firewall,
+        router: Router,
+        dns: DnsConfigurator,
+        engine: Engine,
+        restore: Callable[[], Awaitable[list[str]]],
+        resolve: Resolve,
+    ) -> None:
+        self._book = book
+        self._firewall = firewall
+        self._router = router
+        self._dns = dns
+        self._engine = engine
+        self._restore = restore
+        self._ask = resolve
+        self._turn = 0
+        self._running: EngineConfig | None = None
+        self.upstream: tuple[IPAddress, ...] = ()
+        """The resolvers that the host had before us."""
+        self.network = NetworkState(None)
+        self.live = Live()
+        """What is configured on the host right now."""
+        self.unrestored: tuple[str, ...] = ()
+        """A sentence for each thing that the last `RestoreHost` could not put back."""
+
+    def context(self) -> Context:
+        """See `EffectRunner.context`."""
+        return Context(
+            profiles={name: _facts(self._book.profile(name)) for name in self._book.names()},
+            resolvers=self._book.settings.resolvers or self.upstream,
+            jitter=_random.random(),
+        )
+
+    async def run(self, effect: Effect) -> Input | None:
+        """See `EffectRunner.run`."""
+        match effect:
+            case ApplyFirewall(policy=policy):
+                persist = self._book.settings.kill_switch is KillSwitchMode.ALWAYS
+                await self._firewall.apply(policy, persist=persist)
+            case StartEngine(profile=name, endpoints=endpoints):
+                return await self._start_engine(name, endpoints)
+            case StopEngine():
+                self._running = None
+                await self._engine.apply(None)
+                return EngineStopped()
+            case ConfigureHost(profile=name, interface=interface):
+                return await self._configure(self._profile(name), interface)
+            case RestoreHost():
+                await self._undo()
+            case ResolveEndpoints() | SetTimer():
+                raise AssertionError(f"{type(effect).__name__} is the driver's own")
+        return None
+
+    async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
+        """See `EffectRunner.resolve`. A name with several addresses gives another one each time it is asked."""
+        wanted = [peer.endpoint for peer in self._profile(profile).peers if peer.endpoint is not None]
+        if not wanted:
+            raise ProfileError("no peer of the profile has an Endpoint, so there is nobody to connect to")
+        resolvers = self._book.settings.resolvers or self.upstream
+        turn, self._turn = self._turn, self._turn + 1
+        found = []
+        for endpoint in wanted:
+            addresses = await self._ask(endpoint.host, resolvers, FWMARK, timeout=RESOLVE_WITHIN / len(wanted))
+            usable = [address for address in addresses if self._reaches(address)] or list(addresses)
+            found.append(Endpoint(str(usable[turn % len(usable)]), endpoint.port))
+        return tuple(found)
+
+    def gateways(self) -> frozenset[bytes]:
+        """The public keys of the running tunnel's peers that have an endpoint."""
+        peers = self._running.peers if self._running is not None else ()
+        return frozenset(peer.public_key for peer in peers if peer.endpoint is not None)
+
+    async def moved(self) -> None:
+        """The host is on another network: send from there, so that the gateway learns of it at once."""
+        if self._running is not None:
+            await self._engine.rebind()
+            await self._engine.apply(self._running)
+
+    async def _start_engine(self, name: str, endpoints: tuple[Endpoint, ...]) -> EngineStarted:
+        profile = self._profile(name)
+        try:
+            secrets = self._book.secrets(name)
+        except (StoreError, SecretError) as error:
+            raise ProfileError(str(error)) from error
+        config = _engine_config(profile, secrets, endpoints, self._mtu(profile))
+        await self._engine.apply(config)
+        self._running = config
+        return EngineStarted(config.interface)
+
+    async def _configure(self, profile: Profile, interface: str) -> HostConfigured:
+        mtu = self._mtu(profile)
+        routes = tuple(network for peer in profile.peers for network in peer.allowed_ips)
+        await self._router.apply(
+            RouteConfig(
+                interface=interface,
+                addresses=profile.addresses,
+                routes=() if profile.table == "off" else routes,
+                mtu=mtu,
+                fwmark=FWMARK,
+                table=int(profile.table) if profile.table.isdigit() else None,
+            )
+        )
+        await self._dns.apply(interface, profile.dns)
+        self.live = Live(interface=interface, addresses=profile.addresses, dns=profile.dns, mtu=mtu)
+        return HostConfigured()
+
+    async def _undo(self) -> None:
+        """Undo what this process did by its mechanisms, and what an earlier one left by the journal."""
+        failed = []
+        for undo in (self._dns.reset, lambda: self._router.apply(None)):
+            try:
+                await undo()
+            except Exception as error:  # noqa: BLE001 - the rest must still be undone
+                failed.append(str(error))
+        failed.extend(await self._restore())
+        self.live = Live()
+        self.unrestored = tuple(dict.fromkeys(failed))
+        if failed:
+            raise RestoreError("; ".join(self.unrestored))
+
+    def _profile(self, name: str) -> Profile:
+        profile = self._book.profile(name)
+        if profile is None:
+            raise ProfileError(f"there is no profile “{name}” any more")
+        return profile
+
+    def _mtu(self, profile: Profile) -> int:
+        return profile.mtu or max(self.network.mtu - WIREGUARD_OVERHEAD, LEAST_MTU)
+
+    def _reaches(self, address: IPAddress) -> bool:
+        gateway = self.network.gateway4 if address.version == 4 else self.network.gateway6
+        return gateway is not None
+
+
+def _facts(profile: Profile | None) -> ProfileFacts:
+    if profile is None:
+        return ProfileFacts()
+    addresses = tuple(interface.ip for interface in profile.addresses)
+    return ProfileFacts(addresses, profile.dns.servers if not profile.dns.match else ())
+
+
+def _engine_config(
+    profile: Profile, secrets: ProfileSecrets, endpoints: tuple[Endpoint, ...], mtu: int
+) -> EngineConfig:
+    resolved = iter(endpoints)
+    peers = []
+    for peer in profile.peers:
+        endpoint = next(resolved, None) if peer.endpoint is not None else None
+        preshared = secrets.preshared_keys.get(peer.public_key)
+        allowed: tuple[IPNetwork, ...] = peer.allowed_ips
+        peers.append(
+            PeerConfig(
+                public_key=b64decode(peer.public_key),
+                allowed_ips=allowed,
+                endpoint=None if endpoint is None else (str(ip_address(endpoint.host)), endpoint.port),
+                preshared_key=None if preshared is None else preshared.reveal(),
+                persistent_keepalive=peer.persistent_keepalive,
+            )
+        )
+    return EngineConfig(
+        interface=INTERFACE,
+        private_key=secrets.private_key.reveal(),
+        peers=tuple(peers),
+        mtu=mtu,
+        listen_port=profile.listen_port,
+        fwmark=FWMARK,
+    )

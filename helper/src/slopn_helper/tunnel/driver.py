@@ -1,0 +1,191 @@
+"""The rim around the core: one task, one queue, the only writer of the tunnel's state."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from slopn_helper.host.firewall.policy import FirewallPolicy
+from slopn_helper.tunnel.context import Context
+from slopn_helper.tunnel.effects import ApplyFirewall, Effect, ResolveEndpoints, SetTimer
+from slopn_helper.tunnel.inputs import EffectFailed, Input, Resolved, SettingsApplied, Stopping, TimerFired
+from slopn_helper.tunnel.machine import step
+from slopn_helper.tunnel.policy import policy_for
+from slopn_wire.profile import Endpoint
+from slopn_wire.settings import Settings
+from slopn_wire.state import Connecting, Disconnected, ErrorCause, ErrorState, Step, TunnelState
+
+EFFECT_WITHIN = 20.0
+"""Seconds after which an effect that hangs counts as failed."""
+STOP_WITHIN = 15.0
+"""Seconds for the teardown at the helper's end."""
+
+_log = logging.getLogger(__name__)
+
+
+class ProfileError(Exception):
+    """The profile itself makes a tunnel impossible, and no retry mends it; the message says why."""
+
+
+class EffectRunner(Protocol):
+    """Carries effects out. Whatever it raises is a failure of that effect."""
+
+    async def run(self, effect: Effect) -> Input | None:
+        """Do `effect`, idempotently; returns what follows at once."""
+
+    async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
+        """The addresses of the profile's endpoints, in the order of its peers that have one."""
+
+    def context(self) -> Context:
+        """The facts of the world as they are now; the driver adds what is in force."""
+
+
+class Position(Struct, frozen=True):
+    """Where the tunnel stands, once all effects of a step are done."""
+
+    state: TunnelState
+    in_force: FirewallPolicy | None
+    wanted: FirewallPolicy
+
+
+class _Item(Struct, frozen=True):
+    inp: Input
+    settings: Settings | None = None
+    timer: int | None = None
+    resolving: int | None = None
+
+
+class TunnelDriver:
+    """Feeds the core one input at a time, carries its effects out in order, reports each failure back to it.
+
+    What an effect causes at once is handled before anything else in the queue; answers of a timer or a resolution
+    that were replaced meanwhile are dropped.
+    """
+
+    def __init__(self, runner: EffectRunner, publish: Callable[[Position], None], settings: Settings) -> None:
+        self._runner = runner
+        self._publish = publish
+        self._settings = settings
+        self._state: TunnelState = Disconnected()
+        self._in_force: FirewallPolicy | None = None
+        self._queue: asyncio.Queue[_Item] = asyncio.Queue()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_number = 0
+        self._resolution: asyncio.Task[None] | None = None
+        self._resolution_number = 0
+        self._stopped = asyncio.Event()
+
+    def post(self, inp: Input) -> None:
+        """Hand over an input. It is handled after those before it; never waits."""
+        self._queue.put_nowait(_Item(inp))
+
+    def apply_settings(self, settings: Settings) -> None:
+        """Let `settings` hold from the next step on."""
+        self._queue.put_nowait(_Item(SettingsApplied(), settings))
+
+    async def run(self) -> None:
+        """Handle inputs until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                item = await self._queue.get()
+                if self._is_current(item):
+                    await self._handle(item, tasks)
+                if isinstance(item.inp, Stopping) or self._stopped.is_set():
+                    self._check_stopped()
+
+    async def stop(self) -> None:
+        """Undo all but the block, in order; gives up after `STOP_WITHIN`: the journal has what is left."""
+        self.post(Stopping())
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                await self._stopped.wait()
+        except TimeoutError:
+            _log.error("the teardown took more than %d s; the next start goes on with it", STOP_WITHIN)
+
+    def _check_stopped(self) -> None:
+        if isinstance(self._state, Disconnected | ErrorState):
+            self._stopped.set()
+
+    def _is_current(self, item: _Item) -> bool:
+        if item.timer is not None:
+            return item.timer == self._timer_number
+        if item.resolving is not None:
+            return item.resolving == self._resolution_number
+        return True
+
+    async def _handle(self, item: _Item, tasks: asyncio.TaskGroup) -> None:
+        if item.settings is not None:
+            self._settings = item.settings
+        pending = deque([item.inp])
+        while pending:
+            inp = pending.popleft()
+            context = msgspec.structs.replace(self._runner.context(), in_force=self._in_force)
+            nxt = step(self._state, inp, self._settings, context)
+            _log.debug("%s: %s -> %s, %d effects", inp, self._state, nxt.state, len(nxt.effects))
+            self._state = nxt.state
+            if not (isinstance(self._state, Connecting) and self._state.step is Step.RESOLVING):
+                self._stop_resolving()
+            follow = await self._carry_out(nxt.effects, tasks)
+            if follow is not None:
+                pending.append(follow)
+        wanted = policy_for(self._state, self._settings, self._runner.context())
+        self._publish(Position(self._state, self._in_force, wanted))
+
+    async def _carry_out(self, effects: tuple[Effect, ...], tasks: asyncio.TaskGroup) -> Input | None:
+        """Do `effects` in order until one fails. No list of the core's has two that something follows from."""
+        follow: Input | None = None
+        for effect in effects:
+            try:
+                match effect:
+                    case SetTimer(after=after):
+                        self._set_timer(after)
+                    case ResolveEndpoints(profile=profile):
+                        self._resolve(profile, tasks)
+                    case _:
+                        async with asyncio.timeout(EFFECT_WITHIN):
+                            follow = await self._runner.run(effect) or follow
+            except Exception as error:  # noqa: BLE001 - every failure of an effect is an input of the core
+                return _failure(effect, error)
+            if isinstance(effect, ApplyFirewall):
+                self._in_force = effect.policy
+        return follow
+
+    def _set_timer(self, after: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_number += 1
+        if after is not None:
+            item = _Item(TimerFired(), timer=self._timer_number)
+            self._timer = asyncio.get_running_loop().call_later(after, self._queue.put_nowait, item)
+
+    def _resolve(self, profile: str, tasks: asyncio.TaskGroup) -> None:
+        self._stop_resolving()
+        self._resolution = tasks.create_task(self._resolved(profile, self._resolution_number))
+
+    def _stop_resolving(self) -> None:
+        self._resolution_number += 1
+        if self._resolution is not None:
+            self._resolution.cancel()
+            self._resolution = None
+
+    async def _resolved(self, profile: str, number: int) -> None:
+        inp: Input
+        try:
+            inp = Resolved(await self._runner.resolve(profile))
+        except Exception as error:  # noqa: BLE001 - as in _carry_out
+            inp = _failure(ResolveEndpoints(profile), error)
+        self._queue.put_nowait(_Item(inp, resolving=number))
+
+
+def _failure(effect: Effect, error: Exception) -> EffectFailed:
+    detail = str(error) or type(error).__name__
+    _log.warning("%s failed: %s", type(effect).__name__, detail)
+    cause = ErrorCause.BAD_PROFILE if isinstance(error, ProfileError) else None
+    return EffectFailed(effect, detail, cause)

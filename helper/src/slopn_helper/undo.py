@@ -1,0 +1,50 @@
+"""The deliberate way back without a running helper: end it if it lives, undo everything, want nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+from slopn_helper.store import StateLocked, Store, StoreError, Wish
+from slopn_wire.state import TargetState
+
+TERM_WITHIN = 20.0
+KILL_WITHIN = 5.0
+"""Seconds to end after SIGTERM, and after SIGKILL."""
+_LOOK_EVERY = 0.05
+
+
+def end_helper(store: Store) -> None:
+    """End the helper that holds `store`, in order or by force, and hold it instead. Raises `StoreError`."""
+    for number, within in ((signal.SIGTERM, TERM_WITHIN), (signal.SIGKILL, KILL_WITHIN)):
+        deadline = time.monotonic() + within
+        told: int | None = None
+        while time.monotonic() < deadline:
+            try:
+                store.lock()
+            except StateLocked as locked:
+                if locked.pid is not None and locked.pid != told:
+                    told = locked.pid
+                    os.kill(told, number)
+                time.sleep(_LOOK_EVERY)
+            else:
+                return
+    raise StoreError("the running helper can't be ended; nothing was changed")
+
+
+async def all_of(*undos: Callable[[], Awaitable[object]]) -> list[str]:
+    """Do each, whatever becomes of the others; a sentence for each that failed."""
+    failed = []
+    for undo in undos:
+        try:
+            await undo()
+        except Exception as error:  # noqa: BLE001 - whatever a mechanism raises, the others must still be undone
+            failed.append(str(error))
+    return failed
+
+
+def forget_wish(store: Store) -> None:
+    """Want no tunnel any more, so that the next start leaves the host open. Raises `StoreError`."""
+    store.save_wish(Wish(TargetState.UNSECURED, store.load().wish.profile))
