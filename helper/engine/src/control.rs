@@ -5,7 +5,7 @@ use crate::events::{Event, Level};
 use crate::key::{PublicKey, Secret};
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Prefix;
-use crate::shared::{Shared, View};
+use crate::shared::{Shared, ToPeer, View};
 use crate::tun::Link;
 use crate::uapi::{self, DeviceState, PeerChange, SetRequest};
 use crate::udp::{Binding, Sockets};
@@ -262,7 +262,7 @@ impl Core {
     }
 
     /// The first message through fresh sockets: it tells the peer where we are now.
-    fn greet(&self, peer: &Arc<Peer>) -> Option<(WgKind, SocketAddr)> {
+    fn greet(&self, peer: &Arc<Peer>) -> Option<ToPeer> {
         let mut state = peer.state.lock();
         if state.tunn.has_active_session()
             && let Some(to) = state.endpoint()
@@ -274,9 +274,9 @@ impl Core {
         Some(self.outgoing(peer, message, to))
     }
 
-    fn outgoing(&self, peer: &Arc<Peer>, message: WgKind, to: SocketAddr) -> (WgKind, SocketAddr) {
+    fn outgoing(&self, peer: &Arc<Peer>, message: WgKind, to: SocketAddr) -> ToPeer {
         self.shared.index.learn(&message, peer);
-        (message, to)
+        ToPeer { peer: Arc::clone(peer), message, to }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::key::PublicKey;
 use crate::offload::ip_len;
 use crate::outbound::source;
 use crate::peer::{Identity, Peer, PeerState};
-use crate::shared::{Shared, View};
+use crate::shared::{Shared, View, count_sent};
 use crate::tun::Writer;
 use crate::udp::{Outgoing, Receiver, Sender, Socket, Sockets};
 use gotatun::noise::TunnResult;
@@ -23,7 +23,10 @@ use std::time::{Duration, Instant, SystemTime};
 pub struct Inbound {
     receiver: Receiver,
     wire: Vec<(Packet, SocketAddr)>,
+    /// To peers, and whom each is for.
     answers: Vec<Outgoing>,
+    answered: Vec<Arc<Peer>>,
+    cookies: Vec<Outgoing>,
     plain: Vec<Packet>,
     /// The session that the last data message belonged to; most batches have one only.
     last: Option<(u32, Arc<Peer>)>,
@@ -39,6 +42,8 @@ impl Inbound {
             receiver: Receiver::default(),
             wire: Vec::new(),
             answers: Vec::new(),
+            answered: Vec::new(),
+            cookies: Vec::new(),
             plain: Vec::new(),
             last: None,
             known: None,
@@ -75,7 +80,7 @@ impl Inbound {
                 Ok(message) => message,
                 Err(TunnResult::WriteToNetwork(cookie)) => {
                     add(&shared.counters.cookies_sent, 1);
-                    self.answers.push((cookie.into(), from));
+                    self.cookies.push((cookie.into(), from));
                     continue;
                 }
                 Err(_) => {
@@ -94,10 +99,15 @@ impl Inbound {
 
     /// Sends the answers.
     pub fn answer(&mut self, shared: &Shared, sockets: &Sockets, wake: RawFd) {
-        if !self.answers.is_empty() {
-            self.sender.send(sockets, &self.answers, wake, &shared.counters, &shared.events);
-            self.answers.clear();
+        for batch in [&self.cookies, &self.answers] {
+            if !batch.is_empty() {
+                self.sender.send(sockets, batch, wake, &shared.counters, &shared.events);
+            }
         }
+        count_sent(&self.sender, &self.answered, &self.answers);
+        self.cookies.clear();
+        self.answers.clear();
+        self.answered.clear();
     }
 
     /// Writes the packets to the TUN.
@@ -191,9 +201,8 @@ impl Inbound {
     fn queue(&mut self, shared: &Shared, peer: &Arc<Peer>, state: &mut PeerState, message: WgKind, to: SocketAddr) {
         shared.index.learn(&message, peer);
         state.sent(&message, Instant::now());
-        let packet = Packet::from(message);
-        add(&peer.tx_bytes, packet.len());
-        self.answers.push((packet, to));
+        self.answers.push((message.into(), to));
+        self.answered.push(Arc::clone(peer));
     }
 
     /// Keeps a decrypted packet if its source belongs to the peer that sent it.

@@ -1,5 +1,5 @@
 //! What the threads and the owner of an engine share.
-use crate::counters::Counters;
+use crate::counters::{Counters, add};
 use crate::events::{Event, Events};
 use crate::index::IndexMap;
 use crate::key::PublicKey;
@@ -7,7 +7,7 @@ use crate::peer::{Identity, Peer};
 use crate::prefix::Table;
 use crate::sys::EventFd;
 use crate::tun::Tun;
-use crate::udp::{Sender, Sockets};
+use crate::udp::{Outgoing, Sender, Sockets};
 use gotatun::packet::WgKind;
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -45,6 +45,22 @@ pub struct Local {
     generation: u64,
     pub view: Arc<View>,
     pub sockets: Option<Arc<Sockets>>,
+}
+
+/// A message and the peer that it is for.
+pub struct ToPeer {
+    pub peer: Arc<Peer>,
+    pub message: WgKind,
+    pub to: SocketAddr,
+}
+
+/// Counts what has left for each datagram's peer.
+pub fn count_sent(sender: &Sender, peers: &[Arc<Peer>], batch: &[Outgoing]) {
+    for (i, (peer, (packet, _))) in peers.iter().zip(batch).enumerate() {
+        if !sender.lost(i) {
+            add(&peer.tx_bytes, packet.len());
+        }
+    }
 }
 
 impl Shared {
@@ -100,11 +116,13 @@ impl Shared {
         self.stop();
     }
 
-    /// Sends messages that no packet asked for.
-    pub fn send(&self, messages: Vec<(WgKind, SocketAddr)>) {
+    /// Sends messages that no packet has asked for.
+    pub fn send(&self, messages: Vec<ToPeer>) {
         let Some(sockets) = self.sockets().filter(|_| !messages.is_empty()) else { return };
-        let batch: Vec<_> = messages.into_iter().map(|(m, to)| (m.into(), to)).collect();
-        Sender::default().send(&sockets, &batch, self.timer_wake.as_raw_fd(), &self.counters, &self.events);
+        let (peers, batch): (Vec<_>, Vec<_>) = messages.into_iter().map(|m| (m.peer, (m.message.into(), m.to))).unzip();
+        let mut sender = Sender::default();
+        sender.send(&sockets, &batch, self.timer_wake.as_raw_fd(), &self.counters, &self.events);
+        count_sent(&sender, &peers, &batch);
     }
 
     fn changed(&self) {

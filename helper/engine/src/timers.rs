@@ -1,13 +1,10 @@
 //! What happens by the clock: rekeying, keepalives, cookies' limits, unanswered handshakes, the MTU.
-use crate::counters::add;
 use crate::events::{Event, Level};
 use crate::key::short;
 use crate::peer::Peer;
-use crate::shared::{Shared, View};
+use crate::shared::{Shared, ToPeer, View};
 use crate::tun::Link;
 use gotatun::noise::errors::WireGuardError;
-use gotatun::packet::WgKind;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Instant, SystemTime};
@@ -56,11 +53,11 @@ impl Timers {
 }
 
 /// Messages that peers' timers ask for. Unanswered handshakes are reported on the way.
-fn due(shared: &Shared, view: &View, now: Instant) -> Vec<(WgKind, SocketAddr)> {
+fn due(shared: &Shared, view: &View, now: Instant) -> Vec<ToPeer> {
     view.peers.values().filter_map(|peer| due_for(shared, peer, now)).collect()
 }
 
-fn due_for(shared: &Shared, peer: &Arc<Peer>, now: Instant) -> Option<(WgKind, SocketAddr)> {
+fn due_for(shared: &Shared, peer: &Arc<Peer>, now: Instant) -> Option<ToPeer> {
     let mut state = peer.state.lock();
     let message = match state.tunn.update_timers() {
         Ok(message) => message,
@@ -74,18 +71,8 @@ fn due_for(shared: &Shared, peer: &Arc<Peer>, now: Instant) -> Option<(WgKind, S
         let age = state.last_handshake.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
         shared.events.push(Event::Stale { peer: peer.key, age });
     }
-    let (message, endpoint) = message.zip(state.endpoint())?;
+    let (message, to) = message.zip(state.endpoint())?;
     shared.index.learn(&message, peer);
     state.sent(&message, now);
-    add(&peer.tx_bytes, length(&message));
-    Some((message, endpoint))
-}
-
-fn length(message: &WgKind) -> usize {
-    match message {
-        WgKind::HandshakeInit(_) => 148,
-        WgKind::HandshakeResp(_) => 92,
-        WgKind::CookieReply(_) => 64,
-        WgKind::Data(m) => 32 + m.encrypted_encapsulated_packet().len(),
-    }
+    Some(ToPeer { peer: Arc::clone(peer), message, to })
 }
