@@ -238,7 +238,7 @@ class _Rules:
 
     def _dhcp_server(self) -> tuple[Rule, ...]:
         """For a hotspot or a bridge of virtual machines: their requests come from 0.0.0.0."""
-        return (("udp sport 68", "udp dport 67", "ip daddr 255.255.255.255", "accept"),) if self._lan else ()
+        return _DHCP_OUT[:1] if self._lan else ()
 
     def _replies(self) -> tuple[Rule, ...]:
         """Matches answers to our marked packets: never `related`, whose ICMP errors anybody can forge."""
@@ -254,8 +254,7 @@ class _Rules:
 
     def _own(self) -> list[tuple[str, str]]:
         """The tunnel's own addresses as one set a family."""
-        families = ("ip", "ip6")
-        sets = ((f, [str(a) for a in self._addresses if _family(a) == f]) for f in families)
+        sets = ((f, [str(a) for a in self._addresses if _family(a) == f]) for f in ("ip", "ip6"))
         return [(family, _set(addresses)) for family, addresses in sets if addresses]
 
 
