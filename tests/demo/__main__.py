@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -64,12 +65,12 @@ def _show(screen: Screen, options: argparse.Namespace) -> int:
     watch = Stopwatch()
     stage = Stage(screen)
     screen.detail("building")
-    try:
-        stage.__enter__()
-    except (AssertionError, OSError, RuntimeError) as error:
-        screen.cross("The lab could not be built.", str(error))
-        return FAILED
-    with stage:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(stage)
+        except (AssertionError, OSError, RuntimeError) as error:
+            screen.cross("The lab could not be built.", str(error))
+            return FAILED
         screen.detail("")
         screen.text(f"     Built in {watch}.")
         status = _run(screen, stage, options.broken)
