@@ -31,7 +31,7 @@ from slopn_wire.events import (
 from slopn_wire.framing import MAX_MESSAGE, Deframer, FrameTooLarge, frame
 
 FIRST_DELAY = 0.1
-LONGEST_DELAY = 5.0
+LONGEST_DELAY = 1.0
 """Seconds between tries to reach a helper that is gone: doubled each time, from the first to the longest."""
 REPLY_TIMEOUT = 15.0
 _CHUNK = 1 << 16
