@@ -17,6 +17,10 @@ impl Sum {
             }
         }
         let mut total = lanes.iter().sum::<u64>();
+        let (words, rest) = rest.as_chunks::<4>();
+        for word in words {
+            total += u64::from(u32::from_ne_bytes(*word));
+        }
         let (pairs, odd) = rest.as_chunks::<2>();
         for pair in pairs {
             total += u64::from(u16::from_ne_bytes(*pair));
