@@ -100,7 +100,7 @@ def test_a_removed_peer_is_out_and_the_others_stay(star: Star) -> None:
     assert second.pings(server.inner4)
     assert server.handshakes(second) == before
     server.apply(first.as_peer(), second.as_peer(), third.as_peer(), port=PORT, initiate=False)
-    until(lambda: first.apply(server.as_peer(star.address(first))) or first.pings(server.inner4), 15, "it is back")
+    first.reconnect(server, star.address(first))
 
 
 def test_a_preshared_key_must_be_the_same(star: Star) -> None:

@@ -66,6 +66,15 @@ class End:
         with self.namespace.entered():
             self.engine.apply(base64.b64decode(self.keys.private), port, fwmark, None, list(peers), initiate)
 
+    def reconnect(self, server: End, endpoint: tuple[str, int]) -> None:
+        """Ask for handshakes until `server` answers pings."""
+
+        def answered() -> bool:
+            self.apply(server.as_peer(endpoint))
+            return self.pings(server.inner4)
+
+        until(answered, 15, "the tunnel works again")
+
     def rebind(self) -> None:
         """Fresh sockets in its own namespace."""
         with self.namespace.entered():
@@ -119,9 +128,7 @@ class Star:
             for number in range(self._count + 1):
                 namespace = stack.enter_context(Namespace("server" if number == 0 else f"client{number}"))
                 with namespace.entered():
-                    engine = Engine(
-                        self._interface, offload=self._offload, uapi=False, rekey_after=self._rekey_after
-                    )
+                    engine = Engine(self._interface, offload=self._offload, uapi=False, rekey_after=self._rekey_after)
                 stack.callback(engine.close)
                 end = End(number, namespace, engine)
                 self.ends.append(end)
@@ -153,9 +160,12 @@ class Star:
         self.server.apply(*(client.as_peer() for client in self.clients), port=PORT)
         for client in self.clients:
             client.apply(self.server.as_peer(self.address(client, over6=over6)))
-        for client in self.clients:
-            until(lambda c=client: c.handshakes(self.server), 10, "the client's handshake")
-            until(lambda c=client: self.server.handshakes(c), 10, "the server's handshake")
+        server = self.server
+
+        def agreed() -> bool:
+            return all(client.handshakes(server) and server.handshakes(client) for client in self.clients)
+
+        until(agreed, 10, "everyone's first handshake")
 
     def address(self, client: End, *, over6: bool = False) -> tuple[str, int]:
         """Where the server listens on this client's wire."""
