@@ -1,7 +1,7 @@
 # ruff: noqa: PYI021 - the native module's documentation has no other place
 """Types of the native module. Calls release the GIL and may be made from any thread."""
 
-from typing import final
+from typing import Self, final
 
 class EngineError(Exception):
     """The engine could not be made or changed: the cause is in the message, no key ever is."""
@@ -15,12 +15,14 @@ class Event:
         """The first configuration is in force."""
 
         __match_args__ = ()
+        def __new__(cls) -> Self: ...
 
     @final
     class Handshake(Event):
         """A session with a peer was agreed, anew or by rekeying."""
 
         __match_args__ = ("public_key", "rtt")
+        def __new__(cls, public_key: bytes, rtt: float | None) -> Self: ...
         @property
         def public_key(self) -> bytes:
             """32 bytes."""
@@ -36,6 +38,7 @@ class Event:
         """
 
         __match_args__ = ("public_key", "age")
+        def __new__(cls, public_key: bytes, age: float | None) -> Self: ...
         @property
         def public_key(self) -> bytes:
             """32 bytes."""
@@ -48,6 +51,7 @@ class Event:
         """Authenticated packets of a peer came from an address that wasn't its endpoint until now."""
 
         __match_args__ = ("public_key", "endpoint")
+        def __new__(cls, public_key: bytes, endpoint: tuple[str, int]) -> Self: ...
         @property
         def public_key(self) -> bytes:
             """32 bytes."""
@@ -60,6 +64,7 @@ class Event:
         """A line for the log."""
 
         __match_args__ = ("level", "text")
+        def __new__(cls, level: str, text: str) -> Self: ...
         @property
         def level(self) -> str:
             """`debug`, `info`, `warning` or `error`."""
@@ -75,6 +80,7 @@ class Event:
         """
 
         __match_args__ = ("reason",)
+        def __new__(cls, reason: str) -> Self: ...
         @property
         def reason(self) -> str:
             """A sentence."""
