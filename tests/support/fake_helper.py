@@ -166,8 +166,12 @@ class FakeHelper:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """As if the helper had been stopped: its clients are cut off, its socket is gone. Twice does no harm."""
         assert self._loop is not None
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError):  # the loop is closed already
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(_START)
         assert not self._thread.is_alive(), "the fake helper didn't stop"

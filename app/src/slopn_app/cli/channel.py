@@ -138,7 +138,7 @@ class Channel:
     def _read(self, deadline: float | None) -> MessageDoc | None:
         while True:
             for payload in self._messages:
-                return cast("MessageDoc", json.loads(payload))
+                return _message(payload)
             if deadline is not None and deadline <= time.monotonic():
                 return None
             self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
@@ -183,11 +183,25 @@ def _connect(path: str) -> socket.socket:
     return connection
 
 
+def _message(payload: bytes) -> MessageDoc:
+    try:
+        message = json.loads(payload)
+    except ValueError as error:
+        raise _nonsense(error) from None
+    if not isinstance(message, dict) or "type" not in message:
+        raise _nonsense("it has no type")
+    return cast("MessageDoc", message)
+
+
+def _nonsense(why: object) -> Failure:
+    return Failure(Status.FAILED, f"The helper's answer makes no sense: {why}.")
+
+
 def _frames(frames: Deframer, data: bytes) -> Iterator[bytes]:
     try:
         yield from frames.feed(data)
     except FrameTooLarge as error:
-        raise Failure(Status.FAILED, f"The helper's answer makes no sense: {error}.") from None
+        raise _nonsense(error) from None
 
 
 def _checked(result: ResultDoc) -> SnapshotDoc:

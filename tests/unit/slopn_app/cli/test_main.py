@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import slopn_app
+from slopn_app.cli import main as module
+from slopn_app.cli.main import BROKEN_PIPE, INTERRUPTED, VERBS, load
+from support.fake_helper import FakeHelper
+from support.slopn import Slopn
+from support.until import until
+
+HEAVY = {"asyncio", "msgspec", "ssl", "ipaddress", "datetime", "pathlib", "importlib.metadata", "shutil", "dataclasses"}
+LOADED = "import sys; from slopn_app.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+
+
+def process(*arguments: str, code: str | None = None) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    start = ["-c", code] if code is not None else ["-m", "slopn_app"]
+    return subprocess.Popen(
+        [sys.executable, *start, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_there_is_a_module_a_verb() -> None:
+    """No module is left out of the list, and each has what main needs."""
+    folder = Path(slopn_app.__file__).parent / "cli" / "verbs"
+    assert {path.stem.strip("_") for path in folder.glob("*.py") if path.stem != "__init__"} == set(VERBS)
+    for name in VERBS:
+        assert callable(load(name).run)
+        assert load(name).VERB.summary
+
+
+def test_help_lists_every_verb(slopn: Slopn) -> None:
+    """With a line each, and status 0."""
+    for asked in ("--help", "-h", "help"):
+        outcome = slopn(asked)
+        assert outcome.status == 0
+        assert all(f"  {verb} " in outcome.out and load(verb).VERB.summary in outcome.out for verb in VERBS)
+
+
+def test_nothing_is_wrong_usage(slopn: Slopn) -> None:
+    """Status 2, and the help on stderr."""
+    outcome = slopn()
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "usage: slopn VERB" in outcome.err
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("stauts", "status"), ("conect", "connect"), ("profile", "profiles")])
+def test_a_misspelt_verb_is_guessed(slopn: Slopn, typed: str, meant: str) -> None:
+    """Status 2, and what may have been meant."""
+    outcome = slopn(typed)
+    assert outcome.status == 2
+    assert f"Did you mean `slopn {meant}`?" in outcome.err
+
+
+def test_an_unknown_verb(slopn: Slopn) -> None:
+    """Status 2, without a guess where nothing is near."""
+    outcome = slopn("xyzzy")
+    assert (outcome.status, outcome.err.splitlines()[0]) == (2, "slopn: there is no verb 'xyzzy'.")
+
+
+def test_the_version(slopn: Slopn) -> None:
+    """That of the distribution."""
+    assert slopn("--version").out.startswith("slopn 0.")
+
+
+def test_json_may_stand_before_the_verb(helper: FakeHelper, slopn: Slopn) -> None:
+    """As well as behind it."""
+    assert slopn("--json", "status").json == slopn("status", "--json").json
+    assert helper.path
+
+
+def test_a_failure_is_lines_and_a_status(slopn: Slopn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On stderr; with --json a document on stdout as well."""
+    monkeypatch.setenv("SLOPN_SOCKET", str(tmp_path / "none"))
+    plain = slopn("status")
+    assert (plain.status, plain.out) == (3, "")
+    assert plain.err.splitlines()[0].startswith("slopn: SloPN's service isn't running.")
+    assert plain.err.splitlines()[1] == "  Rules that were in force stay in force."
+    error = slopn("status", "--json").json["error"]
+    assert error["status"] == 3
+    assert error["message"].splitlines()[1] == "Rules that were in force stay in force."
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"], ["connect"], ["disconnect"], ["profiles"]])
+def test_nothing_heavy_is_imported(helper: FakeHelper, arguments: list[str]) -> None:
+    """The verbs that people and scripts call often get by without what takes long to import."""
+    with process(*arguments, code=LOADED) as running:
+        out, err = running.communicate(timeout=20)
+    loaded = set(err.split())
+    assert out
+    assert "slopn_app.cli.channel" in loaded
+    assert loaded & HEAVY == set()
+    assert helper.path
+
+
+def test_a_closed_pipe_ends_quietly(helper: FakeHelper) -> None:
+    """`slopn logs | head`: no traceback, the status that a shell gives to a broken pipe."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "slopn_app", "status"], stdout=writing, stderr=subprocess.PIPE, check=False, timeout=20
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (BROKEN_PIPE, b"")
+    assert helper.path
+
+
+@pytest.mark.parametrize("arguments", [["watch"], ["connect", "--wait"], ["logs", "-f"]])
+def test_control_c_ends_quietly(helper: FakeHelper, arguments: list[str]) -> None:
+    """No traceback, the status that a shell gives to an interrupt."""
+    with process(*arguments) as running:
+        until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 20, "it watches")
+        if arguments[0] == "connect":
+            until(lambda: helper.commands, 20, "the command is out")
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=20)
+    assert (running.returncode, err) == (INTERRUPTED, "")
+
+
+def test_a_terminal_without_the_characters(helper: FakeHelper) -> None:
+    """An ASCII terminal shows question marks; nothing fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "slopn_app", "connect", "--wait", "0"],
+        capture_output=True,
+        check=False,
+        timeout=20,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.returncode == 5
+    assert done.stderr.startswith(b"slopn: Not connected after 0 s")
+    assert helper.path
+
+
+def test_python_m_is_the_same() -> None:
+    """`python -m slopn_app` runs main."""
+    with process("--help") as running:
+        out, _ = running.communicate(timeout=20)
+    assert running.returncode == 0
+    assert "usage: slopn VERB" in out
+
+
+def test_main_takes_the_programs_arguments(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without arguments of its own it reads the program's."""
+    monkeypatch.setattr(sys, "argv", ["slopn", "completion", "bash", "--json"])
+    assert module.main() == 0
+    assert json.loads(capsys.readouterr().out)["shell"] == "bash"

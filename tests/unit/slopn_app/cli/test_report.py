@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from msgspec.structs import replace
+
+from slopn_app.cli.documents import SnapshotDoc
+from slopn_app.cli.report import address, headline, lines, status
+from slopn_wire import events
+from slopn_wire.codec import encode
+from slopn_wire.events import PolicyKind, Severity, Snapshot
+from slopn_wire.profile import Endpoint
+from slopn_wire.state import AfterDisconnect, Connecting, Disconnecting, ErrorCause, ErrorState, Step
+from support.samples import CONNECTED, DISCONNECTED
+from support.wire import values
+
+KEYS = [
+    "state",
+    "attempt",
+    "cause",
+    "blocking",
+    "profile",
+    "endpoint",
+    "interface",
+    "addresses",
+    "dns",
+    "since",
+    "rx_bytes",
+    "tx_bytes",
+    "last_handshake",
+    "path_mtu",
+    "kill_switch",
+    "policy",
+    "network",
+    "warnings",
+    "seq",
+]
+NOW = 1_700_000_160.0
+
+
+def doc(snapshot: Snapshot) -> SnapshotDoc:
+    """As the command line gets it."""
+    return cast("SnapshotDoc", json.loads(encode(snapshot)))
+
+
+@settings(max_examples=30)
+@given(values(Snapshot))
+def test_any_snapshot_has_a_status_and_lines(snapshot: Snapshot) -> None:
+    """The keys are those that scripts rely on, in their order; no state makes the human form fail."""
+    found = doc(snapshot)
+    found["since"] = found["stats"]["last_handshake"] = NOW
+    assert list(status(found)) == KEYS
+    assert len(lines(found, NOW)) >= 4
+
+
+def test_connected() -> None:
+    """Every value of the document, for a tunnel that is up."""
+    assert status(doc(CONNECTED)) == {
+        "state": "connected",
+        "attempt": 0,
+        "cause": None,
+        "blocking": False,
+        "profile": "berlin",
+        "endpoint": "203.0.113.5:51820",
+        "interface": "slopn0",
+        "addresses": ["10.8.0.2/32", "fd00::2/128"],
+        "dns": ["10.8.0.1"],
+        "since": 1_700_000_000.0,
+        "rx_bytes": 12_345_678,
+        "tx_bytes": 987_654,
+        "last_handshake": 1_700_000_100.0,
+        "path_mtu": 1420,
+        "kill_switch": "on",
+        "policy": "tunnelled",
+        "network": {"online": True, "interface": "eth0", "mtu": 1500},
+        "warnings": [],
+        "seq": 7,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"state": "disconnected", "profile": None, "endpoint": None, "interface": None, "blocking": False}),
+        ({"policy": PolicyKind.BLOCKED}, {"state": "disconnected", "blocking": True, "policy": "blocked"}),
+        (
+            {"state": Connecting("berlin", 2, Step.WAITING, cause=ErrorCause.STALE), "policy": PolicyKind.BLOCKED},
+            {"state": "connecting", "attempt": 2, "cause": "stale", "blocking": True, "endpoint": None},
+        ),
+        (
+            {"state": Connecting("berlin", endpoints=(Endpoint("2001:db8::1", 9),))},
+            {"endpoint": "[2001:db8::1]:9", "attempt": 0, "cause": None},
+        ),
+        (
+            {"state": ErrorState(ErrorCause.FIREWALL, "berlin", blocking=False, attempt=4), "policy": PolicyKind.OPEN},
+            {"state": "error", "cause": "firewall", "blocking": False, "attempt": 4, "profile": "berlin"},
+        ),
+        (
+            {"state": ErrorState(ErrorCause.FIREWALL, "berlin", blocking=False), "policy": PolicyKind.BLOCKED},
+            {"blocking": False},
+        ),
+        (
+            {"state": ErrorState(ErrorCause.OFFLINE, "berlin"), "policy": PolicyKind.BLOCKED},
+            {"blocking": True},
+        ),
+        (
+            {"state": ErrorState(ErrorCause.OFFLINE, "berlin"), "policy": PolicyKind.UNKNOWN},
+            {"blocking": False, "policy": "unknown"},
+        ),
+        (
+            {"state": Disconnecting("berlin", AfterDisconnect.BLOCK, 1, ErrorCause.HOST)},
+            {"state": "disconnecting", "attempt": 1, "cause": "host", "profile": "berlin"},
+        ),
+        (
+            {"health": (events.Warning("clock", Severity.WARNING, "The clock is wrong."),)},
+            {"warnings": [{"code": "clock", "severity": "warning", "text": "The clock is wrong."}]},
+        ),
+    ],
+)
+def test_status_by_state(changes: dict[str, Any], expected: dict[str, Any]) -> None:
+    """`blocking` is claimed only when state and policy both say so."""
+    found = status(doc(replace(DISCONNECTED, **changes)))
+    assert {key: found[key] for key in expected} == expected  # type: ignore[literal-required]
+
+
+def test_lines_of_a_tunnel() -> None:
+    """Headline first, then where, since when and how much."""
+    title, line, *facts = lines(doc(CONNECTED), NOW)
+    assert title == "Protected through berlin"
+    assert line.startswith("  203.0.113.5:51820 · since ")
+    assert line.endswith(" · path MTU 1420")
+    assert facts == [
+        "  interface       slopn0, 10.8.0.2/32, fd00::2/128",
+        "  DNS             10.8.0.1",
+        "  last handshake  60 s ago",
+        "  received, sent  12.3 MB, 988 KB",
+        "  kill switch     on",
+        "  network         online through eth0",
+    ]
+
+
+def test_lines_without_a_tunnel() -> None:
+    """Only what is true of the host."""
+    assert lines(doc(DISCONNECTED), NOW) == [
+        "Not protected",
+        "  Your traffic goes out directly.",
+        "  kill switch  on",
+        "  network      online",
+    ]
+
+
+def test_a_warning_is_shown_and_an_information_does_not_lead() -> None:
+    """A problem takes the headline; what is merely good to know stays below."""
+    health = (
+        events.Warning("a", Severity.INFO, "Good to know."),
+        events.Warning("b", Severity.ERROR, "Your DNS leaks."),
+    )
+    assert headline(doc(replace(CONNECTED, health=health)), NOW) == ("Protected, with a problem", "Your DNS leaks.")
+    assert lines(doc(replace(CONNECTED, health=health)), NOW)[-2:] == [
+        "  Info: Good to know.",
+        "  Error: Your DNS leaks.",
+    ]
+    assert headline(doc(replace(CONNECTED, health=health[:1])), NOW).title == "Protected through berlin"
+
+
+def test_addresses_are_written_as_wg_does() -> None:
+    """An IPv6 address stands in brackets."""
+    assert address({"host": "2001:db8::1", "port": 9}) == "[2001:db8::1]:9"
+    assert address({"host": "vpn.example.org", "port": 9}) == "vpn.example.org:9"

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from slopn_app.cli.verbs.settings import KEYS
+from slopn_wire.commands import ApplySettings
+from slopn_wire.events import Done, Snapshot
+from slopn_wire.settings import KillSwitchMode, Settings
+from support.fake_helper import FakeHelper
+from support.slopn import Slopn
+
+PRESENT = Settings(
+    KillSwitchMode.ALWAYS,
+    allow_lan=True,
+    resolvers=(ip_address("192.0.2.53"), ip_address("2001:db8::53")),
+    dns_mechanism="resolved",
+)
+
+
+@pytest.fixture(autouse=True)
+def present(helper: FakeHelper) -> None:
+    """Settings that are not the default."""
+    helper.show(Snapshot(settings=PRESENT))
+
+
+def test_every_setting_has_its_key() -> None:
+    """A new setting can't be forgotten."""
+    assert Settings.__struct_fields__ == KEYS
+
+
+@pytest.mark.parametrize("arguments", [[], ["get"]])
+def test_all(slopn: Slopn, arguments: list[str]) -> None:
+    """A line each."""
+    assert slopn("settings", *arguments).out.splitlines() == [
+        "kill_switch    always",
+        "allow_lan      yes",
+        "resolvers      192.0.2.53, 2001:db8::53",
+        "dns_mechanism  resolved",
+    ]
+
+
+def test_all_as_json(slopn: Slopn) -> None:
+    """Types as on the wire."""
+    assert slopn("settings", "--json").json == {
+        "kill_switch": "always",
+        "allow_lan": True,
+        "resolvers": ["192.0.2.53", "2001:db8::53"],
+        "dns_mechanism": "resolved",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [("kill_switch", "always", "always"), ("allow-lan", "yes", True), ("RESOLVERS", None, None)],
+)
+def test_one(slopn: Slopn, key: str, text: str | None, value: object) -> None:
+    """Its value alone; keys in any case, with _ or -."""
+    outcome = slopn("settings", "get", key)
+    assert outcome.status == 0
+    if text is not None:
+        assert outcome.out == f"{text}\n"
+        assert slopn("settings", "get", key, "--json").json == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "changed", "shown"),
+    [
+        ("kill_switch", "off", {"kill_switch": KillSwitchMode.OFF}, "off"),
+        ("kill-switch", "ON", {"kill_switch": KillSwitchMode.ON}, "on"),
+        ("allow_lan", "no", {"allow_lan": False}, "no"),
+        ("allow_lan", "off", {"allow_lan": False}, "no"),
+        ("allow_lan", "true", {"allow_lan": True}, "yes"),
+        ("resolvers", "9.9.9.9, ::1", {"resolvers": (ip_address("9.9.9.9"), ip_address("::1"))}, "9.9.9.9, ::1"),
+        ("resolvers", "default", {"resolvers": ()}, "default"),
+        ("resolvers", "", {"resolvers": ()}, "default"),
+        ("dns_mechanism", "auto", {"dns_mechanism": None}, "auto"),
+        ("dns_mechanism", "resolv_conf", {"dns_mechanism": "resolv_conf"}, "resolv_conf"),
+    ],
+)
+def test_set(helper: FakeHelper, slopn: Slopn, key: str, value: str, changed: dict[str, Any], shown: str) -> None:
+    """One changes, all others go back as they were."""
+    outcome = slopn("settings", "set", key, value)
+    name = next(iter(changed))
+    assert (outcome.status, outcome.out) == (0, f"{name} is now {shown}.\n")
+    assert helper.commands[-1] == ApplySettings(replace(PRESENT, **changed))
+
+
+def test_set_with_json_and_notes(helper: FakeHelper, slopn: Slopn) -> None:
+    """The new value; the helper's notes beside it."""
+    helper.answer(ApplySettings, Done(("Your traffic isn't held back any more.",)))
+    outcome = slopn("settings", "set", "kill_switch", "off", "--json")
+    assert (outcome.json, outcome.err) == ({"kill_switch": "off"}, "Your traffic isn't held back any more.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["set"], "slopn settings set KEY VALUE"),
+        (["set", "kill_switch"], "slopn settings set KEY VALUE"),
+        (["get", "kill_switch", "on"], "Usage: slopn settings"),
+        (["show"], "Usage: slopn settings"),
+        (["get", "colour"], "There is no setting 'colour'; there are kill_switch,"),
+        (["set", "colour", "red"], "There is no setting 'colour'"),
+        (["set", "kill_switch", "maybe"], "kill_switch can't be 'maybe'; it can be off, on, always."),
+        (["set", "allow_lan", "2"], "allow_lan can't be '2'"),
+        (["set", "resolvers", "9.9.9"], "'9.9.9' does not appear to be an IPv4 or IPv6 address"),
+        (["set", "dns_mechanism", "magic"], "dns_mechanism can't be 'magic'; it can be auto, resolved, resolv_conf."),
+    ],
+)
+def test_wrong_usage(helper: FakeHelper, slopn: Slopn, arguments: list[str], sentence: str) -> None:
+    """Status 2, what is allowed, and nothing was sent."""
+    outcome = slopn("settings", *arguments)
+    assert outcome.status == 2
+    assert sentence in outcome.err
+    assert helper.commands == []
