@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -13,38 +14,45 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from bench import engines, link, measure, table
+from bench import engines, latency, link, measure, table
 from bench.measure import CASES, Case, Result
+
+PARTS = ("throughput", "latency")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the rounds, print the table and keep each result as a JSON line."""
+    """Measure what is asked for, print tables and verdicts, keep each result as a JSON line."""
     args = _arguments(argv)
-    known = {engines.OURS: engines.ours(), engines.WIREGUARD_GO: engines.wireguard_go(), engines.RAW: None}
-    chosen = {name: known[name] for name in args.engines}
     machine = _machine()
     print(f"machine: {machine['cores']} cores, {machine['processor']}, Linux {machine['kernel']}, {machine['iperf3']}")
-    for engine in chosen.values():
-        if engine is not None:
-            print(f"{engine.name}: {engine.version}")
+    for engine in (engines.ours(), engines.wireguard_go()):
+        print(f"{engine.name}: {engine.version}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
+    with args.out.open("a", encoding="utf-8") as out:
+        if "throughput" in args.only:
+            _throughput(args, machine, out)
+        if "latency" in args.only:
+            _latency(args, machine, out)
+    print(f"kept in {args.out}")
+    return 0
+
+
+def _throughput(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
+    known = {engines.OURS: engines.ours(), engines.WIREGUARD_GO: engines.wireguard_go(), engines.RAW: None}
+    chosen = {name: known[name] for name in args.engines}
     results: dict[tuple[str, Case], list[Result]] = defaultdict(list)
-    with link.ends() as ends, args.out.open("a", encoding="utf-8") as out:
+    with link.ends() as ends:
         for number in range(args.rounds):
-            names = list(chosen)[:: 1 if number % 2 == 0 else -1]
-            for name in names:
-                with link.tunnel(ends, chosen[name]) as tunnel:
+            for name in list(chosen)[:: 1 if number % 2 == 0 else -1]:
+                engine = chosen[name]
+                with link.tunnel(ends, engine) as tunnel:
                     idle = [measure.rss(pid)[0] for pid in tunnel.pids]
                     for case in args.cases:
                         result = measure.run(ends, tunnel, case, args.seconds)
                         results[name, case].append(result)
-                        engine = chosen[name]
                         about = {"round": number, "engine": name, "version": engine.version if engine else None}
-                        _keep(
-                            out,
-                            machine | about | {"case": case.name, "seconds": args.seconds, "idle_rss": idle},
-                            result,
-                        )
+                        about |= {"case": case.name, "seconds": args.seconds, "idle_rss": idle}
+                        _keep(out, machine | about | result._asdict())
                         cost = "" if result.seconds_per_gb is None else f"  {result.seconds_per_gb:5.2f} CPU s/GB"
                         print(
                             f"{number + 1}/{args.rounds} {name:13} {case.name:3} {result.gbps:6.2f} Gb/s{cost}",
@@ -52,17 +60,25 @@ def main(argv: Sequence[str] | None = None) -> int:
                         )
     ordered = {(name, case): results[name, case] for name in chosen for case in args.cases}
     print(f"\nmedian of {args.rounds} × {args.seconds:g} s, MTU {link.MTU}, TCP over veth, both ends the same engine")
-    print(table.render(ordered))
-    print(*table.verdict(ordered), f"kept in {args.out}", sep="\n")
-    return 0
+    print(table.render(ordered), *table.verdict(ordered), sep="\n", end="\n\n")
+
+
+def _latency(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
+    for part in (latency.kill_switch, latency.status, latency.connect):
+        timing = part(args.tries)
+        about = {"timing": timing.name, "ours": list(timing.ours), "against": list(timing.against)}
+        _keep(out, machine | about)
+        print(timing, flush=True)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     cases = {case.name: case for case in CASES}
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
+    parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10, help="of each run")
+    parser.add_argument("--tries", type=int, default=11, help="of each latency")
     parser.add_argument(
         "--engines", nargs="+", default=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],
         choices=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],
@@ -85,7 +101,7 @@ def _machine() -> dict[str, object]:
         ),
         platform.machine(),
     )
-    iperf3 = os.popen("iperf3 --version").readline().strip()  # noqa: S605 - a fixed command
+    iperf3 = subprocess.run(["iperf3", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     return {
         "commit": engines.commit(),
         "kernel": platform.release(),
@@ -97,8 +113,8 @@ def _machine() -> dict[str, object]:
     }
 
 
-def _keep(out: IO[str], about: dict[str, object], result: Result) -> None:
-    out.write(json.dumps(about | result._asdict()) + "\n")
+def _keep(out: IO[str], line: dict[str, object]) -> None:
+    out.write(json.dumps(line) + "\n")
     out.flush()
 
 

@@ -10,13 +10,14 @@ import pytest
 from bench import table
 from bench.__main__ import main
 from bench.engines import OURS, RAW, WIREGUARD_GO
+from bench.latency import Timing
 from bench.measure import CASES, Case, Result
 
 
 def test_a_round_of_both_engines_and_the_bare_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each carries traffic in both directions; what is kept says what was measured, on what."""
     out = tmp_path / "kept.jsonl"
-    main(["--rounds", "1", "--seconds", "1", "--cases", "1", "4R", "--out", str(out)])
+    main(["--only", "throughput", "--rounds", "1", "--seconds", "1", "--cases", "1", "4R", "--out", str(out)])
     kept = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert [(line["engine"], line["case"]) for line in kept] == [
         (engine, case) for engine in (OURS, WIREGUARD_GO, RAW) for case in ("1", "4R")
@@ -32,6 +33,23 @@ def test_a_round_of_both_engines_and_the_bare_link(tmp_path: Path, capsys: pytes
     assert "wireguard-go: v0" in printed, "the version compared with"
     assert "throughput:" in printed
     assert "CPU seconds per GB:" in printed
+
+
+def test_a_try_of_each_latency(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Kill switch, command line and connecting are each measured against what they are to be compared with."""
+    out = tmp_path / "kept.jsonl"
+    main(["--only", "latency", "--tries", "1", "--out", str(out)])
+    kept = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [(len(line["ours"]), len(line["against"])) for line in kept] == [(2, 0), (1, 1), (1, 1)]
+    assert all(min(line["ours"] + line["against"]) > 0 for line in kept)
+    assert capsys.readouterr().out.count("target") == 3
+
+
+def test_timing_judges_its_median() -> None:
+    """A ratio where there is something to compare with, else seconds."""
+    assert str(Timing("x", [0.1, 9.0, 0.2], [0.5], 0.5)).endswith("ratio 0.40; target 0.5: met")
+    assert str(Timing("x", [0.4], [0.5], 0.5)).endswith(": not met")
+    assert str(Timing("x", [0.01, 0.01, 0.9], (), 0.015)) == "x: median 10.0 ms; target 15 ms: met"
 
 
 def test_verdict_judges_the_worst_case() -> None:
