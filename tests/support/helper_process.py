@@ -74,10 +74,8 @@ class HelperProcess:
     def command(self, *arguments: str) -> list[str]:
         """The argument vector of `slopn-helper` with its directories, as it must be run inside the namespace."""
         verb, *rest = arguments
-        return [
-            str(BIN / "slopn-helper"), verb, "--state-dir", str(self.state_dir), "--runtime-dir", str(self.runtime_dir),
-            *rest,
-        ]  # fmt: skip
+        runtime = ["--runtime-dir", str(self.runtime_dir)] if verb == "client" else []
+        return [str(BIN / "slopn-helper"), verb, "--state-dir", str(self.state_dir), *runtime, *rest]
 
     def spawn(self) -> None:
         """Start the process and return at once."""

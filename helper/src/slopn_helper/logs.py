@@ -24,6 +24,8 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 _RING_BYTES = 2 << 20  # a `Logs` reply with all of it stays far below the wire's limit
 _LONGEST = 8192
 _FOLLOW_LIMIT = 1000
+# Their debug lines are many (each netlink message), and nobody read them for secrets.
+_LIBRARIES = ("asyncio", "dbus_fast", "dns", "pyroute2")
 _REDACTED = "[redacted]"
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 # 32 bytes in base64 are 43 characters and a `=`; both alphabets of base64, also as JSON and URLs escape them. A run is
@@ -135,7 +137,7 @@ class Follower:
 
 
 def setup(level: str, stream: TextIO | None = None, *, journal: bool | None = None) -> LogStore:
-    """Send everything that is logged from `level` up to a new `LogStore` and to `stream` (stderr).
+    """Send what is logged from `level` up, by libraries from a warning up, to a new `LogStore` and to `stream` (stderr).
 
     `journal`: lines carry a priority for systemd; None: found out from JOURNAL_STREAM. A second call replaces the first.
     Raises `ValueError` for an unknown level.
@@ -149,6 +151,8 @@ def setup(level: str, stream: TextIO | None = None, *, journal: bool | None = No
         root.removeHandler(old)
     root.addHandler(_Handler(store, stream, journal=_is_journal(stream) if journal is None else journal))
     root.setLevel(level.upper())
+    for library in _LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)
     return store
 
 

@@ -142,19 +142,23 @@ class TunnelDriver:
         follow: Input | None = None
         for effect in effects:
             try:
-                match effect:
-                    case SetTimer(after=after):
-                        self._set_timer(after)
-                    case ResolveEndpoints(profile=profile):
-                        self._resolve(profile, tasks)
-                    case _:
-                        async with asyncio.timeout(EFFECT_WITHIN):
-                            follow = await self._runner.run(effect) or follow
+                follow = await self._do(effect, tasks) or follow
             except Exception as error:  # noqa: BLE001 - every failure of an effect is an input of the core
                 return _failure(effect, error)
             if isinstance(effect, ApplyFirewall):
                 self._in_force = effect.policy
         return follow
+
+    async def _do(self, effect: Effect, tasks: asyncio.TaskGroup) -> Input | None:
+        match effect:
+            case SetTimer(after=after):
+                self._set_timer(after)
+            case ResolveEndpoints(profile=profile):
+                self._resolve(profile, tasks)
+            case _:
+                async with asyncio.timeout(EFFECT_WITHIN):
+                    return await self._runner.run(effect)
+        return None
 
     def _set_timer(self, after: float | None) -> None:
         if self._timer is not None:
