@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -34,7 +33,8 @@ def put(state: FileWas) -> None:
     if state.content is None and state.link is None:
         path.unlink(missing_ok=True)
         return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.slopn")
+    temporary = _temporary(path)
+    temporary.unlink(missing_ok=True)
     try:
         if state.link is not None:
             temporary.symlink_to(state.link)
@@ -53,11 +53,18 @@ def put(state: FileWas) -> None:
 
 def undo(entry: FileWas) -> None:
     """Put the file back, unless what is there now is neither ours nor nothing. Raises `OSError`."""
-    now = snapshot(Path(entry.path))
+    path = Path(entry.path)
+    _temporary(path).unlink(missing_ok=True)
+    now = snapshot(path)
     if now.link is not None and entry.ours:
         return
     if now.content is None or now.content.startswith(entry.ours):
         put(entry)
+
+
+def _temporary(path: Path) -> Path:
+    """Always the same name, so that what a killed process left of it is found and removed."""
+    return path.with_name(f".{path.name}.slopn")
 
 
 def _write_new(path: Path, state: FileWas) -> None:
