@@ -27,18 +27,14 @@ from slopn_wire.events import (
     ErrorKind,
     Event,
     EventBody,
-    HealthChanged,
     Lagged,
     Logs,
-    NetworkInfo,
-    ProfilesChanged,
     Refused,
     Result,
-    SettingsChanged,
     Snapshot,
     StateChanged,
-    Stats,
 )
+from slopn_wire.fold import fold
 from slopn_wire.state import TunnelState
 
 Answer = Callable[[Command], Result]
@@ -123,9 +119,9 @@ class FakeHub:
     def publish(self, *bodies: EventBody) -> None:
         """The next events."""
         for body in bodies:
-            seq = self.view.seq + 1
-            self.view = replace(_folded(self.view, body), seq=seq)
-            self.send(Event(seq, body))
+            event = Event(self.view.seq + 1, body)
+            self.view = fold(self.view, event)
+            self.send(event)
 
     def send(self, event: Event) -> None:
         """An event as it is, whether or not its number fits."""
@@ -226,27 +222,3 @@ class FakeHelper:
 
 async def _call(function: Callable[[], _T]) -> _T:
     return function()
-
-
-def _folded(view: Snapshot, body: EventBody) -> Snapshot:
-    match body:
-        case StateChanged():
-            return replace(
-                view,
-                state=body.state,
-                since=body.since,
-                target=body.target,
-                target_profile=body.target_profile,
-                policy=body.policy,
-                live=body.live,
-            )
-        case SettingsChanged(settings=settings):
-            return replace(view, settings=settings)
-        case ProfilesChanged(profiles=profiles):
-            return replace(view, profiles=profiles)
-        case HealthChanged(health=health):
-            return replace(view, health=health)
-        case NetworkInfo(network=network):
-            return replace(view, network=network)
-        case Stats():
-            return replace(view, stats=body)

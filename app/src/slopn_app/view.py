@@ -1,4 +1,4 @@
-"""Fold events into the snapshot. Pure; every front end draws from the result alone."""
+"""The snapshot kept up to date by events, checked to miss none. Pure; every front end draws from the result alone."""
 
 from __future__ import annotations
 

@@ -70,7 +70,9 @@ def fish(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
         seen = f"complete -c slopn -n '__fish_seen_subcommand_from {name}'"
         for argument in _options(verb):
             names = " ".join(f"-l {text[2:]}" if text.startswith("--") else f"-s {text[1:]}" for text in argument.names)
-            values = f" -r{_fish_values(argument, settings)}" if _has_value(argument) else ""
+            values = f" -x{_fish_values(argument, settings)}" if _has_value(argument) else ""
+            if argument.complete == "file":
+                values = " -r -F"
             lines.append(f"{seen} {names}{values} -d {_fish(_help(argument))}")
         lines += [f"{seen}{_fish_values(argument, settings)}" for argument in _positionals(verb) if argument.complete]
     return "\n".join([*lines, ""])
