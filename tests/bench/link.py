@@ -15,6 +15,7 @@ INTERFACE = "wgb"
 MTU = 1420
 OUTSIDE = ("192.0.2.1", "192.0.2.2")
 INSIDE = ("198.51.100.1", "198.51.100.2")
+INSIDE6 = ("fd51::1", "fd51::2")
 _PORT = 51820
 _DEADLINE = 20.0
 
@@ -60,9 +61,13 @@ def tunnel(ends: Ends, engine: Engine | None) -> Iterator[Tunnel]:
             namespace.run(
                 ["wg", "setconf", INTERFACE, "/dev/stdin"],
                 input=f"[Interface]\nPrivateKey = {keys[at][0]}\nListenPort = {_PORT}\n[Peer]\nPublicKey = {keys[far][1]}\n"
-                f"Endpoint = {OUTSIDE[far]}:{_PORT}\nAllowedIPs = 0.0.0.0/0\n",
+                f"Endpoint = {OUTSIDE[far]}:{_PORT}\nAllowedIPs = 0.0.0.0/0, ::/0\n",
             )
-            namespace.ip(f"addr add {INSIDE[at]}/24 dev {INTERFACE}\nlink set {INTERFACE} mtu {MTU} up")
+            namespace.ip(f"""
+                addr add {INSIDE[at]}/24 dev {INTERFACE}
+                addr add {INSIDE6[at]}/64 dev {INTERFACE} nodad
+                link set {INTERFACE} mtu {MTU} up
+            """)
         until(
             lambda: ends.client.run(["ping", "-c1", "-W1", INSIDE[1]], check=False).returncode == 0,
             _DEADLINE,
