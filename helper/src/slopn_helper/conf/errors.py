@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_KEY_MATERIAL = re.compile(r"[A-Za-z0-9+/]{16}")
+_KEY_MATERIAL = re.compile(r"[A-Za-z0-9+/]{16}|(?:[A-Za-z0-9+/][^A-Za-z0-9+/]*){33}")
+"""A third of a key in one piece, or three quarters in several; an IPv6 address has up to 32 digits."""
 _WHITESPACE = re.compile(r"[ \t\n\v\f\r]+")
 _SHOWN = 60
 

@@ -15,6 +15,7 @@ from slopn_wire.profile import DnsConfig, IPAddress, IPInterface, IPNetwork, Pee
 
 MAX_PEERS = 1000
 """Most peers a profile may have."""
+_MAX_NOTES = 50
 
 _HOOKS = ("PreUp", "PostUp", "PreDown", "PostDown")
 _QUICK = ("Address", "DNS", "MTU", "Table", "SaveConfig", *_HOOKS)
@@ -196,7 +197,7 @@ class _Reader:
             listen_port=interface.scalars.get("ListenPort"),
             table=interface.scalars.get("Table", "auto"),
             fwmark=interface.scalars.get("FwMark"),
-            notes=tuple(self._notes),
+            notes=_shortened(self._notes),
             secrets=ProfileSecrets(private_key, self._preshared_keys()),
         )
 
@@ -213,6 +214,11 @@ class _Reader:
             for part in self._peers
             if "PresharedKey" in part.scalars
         }
+
+
+def _shortened(notes: list[str]) -> tuple[str, ...]:
+    more = len(notes) - _MAX_NOTES
+    return (*notes[:_MAX_NOTES], f"And {more} lines more that are not obeyed.") if more > 0 else tuple(notes)
 
 
 def _peer(part: _Part) -> Peer:

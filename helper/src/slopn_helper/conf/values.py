@@ -230,8 +230,8 @@ def _prefixed(token: Token, text: str, allowed: str) -> tuple[IPAddress, int]:
 
 
 def _literal(text: str) -> IPAddress | None:
-    # inet_pton(3): no zone, no short forms, ASCII digits only.
-    if "%" in text or not text.isascii():
+    # As inet_pton(3): no zone.
+    if "%" in text:
         return None
     try:
         return IPv6Address(text) if ":" in text else IPv4Address(text)

@@ -23,14 +23,16 @@ def test_a_file_name_can_not_command_the_terminal() -> None:
         ("abc", "“abc”"),
         ("a\tb\u202e", r"“a\tb\u202e”"),
         ("\ud800", r"“\ud800”"),
-        ("ab.cd." * 20, "“" + ("ab.cd." * 10)[:59] + "…”"),
+        ("a...." * 20, "“" + ("a...." * 12)[:59] + "…”"),
         ("A" * 15, "“" + "A" * 15 + "”"),
         ("A" * 16, "a word of 16 characters"),
+        ("2001:0db8:1111:2222:3333:4444:5555:6666", "“2001:0db8:1111:2222:3333:4444:5555:6666”"),
+        ("AAAA:" * 8 + "A", "a word of 41 characters"),
         ("AAAA+AAA /AAA AAAA 0", "a word of 20 characters"),
     ],
 )
 def test_quoted_describes_what_may_be_a_key(text: str, shown: str) -> None:
-    """Sixteen characters of base64 in a row, white space aside, are described instead of shown."""
+    """Sixteen characters of base64 in a row, white space aside, or 33 in pieces are described instead of shown."""
     assert quoted(text) == shown
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slopn_helper.store.lock import StateLock, StateLocked
+from support.until import until
 
 # Says who holds the lock once it was told to try, and stays until its stdin ends.
 _TRY = """
@@ -90,6 +92,40 @@ def test_a_second_process_is_told_who_is_there(tmp_path: Path) -> None:
     assert lock.holder() is None
     lock.acquire()
     assert StateLock(tmp_path / "lock").holder() == os.getpid()
+    lock.release()
+
+
+def test_a_longer_number_of_before_is_gone(tmp_path: Path) -> None:
+    """The number of a holder that was killed doesn't show behind the new one's."""
+    (tmp_path / "lock").write_text("9" * 19)
+    lock = StateLock(tmp_path / "lock")
+    lock.acquire()
+    assert StateLock(tmp_path / "lock").holder() == os.getpid()
+    lock.release()
+
+
+def test_nobody_reads_the_number_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks just when the lock is taken, and the number in it is still a dead helper's, waits for the new one."""
+    path = tmp_path / "lock"
+    path.write_text("1")
+    lock = StateLock(path)
+    answers: list[int | None] = []
+    asking = threading.Thread(target=lambda: answers.append(StateLock(path).holder()))
+    ftruncate = os.ftruncate
+
+    def waits_or_has_answered() -> bool:
+        waiting = [line for line in Path("/proc/locks").read_text().splitlines() if "->" in line]
+        return bool(answers) or any(f" {os.getpid()} " in line for line in waiting)
+
+    def asked_meanwhile(descriptor: int, length: int) -> None:
+        asking.start()
+        until(waits_or_has_answered, 5.0, "the one who asks waits, or has an answer")
+        ftruncate(descriptor, length)
+
+    monkeypatch.setattr(os, "ftruncate", asked_meanwhile)
+    lock.acquire()
+    asking.join()
+    assert answers == [os.getpid()]
     lock.release()
 
 

@@ -80,9 +80,9 @@ def test_a_profile_is_replaced_with_its_keys(directory: Path, store: Store) -> N
     """The new profile has the new keys, and the old ones are gone from the disk."""
     store.save_profile(profile("home", 1), secrets(1))
     store.save_profile(profile("home", 2), secrets(2))
-    assert store.load().profiles == (profile("home", 2),)
-    assert store.secrets("home") == secrets(2)
     assert len(list((directory / "secrets").iterdir())) == 1
+    assert store.secrets("home") == secrets(2)
+    assert store.load().profiles == (profile("home", 2),)
 
 
 def test_a_removed_profile_leaves_nothing(directory: Path, store: Store) -> None:
