@@ -1,19 +1,11 @@
-"""Our reading of wg-quick files against that of the real programs.
-
-`wg setconf` sends what it read to a UAPI socket, which is ours; wg-quick's parser is run by sourcing the script up to
-the point that it marks for such use.
-"""
+"""Our reading of wg-quick files against that of the real programs."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import re
-import socket
-import subprocess
-import threading
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +15,11 @@ from hypothesis import strategies as st
 
 from slopn_helper.conf import ConfError, Parsed, parse, write
 from support.netns import Namespace
+from support.wg_reader import Device, WgReader
 
 DATA = Path(__file__).resolve().parents[1] / "data/conf"
 VALID = sorted((DATA / "valid").glob("*.conf"))
 BROKEN = sorted(path for path in (DATA / "broken").glob("*.conf") if path.stem != "invalid_utf8")
-
-Device = tuple[dict[str, str], list[dict[str, Any]]]
-
-# What wg-quick leaves for wg, and what it keeps for itself.
-_QUICK = r"""
-source <(sed '/^# ~~ function override insertion point ~~$/,$d' "$(command -v wg-quick)")
-parse_options "$1" 2>/dev/null
-printf '%s\0' "$WG_CONFIG" "$MTU" "$TABLE" "$SAVE_CONFIG" "${#ADDRESSES[@]}" "${ADDRESSES[@]}" \
-    "${#DNS[@]}" "${DNS[@]}" "${#DNS_SEARCH[@]}" "${DNS_SEARCH[@]}" "${#PRE_UP[@]}" "${#POST_UP[@]}" \
-    "${#PRE_DOWN[@]}" "${#POST_DOWN[@]}"
-"""
 
 # The names in the files, as the namespace's /etc/hosts has them: nobody else is asked.
 HOSTS = {
@@ -74,96 +56,6 @@ STRICTER = {
 EMPTY = {"empty", "only_comments"}
 # Broken files whose defect wg-quick hands to ip(8) or resolvconf(8) without a look.
 LEFT_TO_IP = ("address_", "dns_", "mtu_", "table_")
-
-
-class Tools:
-    """The real programs, in a namespace with an empty /run."""
-
-    def __init__(self, namespace: Namespace, folder: Path) -> None:
-        self._namespace = namespace
-        self._folder = folder
-        self._received: list[str] = []
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(str(namespace.root() / "run/wireguard/wgtest.sock"))
-        self._socket.listen()
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End the UAPI socket's thread."""
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
-
-    def quick(self, text: str) -> dict[str, Any]:
-        """What wg-quick reads; `rest` is what it hands to wg."""
-        path = self._folder / "wgtest.conf"
-        path.write_bytes(text.encode())
-        done = subprocess.run(["bash", "-c", _QUICK, "bash", str(path)], capture_output=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr.decode())
-        fields = iter(done.stdout.decode().split("\0"))
-        read: dict[str, Any] = {name: next(fields) for name in ("rest", "mtu", "table", "save")}
-        for name in ("addresses", "dns", "search"):
-            read[name] = [next(fields) for _ in range(int(next(fields)))]
-        read["hooks"] = sum(int(next(fields)) for _ in range(4))
-        return read
-
-    def strip(self, text: str) -> str:
-        """`wg-quick strip` itself."""
-        path = self._folder / "wgtest.conf"
-        path.write_bytes(text.encode())
-        done = subprocess.run(["wg-quick", "strip", str(path)], capture_output=True, check=True)
-        return done.stdout.decode()
-
-    def wg(self, text: str) -> Device | None:
-        """What wg sends to a device for this file; None: it refuses it."""
-        path = self._folder / "wg.conf"
-        path.write_bytes(text.encode())
-        self._received.clear()
-        env = {"WG_ENDPOINT_RESOLUTION_RETRIES": "0"}
-        done = self._namespace.run(["wg", "setconf", "wgtest", str(path)], check=False, env=env)
-        return device_of(self._received[0]) if done.returncode == 0 else None
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._socket.accept()
-                with connection, connection.makefile("rw", encoding="ascii") as stream:
-                    lines: list[str] = []
-                    while (line := stream.readline()) not in {"", "\n"}:
-                        lines.append(line)
-                    if lines:  # wg connects once more before, to see whether anybody is there.
-                        self._received.append("".join(lines))
-                        stream.write("errno=0\n\n")
-
-
-def device_of(uapi: str) -> Device:
-    """What a UAPI `set` leaves in a device: an all-zero preshared key is none, host bits are masked off."""
-    interface: dict[str, str] = {}
-    peers: list[dict[str, Any]] = []
-    for line in uapi.splitlines():
-        key, _, value = line.partition("=")
-        if key == "public_key":
-            peers.append({"public_key": value, "allowed": []})
-        elif key == "allowed_ip":
-            peers[-1]["allowed"].append(ip_network(value, strict=False))
-        elif key == "preshared_key" and not any(bytes.fromhex(value)):
-            continue
-        elif peers:
-            peers[-1][key] = value
-        else:
-            interface[key] = value
-    return interface, [normal(peer) for peer in peers]
-
-
-def normal(peer: dict[str, Any]) -> dict[str, Any]:
-    """A peer without what only says how it is set, and without what is off."""
-    keep = {key: value for key, value in peer.items() if not key.startswith("replace")}
-    if keep.get("persistent_keepalive_interval") == "0":
-        del keep["persistent_keepalive_interval"]
-    keep["allowed"] = set(keep["allowed"])
-    return keep
 
 
 def ours(parsed: Parsed) -> Device:
@@ -203,23 +95,19 @@ def prepared(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tools]:
+def wg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WgReader]:
     """The real programs, for all tests of this file."""
-    with Namespace("wgconf", private=True) as namespace:
-        hosts = "".join(f"{address} {name} {name}.\n" for name, address in HOSTS.items())
-        (namespace.root() / "etc/hosts").write_text(hosts)
-        (namespace.root() / "etc/nsswitch.conf").write_text("hosts: files\n")
-        running = Tools(namespace, tmp_path_factory.mktemp("wgconf"))
-        try:
-            yield running
-        finally:
-            running.close()
+    with (
+        Namespace("wgconf", private=True) as namespace,
+        WgReader(namespace, tmp_path_factory.mktemp("wgconf"), HOSTS) as reader,
+    ):
+        yield reader
 
 
-def check(tools: Tools, text: str, parsed: Parsed) -> None:
+def check(wg: WgReader, text: str, parsed: Parsed) -> None:
     """What we read is what the real programs read."""
-    quick = tools.quick(prepared(text))
-    assert tools.wg(quick["rest"]) == ours(parsed)
+    quick = wg.quick(prepared(text))
+    assert wg.device(quick["rest"]) == ours(parsed)
     assert [ip_interface(address) for address in quick["addresses"]] == list(parsed.addresses)
     assert set(map(ip_address, quick["dns"])) == set(parsed.dns.servers)
     assert set(quick["search"]) == set(parsed.dns.search)
@@ -232,26 +120,26 @@ def check(tools: Tools, text: str, parsed: Parsed) -> None:
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
-def test_wg_reads_a_valid_file_as_we_do(tools: Tools, path: Path) -> None:
+def test_wg_reads_a_valid_file_as_we_do(wg: WgReader, path: Path) -> None:
     """Each valid file means the same to us, to wg-quick and to wg."""
     text = path.read_bytes().decode()
-    check(tools, text, parse(text, path.name))
+    check(wg, text, parse(text, path.name))
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
-def test_wg_reads_what_we_export(tools: Tools, path: Path) -> None:
+def test_wg_reads_what_we_export(wg: WgReader, path: Path) -> None:
     """What we write is a file that `wg-quick strip` takes, and that means the same."""
     parsed = parse(path.read_bytes().decode(), path.name)
     text = write(parsed.named("any"), parsed.secrets)
-    assert tools.wg(tools.strip(text)) == ours(parsed)
+    assert wg.device(wg.strip(text)) == ours(parsed)
 
 
 @pytest.mark.parametrize("path", BROKEN, ids=lambda path: path.stem)
-def test_wg_refuses_a_broken_file_or_we_know_why_not(tools: Tools, path: Path) -> None:
+def test_wg_refuses_a_broken_file_or_we_know_why_not(wg: WgReader, path: Path) -> None:
     """The real programs refuse what we refuse, but for a list with reasons and what they hand on without a look."""
     text = path.read_bytes().decode()
     try:
-        taken = tools.wg(tools.quick(text)["rest"]) is not None
+        taken = wg.device(wg.quick(text)["rest"]) is not None
     except RuntimeError:
         taken = False
     assert taken == (path.stem in STRICTER or path.stem.startswith(LEFT_TO_IP) or path.stem in EMPTY)
@@ -321,10 +209,10 @@ def files(draw: st.DrawFn) -> str:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=files())
-def test_whatever_we_take_wg_takes_in_the_same_sense(tools: Tools, text: str) -> None:
+def test_whatever_we_take_wg_takes_in_the_same_sense(wg: WgReader, text: str) -> None:
     """No file is accepted by us that the real programs refuse or read otherwise."""
     try:
         parsed = parse(text, "x.conf")
     except ConfError:
         return
-    check(tools, text, parsed)
+    check(wg, text, parsed)

@@ -82,7 +82,7 @@ def _locked_now(descriptor: int) -> bool:
 
 
 def _pid_in(descriptor: int) -> int | None:
-    text = os.pread(descriptor, 20, 0)
+    text = os.read(descriptor, 20)
     return int(text) if text.isdigit() else None
 
 
