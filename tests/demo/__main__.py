@@ -47,7 +47,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--stay", action="store_true", help="leave it running at the end, until Ctrl-C")
     parser.add_argument("--plain", action="store_true", help="no colours and no live line, as when piped")
     parser.add_argument(
-        "--break", dest="broken", choices=tuple(SABOTAGE), metavar="STEP", help="sabotage a step: the demo has to fail"
+        "--break",
+        dest="broken",
+        choices=tuple(SABOTAGE),
+        metavar="STEP",
+        help="sabotage a step, and leave out what it does not need: the demo has to fail",
     )
     return parser.parse_args(arguments)
 
@@ -82,7 +86,10 @@ def _show(screen: Screen, options: argparse.Namespace) -> int:
 
 
 def _run(screen: Screen, stage: Stage, broken: str | None) -> int:
+    chosen = next((step for step in STEPS if step.name == broken), None)
     for number, step in enumerate(STEPS, 1):
+        if chosen is not None and step is not chosen and step.name not in chosen.needs:
+            continue
         screen.step(number, step.title, step.explanation)
         if step.name == broken:
             SABOTAGE[step.name](stage)

@@ -80,7 +80,7 @@ class Screen:
         """The tunnel's state as the helper tells it, from now on."""
         colour = {"tunnelled": _GREEN, "blocked": _AMBER, "open": _RED}.get(policy, _DIM)
         if not self._pretty and title != self._live:
-            self._line(f"{_INDENT}· {title} {line}")
+            self._line(f"{_INDENT}· {title} · {line}")
         with self._lock:
             self._live = f"{self._paint(colour, title)} {self._paint(_DIM, line)}" if self._pretty else title
 

@@ -68,6 +68,12 @@ class Stage:
         self.screen.command(shlex.join(["slopn", *(Path(part).name if "/" in part else part for part in arguments)]))
         return self.helper.cli(*arguments)
 
+    def kill_switch(self, mode: str) -> None:
+        """Set the kill switch. Raises `RuntimeError` when the helper refuses."""
+        done = self.slopn("settings", "set", "kill_switch", mode)
+        if done.returncode:
+            raise RuntimeError(f"slopn settings ended with {done.returncode}: {done.stderr or done.stdout}")
+
     def seen(self) -> Seen:
         """What the internet's servers have seen so far."""
         return self.lab.internet.seen()

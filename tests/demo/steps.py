@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from demo.parts import DEAD_SECONDS, back, die, families, fetch, move, only_wireguard
 from demo.screen import Stopwatch, duration
 from demo.stage import PROFILE, Check, Stage
-from support.capture import Tally
 from support.echo import EchoStream
-from support.fingerprint import differences
-from support.gateway import CLIENT4
-from support.topology import ETH0, GATEWAY4, GATEWAY6, WEB4, WEB_NAME, WLAN0, Uplink
+from support.fingerprint import differences, fingerprint
+from support.topology import ETH0, GATEWAY4, GATEWAY6, WEB4, WEB_NAME, WLAN0
 from support.until import until
 
 CONNECT_SECONDS = 10
-DEAD_SECONDS = 1.5
-"""For how long the helper is left dead while the generator runs."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +25,8 @@ class Step:
     title: str
     explanation: str
     run: Callable[[Stage], Iterator[Check]]
+    needs: frozenset[str] = frozenset()
+    """The steps without which this one makes no sense; with `--break` all others are left out."""
 
 
 def import_profile(stage: Stage) -> Iterator[Check]:
@@ -78,7 +74,7 @@ def connect(stage: Stage) -> Iterator[Check]:
         "Names are looked up through the tunnel too: the resolver saw only the gateway ask.",
         f"answer: {name.stdout or name.stderr}\nqueries: {queries}",
     )
-    yield _capture_check(stage.capture.tally(), ETH0)
+    yield only_wireguard(stage.capture.tally(), ETH0)
 
 
 def download(stage: Stage) -> Iterator[Check]:
@@ -87,7 +83,7 @@ def download(stage: Stage) -> Iterator[Check]:
     stage.capture.reset()
     stage.screen.command(f"curl http://{WEB_NAME}/file | sha256sum")
     watch = Stopwatch()
-    digest, size = _fetch(stage, f"http://{WEB_NAME}/file", seen.size)
+    digest, size = fetch(stage, f"http://{WEB_NAME}/file", seen.size)
     yield Check(
         digest == seen.sha256,
         f"{size / 1e6:.0f} MB in {watch}, {size / watch.seconds / 1e6:.0f} MB/s; the SHA-256 is the original's.",
@@ -114,7 +110,7 @@ def download(stage: Stage) -> Iterator[Check]:
         f"The gateway counts {carried / 1e6:.1f} MB into the tunnel.",
         f"the gateway counts only {carried:,} bytes",
     )
-    yield _capture_check(stage.capture.tally(), ETH0)
+    yield only_wireguard(stage.capture.tally(), ETH0)
 
 
 def cable(stage: Stage) -> Iterator[Check]:
@@ -122,33 +118,31 @@ def cable(stage: Stage) -> Iterator[Check]:
     with EchoStream(stage.lab.client, WEB4) as echo:
         echo.wait_answer(time.monotonic(), 5.0, "the echo answers through the tunnel")
         stage.capture.reset()
-        yield from _move(stage, echo, lambda: stage.lab.pull("eth0"), WLAN0, "eth0 is pulled: wlan0 takes over")
-        yield from _move(stage, echo, lambda: stage.lab.plug("eth0"), ETH0, "eth0 is back and preferred again")
+        yield from move(stage, echo, lambda: stage.lab.pull("eth0"), WLAN0, "eth0 is pulled: wlan0 takes over")
+        yield from move(stage, echo, lambda: stage.lab.plug("eth0"), ETH0, "eth0 is back and preferred again")
     tally = stage.capture.tally()
     yield Check(tally.total == 0, "Nothing left in clear while the network changed.", f"{tally}\n{tally.samples}")
 
 
 def killed_open(stage: Stage) -> Iterator[Check]:
     """SIGKILL the helper without a kill switch: the capture has to see what leaves."""
-    done = stage.slopn("settings", "set", "kill_switch", "off")
-    yield Check(done.returncode == 0, "The kill switch is off.", done.stderr)
-    tally, tried = _die(stage)
+    stage.kill_switch("off")
+    tally, tried = die(stage)
     stage.stop_generator()
-    families = _families(tally)
-    shown = ", ".join(f"{name} {count}" for name, count in families.items())
+    counts = families(tally)
+    shown = ", ".join(f"{name} {count}" for name, count in counts.items())
     yield Check(
-        all(families.values()),
+        all(counts.values()),
         f"{tally.total:,} frames left in clear ({shown}): the capture sees what leaks.",
         f"{tried:,} packets were tried, and the capture saw {shown}: the next step would prove nothing",
     )
-    yield from _back(stage, 1)
-    done = stage.slopn("settings", "set", "kill_switch", "on")
-    yield Check(done.returncode == 0, "The kill switch is on again.", done.stderr)
+    yield from back(stage)
+    stage.kill_switch("on")
 
 
 def killed_closed(stage: Stage) -> Iterator[Check]:
     """SIGKILL the helper with the kill switch on: nothing may leave."""
-    tally, tried = _die(stage)
+    tally, tried = die(stage)
     yield Check(
         tally.total == 0 and tried > 0,
         f"0 frames left in clear, of {tried:,} packets that programs tried to send in {duration(DEAD_SECONDS)}.",
@@ -159,7 +153,7 @@ def killed_closed(stage: Stage) -> Iterator[Check]:
 def recover(stage: Stage) -> Iterator[Check]:
     """The supervisor starts the helper again; it connects by itself, and nothing leaks meanwhile."""
     watch = Stopwatch()
-    yield from _back(stage, 2)
+    yield from back(stage)
     took = str(watch)
     tried = stage.stop_generator()
     tally = stage.capture.tally()
@@ -173,119 +167,49 @@ def recover(stage: Stage) -> Iterator[Check]:
 def disconnect(stage: Stage) -> Iterator[Check]:
     """Take the tunnel down and compare the host with what it was at the start."""
     done = stage.slopn("disconnect", "--wait", str(CONNECT_SECONDS))
-    yield Check(done.returncode == 0, "Disconnected.", done.stderr or done.stdout)
+    carried = stage.gateway.client().rx_bytes
     answer = stage.visit()
-    yield Check(ETH0.client4 in answer, f"The web server sees the laptop itself again, {ETH0.client4}.", answer)
-    from support.fingerprint import fingerprint
-
+    more = stage.gateway.client().rx_bytes - carried
+    yield Check(
+        done.returncode == 0 and ETH0.client4 in answer and more == 0,
+        f"The web server sees the laptop itself again, {ETH0.client4}; the gateway hears nothing more of it.",
+        f"slopn disconnect ended with {done.returncode}: {done.stderr or done.stdout}\n"
+        f"the web server: {answer}\nthe gateway: {more} bytes more",
+    )
     changed = differences(stage.before, fingerprint(stage.lab.client))
     yield Check(
         not changed, "Firewall rules, policy rules, routes, sysctls and DNS are exactly as before.", "\n".join(changed)
     )
 
 
+_UP = frozenset({"import", "connect"})
 STEPS = (
     Step("import", "Import", "A WireGuard file becomes a profile.", import_profile),
-    Step("connect", "Connect", "Asked at the far end: who does the internet see?", connect),
-    Step("download", "Download 50 MB", "Checked by its hash, counted by the web server and the gateway.", download),
-    Step("cable", "Pull the cable", "The laptop has two uplinks; the tunnel has to move to the other one.", cable),
+    Step("connect", "Connect", "Asked at the far end: who does the internet see?", connect, frozenset({"import"})),
+    Step(
+        "download", "Download 50 MB", "Checked by its hash, counted by the web server and the gateway.", download, _UP
+    ),
+    Step("cable", "Pull the cable", "The laptop has two uplinks; the tunnel has to move to the other one.", cable, _UP),
     Step(
         "killed-open",
         "Kill the helper, kill switch off",
         "SIGKILL while programs send TCP, UDP, ICMP, IPv6, DNS and multicast. A capture on the router counts.",
         killed_open,
+        _UP,
     ),
-    Step("killed-closed", "Kill the helper, kill switch on", "The same again; now nothing may get out.", killed_closed),
-    Step("recover", "The helper comes back", "A supervisor starts it; it finds the wish to be connected.", recover),
-    Step("disconnect", "Disconnect", "The laptop has to be as it was before the demo.", disconnect),
+    Step(
+        "killed-closed",
+        "Kill the helper, kill switch on",
+        "The same again; now nothing may get out.",
+        killed_closed,
+        _UP,
+    ),
+    Step(
+        "recover",
+        "The helper comes back",
+        "A supervisor starts it; it finds the wish to be connected.",
+        recover,
+        _UP | {"killed-closed"},
+    ),
+    Step("disconnect", "Disconnect", "The laptop has to be as it was before the demo.", disconnect, _UP),
 )
-
-
-def _fetch(stage: Stage, url: str, size: int) -> tuple[str, int]:
-    process = stage.lab.client.popen(
-        ["curl", "-sS", "-m", "30", url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    digest, got, watch = hashlib.sha256(), 0, Stopwatch()
-    while part := os.read(process.stdout.fileno(), 1 << 18):
-        digest.update(part)
-        got += len(part)
-        stage.screen.detail(f"{got / 1e6:.0f} of {size / 1e6:.0f} MB, {got / watch.seconds / 1e6:.0f} MB/s")
-    process.wait()
-    stage.screen.detail("")
-    return digest.hexdigest(), got
-
-
-def _move(stage: Stage, echo: EchoStream, act: Callable[[], None], uplink: Uplink, sentence: str) -> Iterator[Check]:
-    """Change the network by `act`; the tunnel has to go on over `uplink`, as the gateway sees it."""
-    before = stage.capture.tally().allowed_by_device[uplink.router_device]
-    begun = time.monotonic()
-    act()
-
-    def moved() -> bool:
-        endpoint = stage.gateway.client().endpoint
-        return endpoint is not None and endpoint.startswith(f"{uplink.client4}:")
-
-    try:
-        until(moved, 8.0, f"the gateway sees the laptop at {uplink.client4}")
-        echo.wait_answer(time.monotonic(), 8.0, "answers come through the tunnel again")
-    except AssertionError as error:
-        yield Check(good=False, sentence=f"{sentence}.", seen=f"{error}\n{stage.gateway.client()}")
-        return
-    outage = echo.longest_gap(begun)
-    on_it = stage.capture.tally().allowed_by_device[uplink.router_device] - before
-    yield Check(
-        on_it > 0,
-        f"{sentence}, {duration(outage)} without an answer; the gateway sees {uplink.client4}.",
-        f"the capture saw no WireGuard on {uplink.router_device}",
-    )
-
-
-def _die(stage: Stage) -> tuple[Tally, int]:
-    """SIGKILL the helper under the running generator; what leaked from then on, and how much was tried."""
-    generator = stage.start_generator()
-    stage.supervisor.hold()
-    stage.screen.command(f"kill -KILL $(pidof slopn-helper)    # {stage.helper.pid}")
-    stage.helper.kill()
-    stage.capture.reset()
-    before = generator.tried_so_far()
-    end = time.monotonic() + DEAD_SECONDS
-    while (left := end - time.monotonic()) > 0:
-        stage.screen.detail(f"helper dead, programs send, {stage.capture.tally().total:,} frames in clear")
-        time.sleep(min(left, 0.1))
-    stage.screen.detail("")
-    if not generator.running:
-        raise RuntimeError("the leak generator has died: what was counted proves nothing")
-    return stage.capture.tally(), generator.tried_so_far() - before
-
-
-def _families(tally: Tally) -> dict[str, int]:
-    """The leaks in the words of a person; a frame may be in two, as DNS over IPv6 is."""
-    words = {"TCP": "tcp", "UDP": "udp", "ICMP": "icmp", "IPv6": "6", "DNS": "dns/", "multicast": "multicast/udp"}
-    return {name: sum(count for kind, count in tally.leaks.items() if part in kind) for name, part in words.items()}
-
-
-def _back(stage: Stage, restarts: int) -> Iterator[Check]:
-    """The helper has to be started again and to connect by itself, seen from the far end."""
-    stage.supervisor.release()
-    try:
-        stage.supervisor.wait_restarted(restarts, CONNECT_SECONDS)
-        status = stage.helper.wait_state("connected", CONNECT_SECONDS)
-    except (AssertionError, RuntimeError) as error:
-        yield Check(good=False, sentence="The helper is back and connected again.", seen=str(error))
-        return
-    answer = stage.visit()
-    yield Check(
-        GATEWAY4 in answer and CLIENT4 in "".join(status["addresses"]),
-        f"The helper is back and connected again: the web server sees {GATEWAY4}.",
-        f"{answer}\n{status}",
-    )
-
-
-def _capture_check(tally: Tally, uplink: Uplink) -> Check:
-    carried = tally.allowed_by_device[uplink.router_device]
-    return Check(
-        tally.total == 0 and carried > 0,
-        f"On the cable: {carried:,} frames of WireGuard and housekeeping, 0 in clear.",
-        f"{tally}, {carried} WireGuard frames on {uplink.router_device}\n{tally.samples}",
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import copy
 import errno
 import selectors
 import socket
@@ -102,7 +103,7 @@ class Capture:
         """The counters since the last `reset`, as of the frames that have already arrived."""
         self.settle()
         with self._lock:
-            return self._tally
+            return copy.deepcopy(self._tally)
 
     def reset(self) -> Tally:
         """Start counting anew and return what was counted until now."""
