@@ -1,0 +1,95 @@
+"""The policy table of docs/security.md, row by row: the test reads it there."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
+from slopn_helper.tunnel.context import Context
+from slopn_helper.tunnel.policy import closed, policy_for
+from slopn_wire.settings import KillSwitchMode, Settings
+from slopn_wire.state import (
+    AfterDisconnect,
+    Connected,
+    Connecting,
+    Disconnected,
+    Disconnecting,
+    ErrorCause,
+    ErrorState,
+    Step,
+    TunnelState,
+)
+from support.playbook import ADDRESS, ENDPOINT, FACTS, RESOLVER, UPSTREAM
+
+SECURITY = Path(__file__).parents[4] / "docs/security.md"
+STATES: dict[str, TunnelState] = {
+    "disconnected": Disconnected(),
+    "connecting": Connecting("a"),
+    "connected": Connected("a", (ENDPOINT,), "slopn0"),
+    "disconnecting": Disconnecting("a", AfterDisconnect.NOTHING),
+    "error": ErrorState(ErrorCause.HOST, "a"),
+}
+WORDS: dict[str, type[FirewallPolicy]] = {"open": Open, "blocked": Blocked, "tunnelled": Tunnelled}
+CTX = Context(FACTS, (UPSTREAM,))
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """(mode, state, word) of each cell of the table "by state" in docs/security.md."""
+    text = SECURITY.read_text(encoding="utf-8")
+    table = text.split("<!-- policy by state -->")[1].split("\n\n")[1]
+    header, _, *rows = [re.split(r"\s*\|\s*", line.strip().strip("|").strip()) for line in table.splitlines()]
+    return [(mode, state, word) for mode, *words in rows for state, word in zip(header[1:], words, strict=True)]
+
+
+def test_the_table_is_whole() -> None:
+    """A cell for each mode and state."""
+    assert {(mode, state) for mode, state, _ in documented()} == {(m.value, s) for m in KillSwitchMode for s in STATES}
+
+
+@pytest.mark.parametrize(("mode", "state", "word"), documented())
+def test_each_cell_of_the_table_holds(mode: str, state: str, word: str) -> None:
+    """What the document says of a mode and a state is what the function gives."""
+    policy = policy_for(STATES[state], Settings(kill_switch=KillSwitchMode(mode)), CTX)
+    assert isinstance(policy, WORDS[word])
+
+
+def test_resolvers_are_reachable_only_while_resolving() -> None:
+    """The pinhole for names is closed again before the handshake."""
+    for step in Step:
+        policy = policy_for(Connecting("a", step=step), Settings(), CTX)
+        assert isinstance(policy, Blocked)
+        assert policy.resolvers == ((UPSTREAM,) if step is Step.RESOLVING else ())
+
+
+@pytest.mark.parametrize("lan", [False, True])
+def test_the_lan_is_the_settings_word(lan: bool) -> None:
+    """In every closed policy, and in none else."""
+    for state in STATES.values():
+        policy = policy_for(state, Settings(kill_switch=KillSwitchMode.ALWAYS, allow_lan=lan), CTX)
+        assert not isinstance(policy, Open)
+        assert policy.allow_lan is lan
+
+
+def test_tunnelled_knows_interface_addresses_and_resolvers() -> None:
+    """All that the firewall needs to tell the tunnel from the rest."""
+    policy = policy_for(STATES["connected"], Settings(), CTX)
+    assert policy == Tunnelled(
+        allow_lan=False, endpoints=(ENDPOINT,), interface="slopn0", addresses=(ADDRESS,), dns=(RESOLVER,)
+    )
+
+
+def test_a_forgotten_profile_still_has_a_policy() -> None:
+    """The function is total: a profile that is gone has no addresses, and the host stays closed."""
+    assert policy_for(Connecting("gone"), Settings(), CTX) == Blocked(resolvers=(UPSTREAM,))
+
+
+def test_closed() -> None:
+    """Unknown is not closed: nobody may be told that he is protected by rules that nobody has seen."""
+    assert not closed(None)
+    assert not closed(Open())
+    assert closed(Blocked())
+    assert closed(Tunnelled(allow_lan=False, endpoints=(), interface="slopn0", dns=(ip_address("10.0.0.1"),)))
