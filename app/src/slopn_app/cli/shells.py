@@ -14,15 +14,26 @@ def bash(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
     return "\n".join(
         [
             "# bash completion of slopn",
+            "# Not compgen -W: it expands its words, and the name of a profile may hold anything printable.",
+            "_slopn_offer() {",
+            "    local word",
+            '    for word in "$@"; do',
+            '        [[ $word != "$current"* ]] || COMPREPLY+=("$(printf %q "$word")")',
+            "    done",
+            "}",
+            "_slopn_profiles() {",
+            "    local -a names",
+            f"    mapfile -t names < <({_NAMES})",
+            '    _slopn_offer "${names[@]}"',
+            "}",
             "_slopn() {",
-            "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} place=1 word words=",
+            "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} place=1 word",
             "    COMPREPLY=()",
             '    for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do [[ $word == -* ]] || ((place++)); done',
             "    case $COMP_CWORD:${COMP_WORDS[1]}:$previous:$place in",
-            f"        1:*) words='{' '.join(verbs)} --help --version' ;;",
+            f"        1:*) _slopn_offer {' '.join(verbs)} --help --version ;;",
             *(line for name, verb in verbs.items() for line in _bash_verb(name, verb, settings)),
             "    esac",
-            '    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")',
             "}",
             "complete -F _slopn slopn",
             "",
@@ -84,20 +95,22 @@ def _bash_verb(name: str, verb: Verb, settings: tuple[str, ...]) -> Iterator[str
             for text in argument.names:
                 yield f"        *:{name}:{text}:*) {_bash_values(argument, settings)} ;;"
     options = " ".join(text for argument in _options(verb) for text in argument.names)
-    yield f"        *:{name}:*) words='{options} --help' ;;&"
+    yield f"        *:{name}:*) _slopn_offer {options} --help ;;&"
     for place, argument in enumerate(_positionals(verb), 1):
         many = argument.options.get("nargs") == "+"
         yield f"        *:{name}:*:{'*' if many else place}) {_bash_values(argument, settings)} ;;"
 
 
 def _bash_values(argument: Argument, settings: tuple[str, ...]) -> str:
-    if argument.complete == "file":
-        return (
-            "compopt -o default" if argument.names[0].startswith("-") else "[[ $current == -* ]] || compopt -o default"
-        )
-    values = f"$({_NAMES})" if argument.complete == "profile" else _words(argument, settings)
-    own = "" if argument.names[0].startswith("-") else "$words "
-    return f'words="{own}{values}"'
+    match argument.complete:
+        case "profile":
+            return "_slopn_profiles"
+        case "file":
+            return "[[ $current == -* ]] || compopt -o default"
+        case "":
+            return ":"
+        case _:
+            return f"_slopn_offer {_words(argument, settings)}"
 
 
 def _zsh_verb(name: str, verb: Verb, settings: tuple[str, ...]) -> Iterator[str]:

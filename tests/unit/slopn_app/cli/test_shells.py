@@ -16,11 +16,14 @@ SCRIPTS = {make.__name__: make(ALL, KEYS) for make in (shells.bash, shells.zsh, 
 # What bash would offer for a line: the script is sourced, the function called as readline calls it.
 OFFER = """
 source "$1"; shift
-slopn() { [[ "$*" == "profiles --names" ]] && printf 'berlin\\nparis\\n'; }
+slopn() { [[ "$*" == "profiles --names" ]] && printf '%s\\n' berlin paris 'my office' '$(touch marker)`touch marker`'; }
 compopt() { echo "files"; }
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _slopn
 [[ ${#COMPREPLY[@]} -eq 0 ]] || printf '%s\\n' "${COMPREPLY[@]}"
 """
+
+# As a shell must quote them.
+NAMES = {"berlin", "paris", "my\\ office", r"\$\(touch\ marker\)\`touch\ marker\`"}
 
 
 def offers(tmp_path: Path, *words: str) -> set[str]:
@@ -28,10 +31,15 @@ def offers(tmp_path: Path, *words: str) -> set[str]:
     script = tmp_path / "slopn.bash"
     script.write_text(SCRIPTS["bash"])
     done = subprocess.run(
-        ["bash", "-c", OFFER, "bash", str(script), *words], capture_output=True, text=True, check=True, timeout=20
+        ["bash", "-c", OFFER, "bash", str(script), *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+        cwd=tmp_path,
     )
     assert done.stderr == ""
-    return set(done.stdout.split())
+    return set(done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("shell", SCRIPTS)
@@ -70,12 +78,12 @@ def test_quotes_and_brackets_are_closed(shell: str) -> None:
     [
         (["slopn", ""], {*VERBS, "--help", "--version"}),
         (["slopn", "dis"], {"disconnect"}),
-        (["slopn", "connect", ""], {"berlin", "paris", "--wait", "--json", "--help"}),
+        (["slopn", "connect", ""], {*NAMES, "--wait", "--json", "--help"}),
         (["slopn", "connect", "b"], {"berlin"}),
         (["slopn", "connect", "--wait", ""], set()),
         (["slopn", "connect", "berlin", ""], {"--wait", "--json", "--help"}),
         (["slopn", "export", "p"], {"paris"}),
-        (["slopn", "profiles", "--remove", ""], {"berlin", "paris"}),
+        (["slopn", "profiles", "--remove", ""], NAMES),
         (["slopn", "logs", "--level", "w"], {"warning"}),
         (["slopn", "logs", "--f"], {"--follow"}),
         (["slopn", "settings", "s"], {"set"}),
@@ -92,3 +100,9 @@ def test_quotes_and_brackets_are_closed(shell: str) -> None:
 def test_bash_offers_what_fits(tmp_path: Path, words: list[str], expected: set[str]) -> None:
     """Verbs, options, names of profiles, levels, keys; files where a file belongs, nothing where nothing is known."""
     assert offers(tmp_path, *words) == expected
+
+
+def test_a_profiles_name_is_never_run(tmp_path: Path) -> None:
+    """Whoever may import a profile doesn't get to run commands in the shell of others who complete its name."""
+    assert offers(tmp_path, "slopn", "connect", "") >= NAMES
+    assert [path.name for path in tmp_path.iterdir()] == ["slopn.bash"]
