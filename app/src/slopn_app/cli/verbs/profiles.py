@@ -51,7 +51,7 @@ def _list(snapshot: SnapshotDoc, *, names: bool, as_json: bool) -> None:
         say("There is no profile yet. `slopn import FILE` stores one.")
     else:
         used = None if snapshot["state"]["type"] == "disconnected" else snapshot["state"]["profile"]
-        say(*table([("", "NAME", "GATEWAY", "ADDRESSES", "DNS"), *(_row(profile, used) for profile in profiles)]))
+        say(*table([(" ", "NAME", "GATEWAY", "ADDRESSES", "DNS"), *(_row(profile, used) for profile in profiles)]))
         warn(*(f"{profile['name']}: {note}" for profile in profiles for note in profile["notes"]))
 
 

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from slopn_app.cli.main import VERBS
+from slopn_helper import conf
+from slopn_wire.commands import (
+    ApplySettings,
+    Command,
+    Connect,
+    Disconnect,
+    ExportProfile,
+    ImportProfile,
+    Reconnect,
+    RemoveProfile,
+)
+from slopn_wire.events import (
+    Done,
+    ErrorKind,
+    Exported,
+    Live,
+    LogLine,
+    Network,
+    PolicyKind,
+    ProfilesChanged,
+    Refused,
+    Result,
+    SettingsChanged,
+    Snapshot,
+    StateChanged,
+    Stats,
+)
+from slopn_wire.profile import DnsConfig, Endpoint
+from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, Step, TargetState, TunnelState
+from support.fake_helper import FakeHelper
+from support.until import until
+
+GUIDE = (Path(__file__).resolve().parents[4] / "docs/cli.md").read_text(encoding="utf-8")
+NOW = 1_767_276_300.0
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+PEER = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+BERLIN = f"""[Interface]
+PrivateKey = {KEY}
+Address = 10.8.0.2/32
+DNS = 10.8.0.1
+PostUp = iptables -A FORWARD -j ACCEPT
+[Peer]
+PublicKey = {PEER}
+Endpoint = vpn.example.org:51820
+AllowedIPs = 0.0.0.0/0, ::/0
+"""
+WG0 = f"""[Interface]
+PrivateKey = {KEY}
+Address = 10.9.0.2/32
+[Peer]
+PublicKey = {PEER}
+Endpoint = 203.0.113.7:51820
+AllowedIPs = 0.0.0.0/0, ::/0
+"""
+# What differs from run to run, or depends on when and where the guide is read.
+VOLATILE = [
+    (r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?\b|\b\d\d:\d\d(:\d\d)?\b", "TIME"),
+    (r"\b(\d+ (s|min|h)|\d+ days) ago\b", "AGO"),
+    (r'"seq": ?\d+', '"seq":N'),
+    (r'"(since|last_handshake|at)": [\d.]+', r'"\1": T'),
+]
+
+
+class Story:
+    """A hub that lives through the guide: profiles are really parsed, the gateway of `office` never answers."""
+
+    def __init__(self, helper: FakeHelper) -> None:
+        self._helper = helper
+        self._texts: dict[str, str] = {}
+        helper.hub.view = Snapshot(version="1.0", policy=PolicyKind.OPEN, network=Network(True, "eth0"))
+        for kind in (ImportProfile, RemoveProfile, ExportProfile, Connect, Reconnect, Disconnect, ApplySettings):
+            helper.hub.answers[kind] = self.answer
+        helper.logs.add(LogLine(NOW - 179, "warning", "slopn_helper.tunnel.driver", "no answer from 203.0.113.5:51820"))
+
+    def answer(self, command: Command) -> Result:
+        """As the real one would."""
+        hub = self._helper.hub
+        profiles = {profile.name: profile for profile in hub.view.profiles}
+        match command:
+            case ImportProfile(name=name, text=text, filename=filename):
+                try:
+                    parsed = conf.parse(text, filename)
+                except conf.ConfError as error:
+                    return Refused(ErrorKind.INVALID, str(error))
+                profiles[name] = parsed.named(name)
+                self._texts[name] = conf.write(profiles[name], parsed.secrets)
+                hub.publish(ProfilesChanged(tuple(profiles[key] for key in sorted(profiles))))
+                return Done(profiles[name].notes)
+            case RemoveProfile(name=name):
+                del profiles[name]
+                hub.publish(ProfilesChanged(tuple(profiles.values())))
+            case ExportProfile(name=name):
+                return Exported(self._texts[name])
+            case Connect(profile="office"):
+                waiting = Connecting("office", 2, Step.HANDSHAKE, cause=ErrorCause.HANDSHAKE)
+                before = hub.view
+                self._enter(waiting, PolicyKind.BLOCKED, Live())
+                # For the next example the tunnel to berlin is as it was.
+                hub.view = replace(before, seq=hub.view.seq)
+            case Connect() | Reconnect():
+                state = Connected("berlin", (Endpoint("203.0.113.5", 51820),), "slopn0")
+                profile = profiles["berlin"]
+                live = Live("slopn0", profile.addresses, DnsConfig(profile.dns.servers), 1420, 1420)
+                hub.publish(Stats(12_345_678, 987_654, NOW - 12))
+                self._enter(state, PolicyKind.TUNNELLED, live)
+            case Disconnect():
+                self._enter(Disconnected(), PolicyKind.OPEN, Live())
+            case ApplySettings(settings=settings):
+                hub.publish(SettingsChanged(settings))
+            case _:
+                raise AssertionError(command)
+        return Done()
+
+    def _enter(self, state: TunnelState, policy: PolicyKind, live: Live) -> None:
+        hub = self._helper.hub
+        target = TargetState.UNSECURED if isinstance(state, Disconnected) else TargetState.SECURED
+        hub.publish(StateChanged(state, NOW - 180 + hub.view.seq / 1000, target, "berlin", policy, live))
+
+
+def examples() -> list[tuple[str, str]]:
+    """Each command of the guide with the output that follows it."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output))
+    return found
+
+
+def settled(text: str) -> str:
+    """`text` without what differs from run to run."""
+    for pattern, word in VOLATILE:
+        text = re.sub(pattern, word, text)
+    return text
+
+
+def test_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every example, run in its order in one folder, prints what the guide says."""
+    (tmp_path / "berlin.conf").write_text(BERLIN)
+    (tmp_path / "wg0.conf").write_text(WG0)
+    (tmp_path / "broken.conf").write_text(BERLIN.replace("10.8.0.2", "10.8.0.300"))
+    slopn = tmp_path / "bin" / "slopn"
+    slopn.parent.mkdir()
+    slopn.write_text(f'#!/bin/sh\nexec {sys.executable} -m slopn_app "$@"\n')
+    slopn.chmod(0o755)
+    monkeypatch.setenv("PATH", str(slopn.parent), prepend=":")
+    monkeypatch.setenv("TZ", "UTC")
+    with FakeHelper(tmp_path / "run") as helper:
+        monkeypatch.setenv("SLOPN_SOCKET", helper.path)
+        helper.run(lambda: Story(helper))
+        for command, expected in examples():
+            printed = run(command.replace("--since 10m", f"--since {NOW - 600:.0f}"), tmp_path, helper)
+            assert settled(printed) == settled(expected), command
+
+
+def run(command: str, folder: Path, helper: FakeHelper) -> str:
+    """What a terminal would show: both streams in one. A watch gets something to watch."""
+    watching = command.startswith("slopn watch")
+    feeder = threading.Thread(target=feed, args=(helper,))
+    if watching:
+        feeder.start()
+    done = subprocess.run(
+        ["bash", "-c", command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        timeout=60,
+        check=False,
+    )
+    if watching:
+        feeder.join()
+    return done.stdout
+
+
+def feed(helper: FakeHelper) -> None:
+    """Counters that move once somebody watches, until the reader has had its two lines."""
+    until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 30, "somebody watches")
+    helper.publish(Stats(12_400_000, 990_000, NOW))
+    until(lambda: helper.run(lambda: not _poke(helper)), 30, "the reader is gone")
+
+
+def _poke(helper: FakeHelper) -> bool:
+    """One more event; a closed pipe is felt only by writing."""
+    helper.hub.publish(Stats(12_400_001, 990_001, NOW))
+    return bool(helper.hub.subscribers)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_an_example(verb: str) -> None:
+    """A new verb needs one."""
+    assert any(re.search(rf"\bslopn {verb}\b", command) for command, _ in examples())
+
+
+def test_a_lie_in_the_guide_is_seen() -> None:
+    """What is called volatile doesn't swallow what matters."""
+    assert settled("since 14:02") == settled("since 09:59")
+    assert settled('"seq": 12}') == settled('"seq":7}')
+    assert settled("Protected through berlin") != settled("Not protected")
+    assert settled('"rx_bytes": 1') != settled('"rx_bytes": 2')
