@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tools.console import ROOT, as_root, give_up, output, run, say, timed
+from tools.console import CACHE, ROOT, as_root, give_up, output, run, say, timed
 
 LIST = ROOT / "tools/apt-packages.txt"
 
@@ -38,6 +39,25 @@ def install(names: list[str]) -> None:
         update()
         quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "-o", "Dpkg::Use-Pty=0"]
         run(as_root([*quiet, "install", "--no-install-recommends", *names]), quiet=True)
+
+
+def unpack(name: str, program: str) -> None:
+    """Put a package's files into .cache/NAME/root without installing it, unless the system has `program` already.
+
+    `program` is a path below the root of the file system.
+    """
+    root = CACHE / name / "root"
+    if (Path("/") / program).exists() or root.is_dir():
+        return
+    with timed(f"apt: unpacking {name} into .cache"), TemporaryDirectory(dir=CACHE) as folder:
+        fetched = Path(folder)
+        if output(["apt-get", "-qq", "download", name], cwd=fetched) is None:
+            update()
+            run(["apt-get", "-qq", "download", name], cwd=fetched, quiet=True)
+        (package,) = fetched.glob("*.deb")
+        run(["dpkg", "-x", package, fetched / "root"])
+        root.parent.mkdir(exist_ok=True)
+        (fetched / "root").rename(root)
 
 
 def update() -> None:
