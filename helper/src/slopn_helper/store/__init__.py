@@ -128,6 +128,18 @@ class Store:
         """Replace the wish. Raises `StoreError`; the old one stays then."""
         self._write(self._wish, wish)
 
+    def want_nothing(self) -> None:
+        """Make the wish "unsecured", whatever is there: for `restore`, which must work where `load` refuses.
+
+        The profile connected to last is kept if it can be read. Raises `StoreError` if the wish can't be written.
+        """
+        try:
+            last = self._read(self._wish, Wish) or Wish()
+        except (Damaged, StoreError):
+            last = Wish()
+        self._make_directories()
+        self.save_wish(Wish(TargetState.UNSECURED, last.profile))
+
     def _load_profiles(self, warnings: list[Warning]) -> list[StoredProfile]:
         loaded = []
         for path in sorted(self._profiles.glob("*.json")):

@@ -1,34 +1,20 @@
 from __future__ import annotations
 
-import base64
 import os
 import signal
 from collections.abc import Callable
-from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slopn_helper.secrets import ProfileSecrets, Secret
 from slopn_helper.store import Store, Wish
-from slopn_wire.profile import Peer, Profile
 from slopn_wire.settings import Settings
 from slopn_wire.state import TargetState
+from support.stored import stored_profile, stored_secrets
 
 # Every call that changes what is on disk.
 _CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir")
-
-
-def profile(number: int) -> Profile:
-    """The profile `home` in one of its versions."""
-    key = base64.b64encode(bytes([number] * 32)).decode()
-    return Profile(name="home", addresses=(ip_interface(f"10.0.0.{number}/32"),), peers=(Peer(public_key=key),))
-
-
-def secrets(number: int) -> ProfileSecrets:
-    """The keys of that version."""
-    return ProfileSecrets(Secret(bytes([number + 100] * 32)))
 
 
 def killed_at(boundary: int, action: Callable[[], object]) -> bool:
@@ -80,8 +66,8 @@ def outcomes(directory: Path, before: Callable[[Store], object], action: Callabl
         assert loaded.warnings == ()
         for each in loaded.profiles:
             number = int(each.addresses[0].ip) & 0xFF
-            assert each == profile(number)
-            assert store.secrets("home") == secrets(number)
+            assert each == stored_profile("home", number)
+            assert store.secrets("home") == stored_secrets(number)
         left = sorted(path.name for path in state.rglob("*") if path.is_file())
         assert not [name for name in left if name.startswith(".tmp-")]
         assert len(list((state / "secrets").iterdir())) == len(loaded.profiles)
@@ -103,8 +89,10 @@ NOTHING = ((), Settings(), Wish())
 
 def test_a_kill_while_a_profile_is_added(tmp_path: Path) -> None:
     """After a kill at any point the profile is there with its keys, or isn't there, and no key is left over."""
-    found = outcomes(tmp_path, Store.load, lambda store: store.save_profile(profile(1), secrets(1)))
-    check(found, NOTHING, ((profile(1),), Settings(), Wish()))
+    found = outcomes(
+        tmp_path, Store.load, lambda store: store.save_profile(stored_profile("home", 1), stored_secrets(1))
+    )
+    check(found, NOTHING, ((stored_profile("home", 1),), Settings(), Wish()))
 
 
 def test_a_kill_while_a_profile_is_replaced(tmp_path: Path) -> None:
@@ -112,10 +100,10 @@ def test_a_kill_while_a_profile_is_replaced(tmp_path: Path) -> None:
 
     def before(store: Store) -> None:
         store.load()
-        store.save_profile(profile(1), secrets(1))
+        store.save_profile(stored_profile("home", 1), stored_secrets(1))
 
-    found = outcomes(tmp_path, before, lambda store: store.save_profile(profile(2), secrets(2)))
-    check(found, ((profile(1),), Settings(), Wish()), ((profile(2),), Settings(), Wish()))
+    found = outcomes(tmp_path, before, lambda store: store.save_profile(stored_profile("home", 2), stored_secrets(2)))
+    check(found, ((stored_profile("home", 1),), Settings(), Wish()), ((stored_profile("home", 2),), Settings(), Wish()))
 
 
 def test_a_kill_while_a_profile_is_removed(tmp_path: Path) -> None:
@@ -123,10 +111,10 @@ def test_a_kill_while_a_profile_is_removed(tmp_path: Path) -> None:
 
     def before(store: Store) -> None:
         store.load()
-        store.save_profile(profile(1), secrets(1))
+        store.save_profile(stored_profile("home", 1), stored_secrets(1))
 
     found = outcomes(tmp_path, before, lambda store: store.remove_profile("home"))
-    check(found, ((profile(1),), Settings(), Wish()), NOTHING)
+    check(found, ((stored_profile("home", 1),), Settings(), Wish()), NOTHING)
 
 
 @pytest.mark.parametrize("what", ["settings", "wish"])
