@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,8 +169,11 @@ def test_namespaces_of_a_killed_test_run_are_swept() -> None:
         name, pid = process.stdout.readline().split()
         process.send_signal(signal.SIGKILL)
     assert Path("/run/netns", name).exists()
+    folder = Path(tempfile.gettempdir(), f"{name}-helper")
+    folder.mkdir()
     subprocess.run([sys.executable, "-c", "from support.netns import sweep; sweep()"], check=True, env=env)
     assert not Path("/run/netns", name).exists()
+    assert not folder.exists()
     assert not _runs(int(pid))
 
 

@@ -7,8 +7,10 @@ import ctypes
 import os
 import secrets
 import shlex
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -223,14 +225,21 @@ def veth(a: Namespace, dev_a: str, b: Namespace, dev_b: str) -> None:
 
 
 def sweep() -> None:
-    """Remove the namespaces that dead test processes left behind, and kill what still runs in them."""
-    if not _RUN_NETNS.is_dir():
-        return
+    """Remove the namespaces and folders that dead test processes left behind, and kill what still runs in them."""
     for path in _RUN_NETNS.glob(f"{_PREFIX}*-*-*"):
-        owner = path.name.removeprefix(_PREFIX).split("-", 1)[0]
-        if owner.isdecimal() and not Path("/proc", owner).exists():
+        if _is_orphan(path):
             _kill_all_in(path, spare=set())
             _call(["ip", "netns", "del", path.name], check=False)
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*-*"):
+        if _is_orphan(path):
+            shutil.rmtree(path, ignore_errors=True)
+            path.unlink(missing_ok=True)
+
+
+def _is_orphan(path: Path) -> bool:
+    """Whether the process whose id is in the name is dead."""
+    owner = path.name.removeprefix(_PREFIX).split("-", 1)[0]
+    return owner.isdecimal() and not Path("/proc", owner).exists()
 
 
 def _sweep_once() -> None:
