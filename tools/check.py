@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -81,7 +82,17 @@ def _first_line_names_shell(path: Path) -> bool:
 
 
 def _mypy(platform: str) -> list[Word]:
-    return [VENV / "bin/mypy", "--platform", platform, "--cache-dir", CACHE / f"mypy-{platform}"]
+    """Its cache begins anew when a module comes or goes: mypy remembers that an import found nothing."""
+    cache = CACHE / f"mypy-{platform}"
+    names = "".join(
+        sorted(f"{path}\n" for folder in (*PRODUCT, "tools", "tests") for path in (ROOT / folder).rglob("*.py"))
+    )
+    known = cache / "modules"
+    if not known.is_file() or known.read_text() != names:
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir(parents=True)
+        known.write_text(names)
+    return [VENV / "bin/mypy", "--platform", platform, "--cache-dir", cache]
 
 
 def _test_folders() -> list[str]:
