@@ -42,10 +42,10 @@ async def _do_and_die(driver: TunnelDriver, effect: Effect, tasks: Any) -> Input
 
 async def _gate(name: str) -> None:
     (_dir / name).touch()
-    while not (_dir / f"{name}.go").exists():
+    while not (_dir / f"{name}.go").exists():  # noqa: ASYNC110 - the other side is another process
         await asyncio.sleep(0.005)
 
 
 if __name__ == "__main__":
-    TunnelDriver._do = _do_and_die  # type: ignore[method-assign]
+    TunnelDriver._do = _do_and_die  # type: ignore[method-assign, assignment]
     sys.exit(main())

@@ -99,7 +99,7 @@ if sys.platform == "linux":
             return failed
 
         failed = asyncio.run(everything())
-        undo.forget_wish(store)
+        store.want_nothing()
         return list(dict.fromkeys(failed))
 
     def _group() -> int | None:

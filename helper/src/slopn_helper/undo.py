@@ -7,8 +7,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from slopn_helper.store import StateLocked, Store, StoreError, Wish
-from slopn_wire.state import TargetState
+from slopn_helper.store import StateLocked, Store, StoreError
 
 TERM_WITHIN = 20.0
 KILL_WITHIN = 5.0
@@ -44,7 +43,3 @@ async def all_of(*undos: Callable[[], Awaitable[object]]) -> list[str]:
             failed.append(str(error))
     return failed
 
-
-def forget_wish(store: Store) -> None:
-    """Want no tunnel any more, so that the next start leaves the host open. Raises `StoreError`."""
-    store.save_wish(Wish(TargetState.UNSECURED, store.load().wish.profile))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from msgspec import Struct

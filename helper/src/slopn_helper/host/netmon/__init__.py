@@ -35,4 +35,5 @@ class NetworkMonitor(Protocol):
 
     def changes(self) -> AsyncIterator[NetworkState]:
         """The state after each change: at once for the first of a burst, debounced for the rest; never the same twice
-        in a row. The first item is the state at the start. Ends only when its task is cancelled."""
+        in a row. The first item is the state at the start. Ends only when its task is cancelled.
+        """

@@ -1,0 +1,65 @@
+"""`slopn-helper`: arguments and exit statuses; the roles themselves are tested end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slopn_helper import __main__ as program
+from slopn_helper import bootstrap
+from slopn_helper.store import StoreError
+
+
+@pytest.fixture(autouse=True)
+def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As whoever runs the service."""
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("os.umask", lambda _: 0)
+
+
+def test_others_than_root_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence, with the status for it."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert program.main(["client"]) == 4
+    assert "root" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [[], ["serve"], ["client", "--log-level", "loud"]])
+def test_wrong_usage(argv: list[str]) -> None:
+    """argparse's own status."""
+    with pytest.raises(SystemExit, match="2"):
+        program.main(argv)
+
+
+def test_the_client_role(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Directories and log level reach it; an order to end is a success."""
+    seen: list[object] = []
+    monkeypatch.setattr(bootstrap, "run_client", lambda *given: seen.extend(given))
+    assert (
+        program.main(["client", "--state-dir", str(tmp_path), "--runtime-dir", "/run/x", "--log-level", "debug"]) == 0
+    )
+    assert seen == [tmp_path, Path("/run/x"), "debug"]
+
+
+def test_a_state_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sentence, no traceback."""
+
+    def broken(*_: object) -> None:
+        raise StoreError("written by a newer SloPN")
+
+    monkeypatch.setattr(bootstrap, "run_client", broken)
+    assert program.main(["client"]) == 1
+    assert capsys.readouterr().err == "slopn-helper: written by a newer SloPN\n"
+
+
+@pytest.mark.parametrize(("failed", "status"), [([], 0), (["resolv.conf: disk full"], 1)])
+def test_restore(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failed: list[str], status: int
+) -> None:
+    """Says what it means for the traffic, or what is left."""
+    monkeypatch.setattr(bootstrap, "run_restore", lambda _: failed)
+    assert program.main(["restore"]) == status
+    shown = capsys.readouterr()
+    assert ("goes out directly" in shown.out) == (not failed)
+    assert all(sentence in shown.err for sentence in failed)

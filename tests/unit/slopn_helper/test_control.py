@@ -1,0 +1,226 @@
+"""What clients ask is carried out whole or refused in a sentence; nothing is half applied."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from slopn_helper.control import Control
+from slopn_helper.host.firewall.policy import Blocked
+from slopn_helper.hub import Hub
+from slopn_helper.logs import LogStore
+from slopn_helper.principal import ALL_RIGHTS, Principal
+from slopn_helper.store import Store, StoreError, Wish
+from slopn_helper.tunnel.driver import Position
+from slopn_helper.tunnel.inputs import Connect as ConnectTo
+from slopn_helper.tunnel.inputs import TunnelCommand
+from slopn_wire.commands import (
+    ApplySettings,
+    Command,
+    Connect,
+    Disconnect,
+    ExportProfile,
+    GetLogs,
+    GetSnapshot,
+    ImportProfile,
+    Reconnect,
+    RemoveProfile,
+)
+from slopn_wire.events import Done, ErrorKind, Exported, Live, LogLine, Logs, Refused, Result, Snapshot
+from slopn_wire.settings import KillSwitchMode, Settings
+from slopn_wire.state import Connecting, TargetState
+from support.fakes import PROFILE, SECRETS
+
+ROOT = Principal(uid=0, gid=0, pid=1, exe=None, rights=ALL_RIGHTS)
+KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+CONF = (
+    f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.9.0.2/32\nPostUp = rm -rf /\n"
+    "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nEndpoint = 192.0.2.1:51820\nAllowedIPs = 0.0.0.0/0\n"
+)
+
+
+class House:
+    """A control over a real store in `directory`, with what it has told the tunnel."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = Store(directory / "state")
+        self.store.lock()
+        self.logs = LogStore()
+        self.hub = Hub()
+        self.control = Control(self.hub, self.store, self.logs, self.store.load())
+        self.posted: list[TunnelCommand] = []
+        self.applied: list[Settings] = []
+        self.control.connect_to(self.posted.append, self.applied.append)
+
+    def ask(self, command: Command) -> Result:
+        """The answer to root."""
+        return asyncio.run(self.control.submit(ROOT, command))
+
+    def refused(self, command: Command, kind: ErrorKind = ErrorKind.INVALID) -> str:
+        """The sentence of a refusal."""
+        before = self.hub.snapshot()
+        answer = self.ask(command)
+        assert isinstance(answer, Refused)
+        assert answer.kind is kind
+        assert self.hub.snapshot() == before
+        return answer.message
+
+    def import_(self, name: str = "lab") -> Result:
+        """One profile more."""
+        return self.ask(ImportProfile(name, CONF, f"{name}.conf"))
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """An empty one."""
+    return House(tmp_path)
+
+
+def test_a_profile_comes_and_goes(house: House) -> None:
+    """Stored, listed, exported with its key, removed; what is never run is told."""
+    done = house.import_()
+    assert isinstance(done, Done)
+    assert "PostUp" in done.notes[0]
+    assert [profile.name for profile in house.hub.snapshot().profiles] == ["lab"]
+    exported = house.ask(ExportProfile("lab"))
+    assert isinstance(exported, Exported)
+    assert KEY in exported.text
+    assert house.ask(RemoveProfile("lab")) == Done()
+    assert house.hub.snapshot().profiles == ()
+    assert "no profile" in house.refused(ExportProfile("lab"))
+
+
+def test_a_key_leaves_by_export_alone(house: House) -> None:
+    """Neither snapshot nor log has it."""
+    house.import_()
+    assert KEY not in repr(house.hub.snapshot())
+    assert KEY not in repr(house.ask(GetSnapshot()))
+    assert KEY not in repr(house.ask(GetLogs()))
+
+
+def test_a_broken_file_stores_nothing(house: House) -> None:
+    """File, line and column in the sentence."""
+    message = house.refused(ImportProfile("x", CONF.replace("10.9.0.2/32", "10.9.0.256"), "x.conf"))
+    assert message.startswith("x.conf:3:11: ")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a" * 65])
+def test_a_bad_name(house: House, name: str) -> None:
+    """It would be a path, or nothing."""
+    assert house.refused(ImportProfile(name, CONF, "x.conf"))
+
+
+def test_a_name_that_is_taken(house: House) -> None:
+    """Only on demand, and never under a running tunnel."""
+    house.import_()
+    assert "--replace" in house.refused(ImportProfile("lab", CONF, "lab.conf"))
+    assert isinstance(house.ask(ImportProfile("lab", CONF, "lab.conf", replace=True)), Done)
+    house.ask(Connect("lab"))
+    assert "in use" in house.refused(ImportProfile("lab", CONF, "lab.conf", replace=True))
+    assert "in use" in house.refused(RemoveProfile("lab"))
+
+
+def test_a_profile_that_is_being_left_is_in_use(house: House) -> None:
+    """No longer wanted, not yet down."""
+    house.import_()
+    house.hub.set_position(Position(Connecting("lab"), Blocked(), Blocked()), Live(), ())
+    assert "in use" in house.refused(RemoveProfile("lab"))
+
+
+def test_connect_keeps_the_wish(house: House) -> None:
+    """On disk before the tunnel hears of it, and in the snapshot."""
+    house.import_()
+    assert house.ask(Connect("lab")) == Done()
+    assert house.posted == [ConnectTo("lab")]
+    assert house.control.wish == Wish(TargetState.SECURED, "lab") == house.store.load().wish
+    assert house.hub.snapshot().target is TargetState.SECURED
+    assert house.ask(Disconnect()) == Done()
+    assert house.store.load().wish == Wish(TargetState.UNSECURED, "lab")
+
+
+def test_connect_without_a_name(house: House) -> None:
+    """The one used last, or the only one; else the user must say."""
+    assert "slopn import" in house.refused(Connect())
+    house.import_("one")
+    house.ask(Connect())
+    house.ask(Disconnect())
+    house.import_("two")
+    house.ask(Connect())
+    assert house.posted == [ConnectTo("one"), Disconnect(), ConnectTo("one")]
+    house.ask(Disconnect())
+    house.ask(RemoveProfile("one"))
+    house.import_("three")
+    assert "three, two" in house.refused(Connect())
+    assert "There are: three, two" in house.refused(Connect("one"))
+
+
+def test_reconnect_needs_a_wish(house: House) -> None:
+    """Else there is nothing to reconnect."""
+    assert "slopn connect" in house.refused(Reconnect())
+    house.import_()
+    house.ask(Connect("lab"))
+    assert house.ask(Reconnect()) == Done()
+    assert house.posted[-1] == Reconnect()
+
+
+def test_settings(house: House) -> None:
+    """Stored, told to the tunnel and to everyone."""
+    settings = Settings(kill_switch=KillSwitchMode.ALWAYS, resolvers=(ip_address("192.0.2.1"),))
+    assert house.ask(ApplySettings(settings)) == Done()
+    assert house.applied == [settings]
+    assert house.hub.snapshot().settings == settings == house.store.load().settings == house.control.settings
+    assert "resolved" in house.refused(ApplySettings(Settings(dns_mechanism="magic")))
+
+
+def test_a_full_disk_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused, and the tunnel hears nothing."""
+    house.import_()
+
+    def full(*_: object) -> None:
+        raise StoreError("no space left")
+
+    for name in ("save_wish", "save_settings", "save_profile"):
+        monkeypatch.setattr(house.store, name, full)
+    commands: tuple[Command, ...] = (
+        Connect("lab"),
+        ApplySettings(Settings(allow_lan=True)),
+        ImportProfile("other", CONF, "o.conf"),
+    )
+    for command in commands:
+        assert house.refused(command, ErrorKind.FAILED) == "no space left"
+    assert (house.posted, house.applied) == ([], [])
+    assert house.control.wish.target is TargetState.UNSECURED
+
+
+def test_logs(house: House) -> None:
+    """Those of a level and graver."""
+    house.logs.add(LogLine(1.0, "debug", "x", "d"))
+    house.logs.add(LogLine(2.0, "error", "x", "e"))
+    answer = house.ask(GetLogs(level="error"))
+    assert isinstance(answer, Logs)
+    assert [line.message for line in answer.lines] == ["e"]
+    assert "known: debug" in house.refused(GetLogs(level="loud"))
+
+
+def test_the_snapshot_is_the_hubs(house: House) -> None:
+    """One truth."""
+    assert house.ask(GetSnapshot()) == house.control.snapshot() == house.hub.snapshot()
+    assert isinstance(house.control.snapshot(), Snapshot)
+    with house.control.subscribe() as reader:
+        assert reader.snapshot == house.hub.snapshot()
+
+
+def test_it_is_the_runners_book(house: House) -> None:
+    """Profiles by name, and their keys."""
+    ask: Callable[[Command], Result] = house.ask
+    ask(ImportProfile("lab", CONF, "lab.conf"))
+    profile = house.control.profile("lab")
+    assert profile is not None
+    assert profile.name == PROFILE.name
+    assert house.control.names() == ("lab",)
+    assert house.control.profile("gone") is None
+    assert house.control.secrets("lab").private_key == SECRETS.private_key

@@ -1,0 +1,228 @@
+"""The wires: what happens on the host reaches the core, what the core does reaches the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from slopn_helper import daemon as module
+from slopn_helper.control import Control
+from slopn_helper.daemon import Daemon
+from slopn_helper.engine import Counters, EngineDown, EngineError, HandshakeDone, HandshakeStale
+from slopn_helper.host.netmon import NetworkState
+from slopn_helper.hub import Hub
+from slopn_helper.logs import LogStore
+from slopn_helper.principal import ALL_RIGHTS, Principal
+from slopn_helper.runner import HostRunner
+from slopn_helper.store import Store
+from slopn_wire.commands import ApplySettings, Command, Connect
+from slopn_wire.events import Done, PolicyKind, Stats
+from slopn_wire.settings import KillSwitchMode, Settings
+from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step, TargetState
+from support.aio import in_loop
+from support.fakes import (
+    HOME,
+    PROFILE,
+    SECRETS,
+    FakeDns,
+    FakeEngine,
+    FakeFirewall,
+    FakeMonitor,
+    FakeResolve,
+    FakeRouter,
+)
+from support.until import until_async
+
+ROOT = Principal(uid=0, gid=0, pid=1, exe=None, rights=ALL_RIGHTS)
+CAFE = NetworkState("wlan0", ip_address("10.2.0.1"), addresses=(ip_address("10.2.0.2"),))
+
+
+class Helper:
+    """A daemon on fakes, over a store in `directory` that survives it."""
+
+    def __init__(self, directory: Path) -> None:
+        store = Store(directory)
+        store.lock()
+        self.store = store
+        if not store.load().profiles:
+            store.save_profile(PROFILE, SECRETS)
+        self.calls: list[str] = []
+        self.hub = Hub()
+        self.control = Control(self.hub, store, LogStore(), store.load())
+        self.engine, self.monitor, self.dns = FakeEngine(self.calls), FakeMonitor(), FakeDns(self.calls)
+        self.firewall = FakeFirewall(self.calls)
+        self.resolve = FakeResolve("192.0.2.1")
+        self.runner = HostRunner(
+            self.control,
+            firewall=self.firewall,
+            router=FakeRouter(self.calls),
+            dns=self.dns,
+            engine=self.engine,
+            restore=self._restore,
+            resolve=self.resolve,
+        )
+        self.stop = asyncio.Event()
+        self.daemon = Daemon(
+            control=self.control,
+            hub=self.hub,
+            runner=self.runner,
+            engine=self.engine,
+            monitor=self.monitor,
+            dns=self.dns,
+            serve=self._serve,
+        )
+        self.served = asyncio.Event()
+
+    async def _restore(self) -> list[str]:
+        return []
+
+    async def _serve(self) -> None:
+        self.served.set()
+        await asyncio.Event().wait()
+
+    async def ask(self, command: Command) -> None:
+        """Carried out."""
+        assert await self.control.submit(ROOT, command) == Done()
+
+    async def reaches(self, holds: Callable[[Any], bool], what: str) -> None:
+        """Wait for a state."""
+        await until_async(lambda: holds(self.hub.snapshot().state), 10, f"{what}: {self.hub.snapshot().state}")
+
+    async def at(self, step: Step) -> None:
+        """Connecting, and how far."""
+        await self.reaches(lambda s: isinstance(s, Connecting) and s.step is step, step)
+
+    async def connect(self) -> None:
+        """All the way up."""
+        await self.ask(Connect("lab"))
+        await self.at(Step.HANDSHAKE)
+        self.engine.queue.put_nowait(HandshakeDone(self.peer))
+        await self.reaches(lambda s: isinstance(s, Connected), "connected")
+
+    @property
+    def peer(self) -> bytes:
+        """The gateway's key."""
+        (key,) = self.runner.gateways()
+        return key
+
+
+@asynccontextmanager
+async def running(directory: Path) -> AsyncIterator[Helper]:
+    """At home, up and serving; ended in order."""
+    helper = Helper(directory)
+    helper.monitor.queue.put_nowait(HOME)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(helper.daemon.run(helper.stop, lambda: None))
+        await helper.served.wait()
+        await until_async(lambda: helper.firewall.policy is not None, 10, "the first policy")
+        yield helper
+        helper.stop.set()
+    helper.store.unlock()
+
+
+@in_loop
+async def test_up(tmp_path: Path) -> None:
+    """From a command to a tunnel, as the hub tells it."""
+    async with running(tmp_path) as helper:
+        await helper.reaches(lambda s: isinstance(s, Disconnected), "disconnected")
+        await helper.connect()
+        snapshot = helper.hub.snapshot()
+        assert (snapshot.policy, snapshot.live.interface) == (PolicyKind.TUNNELLED, "slopn0")
+        assert snapshot.network.interface == "eth0"
+    assert helper.resolve.asked[0][1] == helper.dns.resolvers
+
+
+@in_loop
+async def test_the_wish_survives(tmp_path: Path) -> None:
+    """A helper that ends while connected leaves the block, and the next one connects by itself."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+    assert helper.hub.snapshot().state == ErrorState(ErrorCause.STOPPED, "lab")
+    assert helper.hub.snapshot().policy is PolicyKind.BLOCKED
+    async with running(tmp_path) as again:
+        await again.at(Step.HANDSHAKE)
+        assert again.hub.snapshot().target is TargetState.SECURED
+
+
+@in_loop
+async def test_a_wish_without_its_profile_keeps_the_host_closed(tmp_path: Path) -> None:
+    """As after a damaged file: nobody may find the host open who wanted it closed."""
+    (tmp_path / "wish.json").write_text("{", encoding="ascii")
+    async with running(tmp_path) as helper:
+        await helper.reaches(lambda s: s == ErrorState(ErrorCause.BAD_PROFILE, "", blocking=True), "bad profile")
+
+
+@in_loop
+async def test_another_network(tmp_path: Path) -> None:
+    """The engine follows, the tunnel stays; news that don't change the way out are no reason."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.monitor.queue.put_nowait(msgspec.structs.replace(HOME, gateway_mac="02:00:00:00:00:01"))
+        helper.monitor.queue.put_nowait(CAFE)
+        await until_async(lambda: helper.calls[-2:] == ["engine.rebind", "engine.apply"], 10, "followed")
+        await until_async(lambda: helper.hub.snapshot().network.interface == "wlan0", 10, "told")
+        assert isinstance(helper.hub.snapshot().state, Connected)
+    assert helper.calls.count("engine.rebind") == 1
+
+
+@in_loop
+async def test_no_network_and_back(tmp_path: Path) -> None:
+    """Connected is not claimed meanwhile; an engine that can't follow doesn't end the helper."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.monitor.queue.put_nowait(NetworkState(None))
+        await helper.at(Step.WAITING)
+        helper.engine.refuse["engine.rebind"] = EngineError("no socket")
+        helper.monitor.queue.put_nowait(CAFE)
+        await helper.at(Step.HANDSHAKE)
+
+
+@in_loop
+async def test_a_silent_gateway(tmp_path: Path) -> None:
+    """The only one's silence is the tunnel's end; a stranger's is not."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.engine.queue.put_nowait(HandshakeStale(b"\0" * 32))
+        helper.engine.queue.put_nowait(HandshakeDone(helper.peer))
+        helper.engine.queue.put_nowait(HandshakeStale(helper.peer))
+        await helper.at(Step.HANDSHAKE)
+        state = helper.hub.snapshot().state
+        assert isinstance(state, Connecting)
+        assert (state.attempt, state.cause) == (1, ErrorCause.STALE)
+
+
+@in_loop
+async def test_an_engine_that_ends(tmp_path: Path) -> None:
+    """By itself: connect again. Because it was told to: nothing."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.engine.queue.put_nowait(EngineDown(None))
+        helper.engine.queue.put_nowait(EngineDown("TUN deleted"))
+        await helper.at(Step.HANDSHAKE)
+
+
+@in_loop
+async def test_counters(tmp_path: Path) -> None:
+    """As the engine counts them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "STATS_EVERY", 0.001)
+        async with running(tmp_path) as helper:
+            helper.engine.counted = Counters(10, 20, 3.0)
+            await until_async(lambda: helper.hub.snapshot().stats == Stats(10, 20, 3.0), 10, "told")
+
+
+@in_loop
+async def test_settings_reach_firewall_and_dns(tmp_path: Path) -> None:
+    """At once."""
+    async with running(tmp_path) as helper:
+        settings = Settings(kill_switch=KillSwitchMode.ALWAYS, dns_mechanism="resolv_conf")
+        await helper.ask(ApplySettings(settings))
+        await until_async(lambda: helper.hub.snapshot().policy is PolicyKind.BLOCKED, 10, "blocked")
+        assert helper.dns.override == "resolv_conf"

@@ -1,0 +1,58 @@
+"""The health list says what is wrong, gravest first, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from slopn_helper.health import Facts, warnings
+from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open
+from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
+from slopn_wire.settings import KillSwitchMode, Settings
+from slopn_wire.state import Connected, Disconnected
+
+ON, OFF = Settings(), Settings(kill_switch=KillSwitchMode.OFF)
+DAMAGED = Warning("profile_damaged", Severity.ERROR, "A stored profile was damaged.")
+
+
+def test_nothing_is_wrong() -> None:
+    """An empty list."""
+    assert warnings(Facts(Disconnected(), ON, Open(), Open())) == ()
+
+
+@pytest.mark.parametrize(
+    ("in_force", "wanted", "says"),
+    [
+        (Blocked(), Open(), "stays blocked"),
+        (Blocked(), Blocked(allow_lan=True), "stays blocked"),
+        (Open(), Blocked(), "not held back"),
+        (None, Blocked(), "not held back"),
+        (None, Open(), "left behind"),
+    ],
+)
+def test_a_refused_firewall(in_force: FirewallPolicy | None, wanted: FirewallPolicy, says: str) -> None:
+    """The sentence says what it means for the traffic."""
+    (warning,) = warnings(Facts(Disconnected(), ON, in_force, wanted))
+    assert (warning.code, warning.severity) == ("firewall_refused", Severity.ERROR)
+    assert says in warning.text
+
+
+def test_what_could_not_be_put_back() -> None:
+    """Named, with the way out."""
+    (warning,) = warnings(Facts(Disconnected(), ON, Open(), Open(), unrestored=("dns: bus gone",)))
+    assert warning.code == "restore_incomplete"
+    assert "dns: bus gone" in warning.text
+    assert "slopn-helper restore" in warning.text
+
+
+def test_a_tunnel_without_a_kill_switch() -> None:
+    """Said while connected, and only then."""
+    state = Connected("a", (), "slopn0")
+    assert [w.code for w in warnings(Facts(state, OFF, Open(), Open()))] == ["kill_switch_off"]
+    assert warnings(Facts(Disconnected(), OFF, Open(), Open())) == ()
+
+
+def test_the_gravest_comes_first() -> None:
+    """Errors, warnings, hints."""
+    state = Connected("a", (), "slopn0")
+    found = warnings(Facts(state, OFF, Open(), Open(), unrestored=("x",), stored=(DAMAGED,)))
+    assert [w.severity for w in found] == [Severity.ERROR, Severity.WARNING, Severity.INFO]

@@ -1,0 +1,206 @@
+"""Effects become calls on the host, idempotent and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import msgspec
+import pytest
+
+from slopn_helper.host.firewall.policy import Blocked
+from slopn_helper.host.netmon import NetworkState
+from slopn_helper.runner import FWMARK, HostRunner, RestoreError
+from slopn_helper.tunnel.driver import ProfileError
+from slopn_helper.tunnel.effects import (
+    ApplyFirewall,
+    ConfigureHost,
+    Effect,
+    ResolveEndpoints,
+    RestoreHost,
+    SetTimer,
+    StartEngine,
+    StopEngine,
+)
+from slopn_helper.tunnel.inputs import EngineStarted, EngineStopped, HostConfigured
+from slopn_wire.events import Live
+from slopn_wire.profile import Endpoint
+from slopn_wire.settings import KillSwitchMode, Settings
+from support.fakes import HOME, PROFILE, FakeBook, FakeDns, FakeEngine, FakeFirewall, FakeResolve, FakeRouter
+
+ENDPOINT = Endpoint("192.0.2.1", 51820)
+
+
+class Bench:
+    """A runner on fakes."""
+
+    def __init__(self, *addresses: str, book: FakeBook | None = None) -> None:
+        self.calls: list[str] = []
+        self.book = book or FakeBook()
+        self.firewall, self.router = FakeFirewall(self.calls), FakeRouter(self.calls)
+        self.dns, self.engine = FakeDns(self.calls), FakeEngine(self.calls)
+        self.left: list[str] = []
+        self.resolve = FakeResolve(*addresses)
+        self.runner = HostRunner(
+            self.book,
+            firewall=self.firewall,
+            router=self.router,
+            dns=self.dns,
+            engine=self.engine,
+            restore=self._restore,
+            resolve=self.resolve,
+        )
+        self.runner.network = HOME
+
+    async def _restore(self) -> list[str]:
+        self.calls.append("restore")
+        return self.left
+
+    def run(self, effect: Effect) -> Any:
+        """Carry `effect` out."""
+        return asyncio.run(self.runner.run(effect))
+
+
+@pytest.mark.parametrize("mode", list(KillSwitchMode))
+def test_a_policy_is_put_in_force(mode: KillSwitchMode) -> None:
+    """It persists in mode always alone."""
+    bench = Bench()
+    bench.book.settings = Settings(kill_switch=mode)
+    assert bench.run(ApplyFirewall(Blocked())) is None
+    assert (bench.firewall.policy, bench.firewall.persist) == (Blocked(), mode is KillSwitchMode.ALWAYS)
+
+
+def test_the_engine_is_started_with_the_profiles_keys() -> None:
+    """Raw keys, the resolved endpoint, our mark, a MTU that fits the network."""
+    bench = Bench()
+    assert bench.run(StartEngine("lab", (ENDPOINT,))) == EngineStarted("slopn0")
+    config = bench.engine.config
+    assert config is not None
+    assert len(config.private_key) == 32
+    assert (config.fwmark, config.mtu) == (FWMARK, 1420)
+    (peer,) = config.peers
+    assert (len(peer.public_key), peer.endpoint) == (32, ("192.0.2.1", 51820))
+    assert peer.allowed_ips == (ip_network("0.0.0.0/0"), ip_network("::/0"))
+
+
+def test_keys_do_not_show_in_what_is_logged() -> None:
+    """A configuration's repr names neither key."""
+    bench = Bench()
+    bench.run(StartEngine("lab", (ENDPOINT,)))
+    assert repr(bench.engine.config) == "EngineConfig(slopn0, 1 peers)"
+
+
+def test_lost_keys_are_the_profiles_fault() -> None:
+    """No retry brings them back."""
+    bench = Bench(book=FakeBook(msgspec.structs.replace(PROFILE, name="other")))
+    with pytest.raises(ProfileError):
+        bench.run(StartEngine("lab", (ENDPOINT,)))
+
+
+@pytest.mark.parametrize(("table", "routes", "number"), [("auto", 2, None), ("off", 0, None), ("77", 2, 77)])
+def test_the_host_is_configured(table: str, routes: int, number: int | None) -> None:
+    """Routes before DNS; Table as wg-quick has it; what is live is known then."""
+    bench = Bench(book=FakeBook(msgspec.structs.replace(PROFILE, table=table)))
+    assert bench.run(ConfigureHost("lab", "slopn0")) == HostConfigured()
+    assert bench.calls == ["router.apply", "dns.apply slopn0"]
+    assert bench.router.config is not None
+    assert (len(bench.router.config.routes), bench.router.config.table) == (routes, number)
+    assert bench.runner.live == Live("slopn0", PROFILE.addresses, PROFILE.dns, 1420)
+
+
+@pytest.mark.parametrize(
+    ("of_profile", "of_network", "mtu"), [(None, 1500, 1420), (1300, 1500, 1300), (None, 1300, 1280)]
+)
+def test_the_mtu(of_profile: int | None, of_network: int, mtu: int) -> None:
+    """The profile's word, else 80 below the network's, never below what IPv6 needs."""
+    bench = Bench(book=FakeBook(msgspec.structs.replace(PROFILE, mtu=of_profile)))
+    bench.runner.network = NetworkState("eth0", mtu=of_network)
+    bench.run(ConfigureHost("lab", "slopn0"))
+    assert bench.runner.live.mtu == mtu
+
+
+def test_the_host_is_restored_whatever_fails() -> None:
+    """Every part is tried, each failure is told, and nothing is live any more."""
+    bench = Bench()
+    bench.run(ConfigureHost("lab", "slopn0"))
+    bench.calls.clear()
+    bench.dns.refuse["dns.reset"] = OSError("bus gone")
+    bench.left = ["files: disk full"]
+    with pytest.raises(RestoreError, match="bus gone; files: disk full"):
+        bench.run(RestoreHost())
+    assert bench.calls == ["dns.reset", "router.remove", "restore"]
+    assert bench.runner.unrestored == ("bus gone", "files: disk full")
+    assert bench.runner.live == Live()
+    bench.dns.refuse.clear()
+    bench.left = []
+    bench.run(RestoreHost())
+    assert not bench.runner.unrestored
+
+
+def test_the_engine_is_stopped() -> None:
+    """And isn't moved to another network afterwards."""
+    bench = Bench()
+    bench.run(StartEngine("lab", (ENDPOINT,)))
+    assert bench.run(StopEngine()) == EngineStopped()
+    asyncio.run(bench.runner.moved())
+    assert bench.calls == ["engine.apply", "engine.stop"]
+    assert bench.runner.gateways() == frozenset()
+
+
+def test_a_running_engine_follows_to_another_network() -> None:
+    """Fresh sockets, then a handshake, so that the gateway learns the new address without traffic."""
+    bench = Bench()
+    bench.run(StartEngine("lab", (ENDPOINT,)))
+    asyncio.run(bench.runner.moved())
+    assert bench.calls == ["engine.apply", "engine.rebind", "engine.apply"]
+    assert len(bench.runner.gateways()) == 1
+
+
+def test_names_are_asked_of_the_named_resolvers_with_the_mark() -> None:
+    """The setting's resolvers, else those that the host had before us."""
+    bench = Bench("192.0.2.7")
+    bench.runner.upstream = (ip_address("10.1.0.1"),)
+    assert asyncio.run(bench.runner.resolve("lab")) == (Endpoint("192.0.2.7", 51820),)
+    bench.book.settings = Settings(resolvers=(ip_address("192.0.2.53"),))
+    asyncio.run(bench.runner.resolve("lab"))
+    assert bench.resolve.asked == [
+        ("vpn.example.org", (ip_address("10.1.0.1"),), FWMARK),
+        ("vpn.example.org", (ip_address("192.0.2.53"),), FWMARK),
+    ]
+    assert bench.runner.context().resolvers == (ip_address("192.0.2.53"),)
+
+
+def test_another_address_is_tried_next_time() -> None:
+    """Of the families that the network has; of all, if it seems to have none."""
+    bench = Bench("192.0.2.7", "192.0.2.8", "2001:db8::7")
+    hosts = [asyncio.run(bench.runner.resolve("lab"))[0].host for _ in range(4)]
+    assert hosts == ["192.0.2.7", "192.0.2.8", "192.0.2.7", "192.0.2.8"]
+    bench.runner.network = NetworkState("eth0")
+    assert {asyncio.run(bench.runner.resolve("lab"))[0].host for _ in range(3)} == {
+        "192.0.2.7",
+        "192.0.2.8",
+        "2001:db8::7",
+    }
+
+
+@pytest.mark.parametrize("name", ["lab", "gone"])
+def test_a_profile_without_an_endpoint_or_at_all(name: str) -> None:
+    """Nobody to connect to: the user must act."""
+    peers = tuple(msgspec.structs.replace(peer, endpoint=None) for peer in PROFILE.peers)
+    bench = Bench(book=FakeBook(msgspec.structs.replace(PROFILE, peers=peers)))
+    with pytest.raises(ProfileError):
+        asyncio.run(bench.runner.resolve(name))
+
+
+def test_the_context_knows_every_profile() -> None:
+    """Its addresses and, unless DNS is split, its resolvers."""
+    facts = Bench().runner.context().profiles["lab"]
+    assert (facts.addresses, facts.dns) == ((ip_address("10.9.0.2"),), (ip_address("10.9.0.1"),))
+
+
+@pytest.mark.parametrize("effect", [SetTimer(1.0), ResolveEndpoints("lab")])
+def test_the_drivers_effects_are_not_the_runners(effect: Effect) -> None:
+    """A driver that hands them over is broken."""
+    with pytest.raises(AssertionError):
+        Bench().run(effect)

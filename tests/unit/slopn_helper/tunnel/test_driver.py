@@ -1,0 +1,285 @@
+"""The driver: one input at a time, effects in order, the first failure back to the core, stale answers dropped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
+from slopn_helper.tunnel import driver as module
+from slopn_helper.tunnel.context import Context
+from slopn_helper.tunnel.driver import Position, ProfileError, TunnelDriver
+from slopn_helper.tunnel.effects import ApplyFirewall, ConfigureHost, Effect, RestoreHost, StartEngine, StopEngine
+from slopn_helper.tunnel.inputs import (
+    Connect,
+    EngineStarted,
+    EngineStopped,
+    HandshakeDone,
+    HostConfigured,
+    Input,
+    Started,
+)
+from slopn_wire.commands import Disconnect
+from slopn_wire.profile import Endpoint
+from slopn_wire.settings import KillSwitchMode, Settings
+from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step
+from support.aio import in_loop
+from support.playbook import ENDPOINT, FACTS
+from support.until import until_async
+
+
+class Host:
+    """An `EffectRunner` that notes effects, and fails those whose type is in `refuse`."""
+
+    def __init__(self) -> None:
+        self.done: list[Effect] = []
+        self.refuse: dict[type[Effect], Exception] = {}
+        self.answer: Callable[[], Awaitable[tuple[Endpoint, ...]]] = self._at_once
+        self.hang: type[Effect] | None = None
+
+    async def run(self, effect: Effect) -> Input | None:
+        """As the interface."""
+        if type(effect) in self.refuse:
+            raise self.refuse[type(effect)]
+        if type(effect) is self.hang:
+            await asyncio.Event().wait()
+        self.done.append(effect)
+        follows: dict[type, Input] = {
+            StartEngine: EngineStarted("slopn0"),
+            ConfigureHost: HostConfigured(),
+            StopEngine: EngineStopped(),
+        }
+        return follows.get(type(effect))
+
+    async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
+        """As the interface."""
+        assert profile in FACTS
+        return await self.answer()
+
+    def context(self) -> Context:
+        """As the interface; no jitter, so that back-off is as short as it can be."""
+        return Context(FACTS, jitter=0.0)
+
+    async def _at_once(self) -> tuple[Endpoint, ...]:
+        return (ENDPOINT,)
+
+
+class Drive:
+    """A running driver and what it has published."""
+
+    def __init__(self, mode: KillSwitchMode = KillSwitchMode.ON) -> None:
+        self.host = Host()
+        self.positions: list[Position] = []
+        self.driver = TunnelDriver(self.host, self.positions.append, Settings(kill_switch=mode))
+
+    @property
+    def last(self) -> Position:
+        """Where it stands."""
+        return self.positions[-1]
+
+    async def reaches(self, kind: type, *, step: Step | None = None) -> None:
+        """Wait for a state."""
+
+        def there() -> bool:
+            state = self.positions[-1].state if self.positions else None
+            return isinstance(state, kind) and (step is None or getattr(state, "step", None) is step)
+
+        await until_async(there, 10, f"{kind.__name__} {step or ''}, at {self.positions[-1:]}")
+
+    async def connect(self) -> None:
+        """All the way up."""
+        self.driver.post(Connect("a"))
+        await self.reaches(Connecting, step=Step.HANDSHAKE)
+        self.driver.post(HandshakeDone())
+        await self.reaches(Connected)
+
+
+@asynccontextmanager
+async def driving(mode: KillSwitchMode = KillSwitchMode.ON) -> AsyncIterator[Drive]:
+    """A driver that runs while entered."""
+    drive = Drive(mode)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(drive.driver.run())
+        yield drive
+        task.cancel()
+
+
+def policies(drive: Drive) -> list[type[FirewallPolicy]]:
+    """The kinds of policy, in the order in which they came in force."""
+    return [type(effect.policy) for effect in drive.host.done if isinstance(effect, ApplyFirewall)]
+
+
+@in_loop
+async def test_up_and_down() -> None:
+    """Closed first, tunnelled when all is configured, open when all is undone."""
+    async with driving() as drive:
+        drive.driver.post(Started(None))
+        await drive.connect()
+        assert isinstance(drive.last.in_force, Tunnelled)
+        drive.driver.post(Disconnect())
+        await drive.reaches(Disconnected)
+    assert policies(drive) == [Open, Blocked, Blocked, Tunnelled, Blocked, Open]
+    assert isinstance(drive.host.done[-1], ApplyFirewall)
+
+
+@in_loop
+async def test_only_places_of_rest_are_told() -> None:
+    """Nobody hears of Connected before the policy of Connected is in force."""
+    async with driving() as drive:
+        await drive.connect()
+    assert all(p.in_force == p.wanted for p in drive.positions)
+
+
+@in_loop
+async def test_the_first_failure_ends_the_list() -> None:
+    """What comes after it is not begun; the core undoes what came before."""
+    async with driving() as drive:
+        drive.host.refuse[StartEngine] = OSError("no /dev/net/tun")
+        drive.driver.post(Connect("a"))
+        await drive.reaches(ErrorState)
+    assert drive.last.state == ErrorState(ErrorCause.TUN_DEVICE, "a")
+    assert [type(e) for e in drive.host.done] == [ApplyFirewall, ApplyFirewall, ApplyFirewall, RestoreHost, StopEngine]
+
+
+@in_loop
+async def test_a_refused_firewall_keeps_what_was_in_force() -> None:
+    """The position says what is, and what should be."""
+    async with driving() as drive:
+        drive.driver.post(Started(None))
+        await drive.reaches(Disconnected)
+        drive.host.refuse[ApplyFirewall] = OSError("nft: no")
+        drive.driver.post(Connect("a"))
+        await drive.reaches(ErrorState)
+    assert drive.last.state == ErrorState(ErrorCause.FIREWALL, "a", blocking=False)
+    assert drive.last.in_force == Open()
+    assert isinstance(drive.last.wanted, Blocked)
+
+
+@in_loop
+async def test_a_profile_that_cannot_work_is_told_apart() -> None:
+    """`ProfileError` becomes its own cause."""
+
+    async def no_endpoint() -> tuple[Endpoint, ...]:
+        raise ProfileError("no Endpoint")
+
+    async with driving() as drive:
+        drive.host.answer = no_endpoint
+        drive.driver.post(Connect("a"))
+        await drive.reaches(ErrorState)
+    assert drive.last.state == ErrorState(ErrorCause.BAD_PROFILE, "a")
+
+
+@in_loop
+async def test_an_effect_that_hangs_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that never answers doesn't stop the helper."""
+    monkeypatch.setattr(module, "EFFECT_WITHIN", 0.01)
+    async with driving() as drive:
+        drive.host.hang = ConfigureHost
+        drive.driver.post(Connect("a"))
+        await drive.reaches(Connecting, step=Step.HANDSHAKE)
+        drive.driver.post(HandshakeDone())
+        await drive.reaches(ErrorState)
+    assert drive.last.state == ErrorState(ErrorCause.HOST, "a")
+
+
+@in_loop
+async def test_resolving_does_not_hold_up_the_user() -> None:
+    """Disconnect is carried out at once, and the answer that comes after it is dropped."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slowly() -> tuple[Endpoint, ...]:
+        asked.set()
+        try:
+            await answer.wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        return (ENDPOINT,)
+
+    cancelled = asyncio.Event()
+    async with driving() as drive:
+        drive.host.answer = slowly
+        drive.driver.post(Connect("a"))
+        await asked.wait()
+        drive.driver.post(Disconnect())
+        await drive.reaches(Disconnected)
+        await cancelled.wait()
+    assert not any(isinstance(effect, StartEngine) for effect in drive.host.done)
+
+
+@in_loop
+async def test_timers_fire() -> None:
+    """A name that can't be resolved is asked again after the back-off, without anybody's help."""
+    failures = 1
+
+    async def once() -> tuple[Endpoint, ...]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise OSError("no answer")
+        return (ENDPOINT,)
+
+    async with driving() as drive:
+        drive.host.answer = once
+        drive.driver.post(Connect("a"))
+        await drive.reaches(Connecting, step=Step.WAITING)
+        await drive.reaches(Connecting, step=Step.HANDSHAKE)
+    assert isinstance(drive.last.state, Connecting)
+    assert (drive.last.state.attempt, drive.last.state.cause) == (1, ErrorCause.RESOLVE)
+
+
+@in_loop
+async def test_a_replaced_timer_is_dropped() -> None:
+    """Also when it has fired already and waits in the queue."""
+    async with driving() as drive:
+        drive.driver._set_timer(0.0)
+        until_fired = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.01, until_fired.set_result, None)
+        drive.driver._set_timer(None)
+        await until_fired
+        drive.driver.post(Started(None))
+        await drive.reaches(Disconnected)
+    assert len(drive.positions) == 1
+
+
+@in_loop
+async def test_settings_hold_from_the_next_step_on() -> None:
+    """The firewall follows at once."""
+    async with driving() as drive:
+        await drive.connect()
+        drive.driver.apply_settings(Settings(kill_switch=KillSwitchMode.OFF))
+        await until_async(lambda: drive.last.in_force == Open(), 10, "the host is open")
+    assert isinstance(drive.last.state, Connected)
+
+
+@in_loop
+async def test_stop_undoes_all_but_the_block() -> None:
+    """Engine and host are as before; the block stands where one was wanted."""
+    async with driving() as drive:
+        await drive.connect()
+        await drive.driver.stop()
+        assert drive.last.state == ErrorState(ErrorCause.STOPPED, "a")
+        assert isinstance(drive.last.in_force, Blocked)
+    assert [type(effect) for effect in drive.host.done[-2:]] == [RestoreHost, StopEngine]
+
+
+@in_loop
+async def test_stop_ends_even_when_the_host_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal keeps what is left for the next start."""
+    monkeypatch.setattr(module, "STOP_WITHIN", 0.05)
+    async with driving() as drive:
+        await drive.connect()
+        drive.host.hang = RestoreHost
+        await drive.driver.stop()
+    assert isinstance(drive.host.done[-1], ApplyFirewall)
+
+
+@in_loop
+async def test_stop_while_disconnected() -> None:
+    """Nothing to do."""
+    async with driving() as drive:
+        await drive.driver.stop()
+        assert isinstance(drive.last.state, Disconnected)
