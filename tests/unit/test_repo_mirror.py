@@ -8,7 +8,15 @@ UNIT = ROOT / "tests/unit"
 SOURCES = ("app/src", "helper/src", "helper/wire/src")
 
 # What a unit test can't say anything about: module → the test that does.
-TESTED_ELSEWHERE: dict[str, str] = {}
+TESTED_ELSEWHERE = {
+    # It only wires the real parts together, and the real parts need a host of their own.
+    "slopn_helper/bootstrap.py": "tests/e2e/test_kill_after_each_effect.py",
+    # They speak to the kernel alone: what could be said of them without one stands in their pure neighbours.
+    "slopn_helper/host/netmon/linux.py": "tests/netns/test_netmon_linux.py",
+    "slopn_helper/host/routes/kernel.py": "tests/netns/test_routes_linux.py",
+    "slopn_helper/host/routes/linux.py": "tests/netns/test_routes_linux.py",
+    "slopn_helper/host/rtnl.py": "tests/netns/test_routes_linux.py",
+}
 
 
 def modules() -> list[str]:
@@ -39,7 +47,9 @@ def mirrors(module: str) -> list[Path]:
     """
     path = Path(module)
     package, is_package = path.parent.name, path.stem == "__init__"
-    inside, above = (package, package) if is_package else (path.stem.strip("_"), f"{package}_{path.stem}")
+    # `import_` is named so only because the language keeps the word for itself; `__main__` keeps its name.
+    name = path.stem if path.stem.startswith("__") else path.stem.rstrip("_")
+    inside, above = (package, package) if is_package else (name, f"{package}_{name}")
     folder = UNIT / path.parent
     places = [(folder, inside), (folder.parent, above)]
     return [test for place, stem in places for glob in (stem, f"{stem}_*") for test in place.glob(f"test_{glob}.py")]

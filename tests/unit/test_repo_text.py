@@ -79,13 +79,11 @@ def test_the_patterns_find_what_they_are_for() -> None:
 
 
 def marks_in(source: str) -> list[str]:
-    """Names in a test file that skip a test or expect it to fail."""
-    names = (
-        node.attr if isinstance(node, ast.Attribute) else node.id
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Attribute | ast.Name)
-    )
-    return sorted(MARKS.intersection(names))
+    """Words of a test file that skip a test or expect it to fail: `pytest.skip`, `mark.xfail`, `from pytest import skip`."""
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return sorted(MARKS & names)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
@@ -97,6 +95,7 @@ def test_no_test_is_skipped_or_expected_to_fail(path: Path) -> None:
 def test_skip_marks_are_found() -> None:
     """The search above would see a mark, a call and an import."""
     assert marks_in("@pytest.mark.skipif(True)\ndef f(): pytest.skip()") == ["skip", "skipif"]
+    assert marks_in("from pytest import importorskip") == ["importorskip"]
 
 
 def test_no_rust_test_is_ignored() -> None:
