@@ -78,10 +78,11 @@ def _show(screen: Screen, options: argparse.Namespace) -> int:
         screen.detail("")
         screen.text(f"     Built in {watch}.")
         status = _run(screen, stage, options.broken)
+        if status == DONE:
+            screen.verdict(f"All {len(STEPS)} steps held, in {watch}.", good=True)
         if options.stay:
             _stay(screen, stage)
-    if status == DONE:
-        screen.verdict(f"All {len(STEPS)} steps held, in {watch}. Everything was removed.", good=True)
+    screen.text("  Everything was removed.", "")
     return status
 
 
@@ -116,22 +117,24 @@ def _holds(screen: Screen, stage: Stage, step: Step) -> bool:
 def _stay(screen: Screen, stage: Stage) -> None:
     hosts = stage.write_wrappers()
     laptop, router = hosts["laptop"], hosts["router"]
+    lines = (
+        (f"{laptop} slopn connect {PROFILE} --wait", ""),
+        (f"{laptop} slopn status", ""),
+        (f"{laptop} curl http://{WEB4}/", "who does the web server see?"),
+        (f"{router} tcpdump -ni r-eth0", "what is on the cable"),
+        (f"{router} ip link set r-eth0 down", "pull it; `up` plugs it in again"),
+        (f"{hosts['gateway']} wg show", "the far end's counters"),
+        (f"kill -KILL {stage.helper.pid}", "the helper; its supervisor starts it again"),
+    )
+    width = max(len(command) for command, comment in lines if comment)
+    screen.text("  It stays as it is until you press Ctrl-C. In another terminal, as root:")
     screen.text(
-        "",
-        "  It stays as it is until you press Ctrl-C. In another terminal, as root:",
-        f"     {laptop} slopn connect {PROFILE} --wait",
-        f"     {laptop} slopn status",
-        f"     {laptop} curl http://{WEB4}/             # who does the web server see?",
-        f"     {router} tcpdump -ni r-eth0              # what is on the cable",
-        f"     {router} ip link set r-eth0 down         # pull it; `up` plugs it in again",
-        f"     {hosts['gateway']} wg show               # the far end's counters",
-        f"     kill -KILL {stage.helper.pid}            # the helper; its supervisor starts it again",
-        "",
+        *(f"     {command:{width}}  # {comment}" if comment else f"     {command}" for command, comment in lines), ""
     )
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        screen.text("  Removing everything.")
+        screen.text("")
 
 
 def _missing() -> list[str]:
