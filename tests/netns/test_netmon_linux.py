@@ -14,7 +14,7 @@ from slopn_helper.host.netmon import NetworkState, linux
 from slopn_helper.host.netmon.linux import NetlinkMonitor
 from slopn_helper.host.routes import RouteConfig
 from slopn_helper.host.routes.linux import LinuxRouter
-from slopn_helper.host.rtnl import Rtnetlink
+from slopn_helper.host.routes.plan import PROTOCOL
 from support.netns import Namespace, veth
 from support.until import until_async
 
@@ -184,23 +184,25 @@ def test_our_own_doing_is_no_change(
         "slopn0", (ip_interface("10.9.0.2/32"),), (ip_network("0.0.0.0/0"), ip_network("::/0")), 1420, 51820
     )
     delivered: list[NetworkState] = []
-    looks: list[str] = []
-    real = NetlinkMonitor._read
+    our_routes: list[bool] = []
+    real = NetlinkMonitor._concerns_us
 
-    async def counted(self: NetlinkMonitor, ipr: Rtnetlink) -> NetworkState:
-        looks.append("look")
-        return await real(self, ipr)
+    def noted(self: NetlinkMonitor, message: tuple[int, bytes]) -> bool:
+        result = real(self, message)
+        kind, body = message
+        if kind in linux._ROUTE and body[5] == PROTOCOL:
+            our_routes.append(result)
+        return result
 
-    monkeypatch.setattr(NetlinkMonitor, "_read", counted)
+    monkeypatch.setattr(NetlinkMonitor, "_concerns_us", noted)
 
     async def scenario(watcher: Watcher) -> None:
         router = LinuxRouter(Journal(tmp_path / "journal"))
         await do(client, "tuntap add dev slopn0 mode tun")
         for state in (config, None, config):
             await router.apply(state)
-        for _ in range(50):
-            await asyncio.sleep(0)
-        assert looks == ["look"]
+        await until_async(lambda: len(our_routes) >= 8, 10.0, "our routes were heard of")
+        assert not any(our_routes)
         await do(client, "route add default dev slopn0 metric 1")
         await do(client, "link del slopn0")
         await do(client, "link set eth0 mtu 1300")
