@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Draws the state diagram of docs/architecture.md from the core itself: `draw-states` writes it, `--check` compares."""
+"""Draws the state diagram of docs/architecture.md from the core itself: `python -m tools.draw_states`; `--check` compares."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from model.world import explore  # noqa: E402 - the path is set above
 from slopn_wire.settings import Settings  # noqa: E402
 
 PAGE = ROOT / "docs/architecture.md"
-BEGIN, END = "<!-- states: drawn by tools/draw-states -->\n", "<!-- end of states -->\n"
+BEGIN, END = "<!-- states: drawn by tools/draw_states.py -->\n", "<!-- end of states -->\n"
 
 
 def diagram() -> str:
@@ -42,7 +41,7 @@ def main() -> int:
     if "--check" not in sys.argv:
         PAGE.write_text(new, encoding="utf-8")
     elif new != page:
-        print("docs/architecture.md shows other states than the code has: run tools/draw-states", file=sys.stderr)
+        print("docs/architecture.md shows other states than the code has: run .venv/bin/python -m tools.draw_states", file=sys.stderr)
         return 1
     return 0
 
