@@ -52,6 +52,7 @@ class Control:
         self._busy = asyncio.Lock()
         self._post: Callable[[TunnelCommand], None] = lambda _: None
         self._settings_changed: Callable[[Settings], None] = lambda _: None
+        self._count: Callable[[], None] = lambda: None
         hub.start(
             profiles=loaded.profiles,
             settings=loaded.settings,
@@ -60,10 +61,16 @@ class Control:
             stored=loaded.warnings,
         )
 
-    def connect_to(self, post: Callable[[TunnelCommand], None], settings_changed: Callable[[Settings], None]) -> None:
-        """Where commands of the tunnel and changed settings go."""
+    def connect_to(
+        self,
+        post: Callable[[TunnelCommand], None],
+        settings_changed: Callable[[Settings], None],
+        count: Callable[[], None],
+    ) -> None:
+        """Where commands of the tunnel and changed settings go; `count` tells the hub the counters as of now."""
         self._post = post
         self._settings_changed = settings_changed
+        self._count = count
 
     @property
     def wish(self) -> Wish:
@@ -72,10 +79,12 @@ class Control:
 
     def snapshot(self) -> Snapshot:
         """See `ipc.Hub.snapshot`."""
+        self._count()
         return self._hub.snapshot()
 
     def subscribe(self) -> Subscription:
         """See `ipc.Hub.subscribe`."""
+        self._count()
         return self._hub.subscribe()
 
     def profile(self, name: str) -> Profile | None:
@@ -185,7 +194,7 @@ class Control:
         self._tell_profiles()
 
     def _refuse_if_in_use(self, name: str) -> None:
-        state = self.snapshot().state
+        state = self._hub.snapshot().state
         wanted = self._wish.target is TargetState.SECURED and self._wish.profile == name
         if wanted or (not isinstance(state, Disconnected) and state.profile == name):
             raise ValueError(f"The profile “{name}” is in use; disconnect first with `slopn disconnect`.")

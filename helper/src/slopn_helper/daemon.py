@@ -21,7 +21,7 @@ from slopn_wire.settings import Settings
 from slopn_wire.state import TargetState
 
 STATS_EVERY = 1.0
-"""Seconds between two looks at the counters."""
+"""Seconds between two looks at the counters while somebody watches."""
 NETWORK_WITHIN = 1.0
 """Seconds that the start waits for the first look at the network: whom to ask for names is known only then."""
 
@@ -65,7 +65,7 @@ class Daemon:
         self._dns.override = control.settings.dns_mechanism
         self._seen = asyncio.Event()
         self._silent: set[bytes] = set()
-        control.connect_to(self._driver.post, self._apply_settings)
+        control.connect_to(self._driver.post, self._apply_settings, self._count)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Serve until `stop` is set; then undo all but the block and return."""
@@ -139,9 +139,13 @@ class Daemon:
 
     async def _watch_counters(self) -> None:
         while True:
+            await self._hub.somebody_reads()
+            self._count()
             await asyncio.sleep(STATS_EVERY)
-            now = self._engine.counters()
-            self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake))
+
+    def _count(self) -> None:
+        now = self._engine.counters()
+        self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake))
 
 
 def _way_out(network: NetworkState) -> tuple[object, ...]:

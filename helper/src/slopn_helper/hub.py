@@ -49,6 +49,7 @@ class Hub:
         self._facts: Facts | None = None
         self._stored: tuple[Warning, ...] = ()
         self._subscriptions: set[Subscription] = set()
+        self._arrived = asyncio.Event()
 
     def snapshot(self) -> Snapshot:
         """The whole, as of the last event."""
@@ -56,7 +57,15 @@ class Hub:
 
     def subscribe(self) -> Subscription:
         """A reader that misses no event after its snapshot. Use it as a context."""
-        return Subscription(self._snapshot, self._subscriptions)
+        subscription = Subscription(self._snapshot, self._subscriptions)
+        self._arrived.set()
+        return subscription
+
+    async def somebody_reads(self) -> None:
+        """Return once there is a subscription."""
+        while not self._subscriptions:
+            self._arrived.clear()
+            await self._arrived.wait()
 
     def start(
         self,

@@ -54,7 +54,7 @@ class House:
         self.control = Control(self.hub, self.store, self.logs, self.store.load())
         self.posted: list[TunnelCommand] = []
         self.applied: list[Settings] = []
-        self.control.connect_to(self.posted.append, self.applied.append)
+        self.control.connect_to(self.posted.append, self.applied.append, lambda: None)
 
     def ask(self, command: Command) -> Result:
         """The answer to root."""

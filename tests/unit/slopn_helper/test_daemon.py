@@ -23,7 +23,7 @@ from slopn_helper.principal import ALL_RIGHTS, Principal
 from slopn_helper.runner import HostRunner
 from slopn_helper.store import Store
 from slopn_wire.commands import ApplySettings, Command, Connect
-from slopn_wire.events import Done, PolicyKind, Stats
+from slopn_wire.events import Done, Event, PolicyKind, Stats
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step, TargetState
 from support.aio import in_loop
@@ -209,13 +209,27 @@ async def test_an_engine_that_ends(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_counters(tmp_path: Path) -> None:
-    """As the engine counts them."""
+async def test_whoever_asks_hears_the_counters_of_now(tmp_path: Path) -> None:
+    """The engine isn't asked while nobody looks; a snapshot and a watch begin with the numbers of that moment."""
+    async with running(tmp_path) as helper:
+        helper.engine.counted = Counters(10, 20, 3.0)
+        assert helper.control.snapshot().stats == Stats(10, 20, 3.0)
+        helper.engine.counted = Counters(11, 21, 3.0)
+        with helper.control.subscribe() as watch:
+            assert watch.snapshot.stats == Stats(11, 21, 3.0)
+
+
+@in_loop
+async def test_watchers_are_told_the_counters(tmp_path: Path) -> None:
+    """As they grow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "STATS_EVERY", 0.001)
         async with running(tmp_path) as helper:
-            helper.engine.counted = Counters(10, 20, 3.0)
-            await until_async(lambda: helper.hub.snapshot().stats == Stats(10, 20, 3.0), 10, "told")
+            with helper.control.subscribe() as watch:
+                helper.engine.counted = Counters(10, 20, 3.0)
+                event = await watch.next()
+    assert isinstance(event, Event)
+    assert event.body == Stats(10, 20, 3.0)
 
 
 @in_loop
