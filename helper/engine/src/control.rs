@@ -7,7 +7,7 @@ use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Prefix;
 use crate::shared::{Shared, ToPeer, View};
 use crate::tun::Link;
-use crate::uapi::{self, DeviceState, PeerChange, SetRequest};
+use crate::uapi::{PeerChange, SetRequest};
 use crate::udp::{Binding, Sockets};
 use gotatun::noise::TimerParams;
 use gotatun::packet::{Packet, WgKind};
@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long to wait until threads let go of sockets that are to be closed.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -26,22 +26,29 @@ const CLOSING: Duration = Duration::from_secs(1);
 pub struct Core {
     shared: Arc<Shared>,
     timers: Option<TimerParams>,
-    control: Mutex<Control>,
+    pub(crate) control: Mutex<Control>,
 }
 
 /// The configuration as it was asked for.
 #[derive(Default)]
-struct Control {
-    private: Option<Secret>,
-    /// Made from `private`; there is one even without it, so that peers can wait for it.
+pub(crate) struct Control {
+    pub private: Option<Secret>,
+    /// Made from `private`.
     identity: Option<Arc<Identity>>,
-    binding: Binding,
-    peers: BTreeMap<PublicKey, Arc<Peer>>,
+    pub binding: Binding,
+    pub peers: BTreeMap<PublicKey, Arc<Peer>>,
     /// Reports disconnection once the present sockets are closed.
     closed: Option<mpsc::Receiver<()>>,
     /// Which peer has a prefix. One has it: giving it to another takes it away.
-    allowed: BTreeMap<Prefix, PublicKey>,
+    pub allowed: BTreeMap<Prefix, PublicKey>,
     up: bool,
+}
+
+impl Control {
+    /// Peers may come before the private key. They get their real state together with it.
+    fn identity_or_stand_in(&self) -> Arc<Identity> {
+        self.identity.clone().unwrap_or_else(|| Arc::new(Identity::new(&Secret([1; 32]))))
+    }
 }
 
 impl Core {
@@ -113,7 +120,12 @@ impl Core {
     }
 
     /// What can fail comes first, so that a change is made whole or not at all.
-    fn change(&self, control: &mut Control, change: SetRequest, device: Option<Option<String>>) -> io::Result<()> {
+    pub(crate) fn change(
+        &self,
+        control: &mut Control,
+        change: SetRequest,
+        device: Option<Option<String>>,
+    ) -> io::Result<()> {
         let binding = Binding {
             port: change.listen_port.unwrap_or(control.binding.port),
             fwmark: change.fwmark.unwrap_or(control.binding.fwmark),
@@ -147,23 +159,24 @@ impl Core {
     }
 
     fn set_private(&self, control: &mut Control, private: Option<Secret>) {
-        if private.is_some() && private == control.private {
+        if private == control.private {
             return;
         }
-        let identity = private.as_ref().map(|p| Arc::new(Identity::new(p)));
-        if let Some(identity) = &identity {
+        control.identity = private.as_ref().map(|p| Arc::new(Identity::new(p)));
+        control.private = private;
+        if let Some(identity) = &control.identity {
             let own = identity.public.to_bytes();
             self.remove(control, &own);
-            for peer in control.peers.values() {
-                let mut state = peer.state.lock();
-                let preshared = state.tunn.preshared_key().map(Secret);
-                let mut fresh = self.state(identity, &peer.key, preshared.as_ref());
-                fresh.adopt(&state);
-                *state = fresh;
-            }
         }
-        control.private = private;
-        control.identity = identity;
+        // Also when there is no key any more: the old one goes with the old state.
+        let identity = control.identity_or_stand_in();
+        for peer in control.peers.values() {
+            let mut state = peer.state.lock();
+            let preshared = state.tunn.preshared_key().map(Secret);
+            let mut fresh = self.state(&identity, &peer.key, preshared.as_ref());
+            fresh.adopt(&state);
+            *state = fresh;
+        }
     }
 
     fn change_peer(&self, control: &mut Control, change: &PeerChange) {
@@ -175,10 +188,8 @@ impl Core {
             Some(peer) => Arc::clone(peer),
             None if change.update_only => return,
             None => {
-                // Without a private key it gets a stand-in, and its real state together with the key.
-                let stand_in = || Arc::new(Identity::new(&Secret([1; 32])));
-                let identity = control.identity.clone().unwrap_or_else(stand_in);
-                if control.identity.is_some() && identity.public.to_bytes() == key {
+                let identity = control.identity_or_stand_in();
+                if identity.public.to_bytes() == key {
                     return;
                 }
                 let peer = Peer::new(key, self.state(&identity, &key, None));
@@ -277,37 +288,5 @@ impl Core {
     fn outgoing(&self, peer: &Arc<Peer>, message: WgKind, to: SocketAddr) -> ToPeer {
         self.shared.index.learn(&message, peer);
         ToPeer { peer: Arc::clone(peer), message, to }
-    }
-}
-
-impl uapi::Device for Core {
-    fn get(&self) -> DeviceState {
-        let control = self.control.lock();
-        let peers = control.peers.values().map(|peer| {
-            let state = peer.state.lock();
-            let owned = control.allowed.iter().filter(|(_, owner)| **owner == peer.key);
-            let since_epoch = |t: SystemTime| t.duration_since(SystemTime::UNIX_EPOCH).ok();
-            uapi::PeerState {
-                public_key: peer.key,
-                preshared_key: state.tunn.preshared_key().map(uapi::Secret::new),
-                endpoint: state.endpoint(),
-                last_handshake: state.last_handshake.and_then(since_epoch),
-                tx_bytes: peer.tx_bytes.load(Relaxed),
-                rx_bytes: peer.rx_bytes.load(Relaxed),
-                keepalive: state.keepalive().unwrap_or(0),
-                allowed_ips: owned.map(|(prefix, _)| (*prefix).into()).collect(),
-            }
-        });
-        DeviceState {
-            private_key: control.private.as_ref().map(Into::into),
-            listen_port: self.listen_port(),
-            fwmark: control.binding.fwmark,
-            peers: peers.collect(),
-        }
-    }
-
-    fn set(&self, request: SetRequest) -> Result<(), i32> {
-        let mut control = self.control.lock();
-        self.change(&mut control, request, None).map_err(|e| e.raw_os_error().unwrap_or(libc::EIO))
     }
 }

@@ -13,6 +13,7 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use zeroize::Zeroizing;
 
 create_exception!(slopn_engine, EngineError, PyException, "The engine could not be made or changed.");
 
@@ -168,7 +169,7 @@ fn peer((public_key, endpoint, allowed_ips, preshared_key, keepalive): PyPeer) -
         public_key: key(&public_key)?,
         endpoint,
         allowed_ips: allowed_ips.map_err(value_error)?,
-        preshared_key: preshared_key.map(|k| key(&k)).transpose()?.map(Secret),
+        preshared_key: preshared_key.map(|k| key(&Zeroizing::new(k))).transpose()?.map(Secret),
         keepalive,
     })
 }

@@ -12,14 +12,17 @@ use std::time::{Instant, SystemTime};
 pub struct Timers {
     /// None where interfaces can't be asked about; the MTU then stays what it was.
     link: Option<Link>,
+    ticks: u32,
 }
 
 impl Timers {
     /// gotatun wants its timers looked at this often.
     pub const PERIOD_MS: i32 = 250;
+    /// The MTU matters to padding only.
+    const TICKS_A_LOOK: u32 = 4;
 
     pub fn new(shared: &Shared) -> Self {
-        Self { link: Link::new(&shared.tun).ok() }
+        Self { link: Link::new(&shared.tun).ok(), ticks: 0 }
     }
 
     pub fn tick(&mut self, shared: &Shared) {
@@ -31,7 +34,10 @@ impl Timers {
         shared.index.purge(|peer| view.peers.get(&peer.key).is_some_and(|p| Arc::ptr_eq(p, peer)));
         let messages = due(shared, &view, now);
         shared.send(messages);
-        self.follow_mtu(shared);
+        if self.ticks.is_multiple_of(Self::TICKS_A_LOOK) {
+            self.follow_mtu(shared);
+        }
+        self.ticks = self.ticks.wrapping_add(1);
     }
 
     fn follow_mtu(&mut self, shared: &Shared) {

@@ -60,6 +60,9 @@ pub fn parse(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Opti
     if !valid {
         return Err(format!("{interface:?} is no name for an interface: up to 15 characters, no space, / or :"));
     }
+    if env("WG_UAPI_FD").is_some_and(|fd| !fd.is_empty()) {
+        return Err("WG_UAPI_FD cannot be used: the socket is always made here".to_owned());
+    }
     let log = env("LOG_LEVEL");
     let log_level = match log.as_deref() {
         Some("verbose" | "debug") => Some(Level::Debug),
@@ -111,6 +114,7 @@ mod tests {
             assert!(run(line, &[]).is_err(), "{line}");
         }
         assert!(run("wg0", &[("WG_TUN_FD", "x")]).is_err());
+        assert!(run("wg0", &[("WG_UAPI_FD", "4")]).is_err());
     }
 
     #[test]
