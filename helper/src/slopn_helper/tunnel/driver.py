@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +19,18 @@ from slopn_helper.tunnel.machine import step
 from slopn_helper.tunnel.policy import policy_for
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import Settings
-from slopn_wire.state import Connecting, Disconnected, ErrorCause, ErrorState, Step, TunnelState
+from slopn_wire.state import (
+    AfterDisconnect,
+    Connected,
+    Connecting,
+    Disconnected,
+    Disconnecting,
+    ErrorCause,
+    ErrorState,
+    Step,
+    TunnelState,
+)
+from slopn_wire.words import short
 
 EFFECT_WITHIN = 20.0
 """Seconds after which an effect that hangs counts as failed."""
@@ -124,11 +135,14 @@ class TunnelDriver:
             self._settings = item.settings
         pending = deque([item.inp])
         while pending:
+            before = self._state
             inp = pending.popleft()
             context = msgspec.structs.replace(self._runner.context(), in_force=self._in_force)
             nxt = step(self._state, inp, self._settings, context)
-            _log.debug("%s: %s -> %s, %d effects", inp, self._state, nxt.state, len(nxt.effects))
+            _log.debug("%s: %s", inp, ", ".join(map(_name, nxt.effects)) or "nothing to do")
             self._state = nxt.state
+            if (now := _told(nxt.state)) != _told(before):
+                _log.info("%s", now)
             if not (isinstance(self._state, Connecting) and self._state.step is Step.RESOLVING):
                 self._stop_resolving()
             follow = await self._carry_out(nxt.effects, tasks)
@@ -186,6 +200,30 @@ class TunnelDriver:
         except Exception as error:  # noqa: BLE001 - as in _carry_out
             inp = _failure(ResolveEndpoints(profile), error)
         self._queue.put_nowait(_Item(inp, resolving=number))
+
+
+def _told(state: TunnelState) -> str:
+    """For people who read the log."""
+    match state:
+        case Disconnected():
+            return "disconnected"
+        case Connecting(profile=profile, step=step, attempt=attempt, endpoints=endpoints, cause=cause):
+            to = f" with {', '.join(map(str, endpoints))}" if step is Step.HANDSHAKE else ""
+            tries = f" (attempt {attempt + 1}; {short(cause)})" if cause is not None else ""
+            return f"connecting to {profile}: {step}{to}{tries}"
+        case Connected(profile=profile, endpoints=endpoints, interface=interface):
+            return f"connected to {profile} by {interface}, {', '.join(map(str, endpoints))}"
+        case Disconnecting(profile=profile, then=then):
+            return f"disconnecting, then {then}" + (f" {profile}" if then is AfterDisconnect.RECONNECT else "")
+        case ErrorState(profile=profile, cause=cause, blocking=blocking):
+            return f"no tunnel to {profile}: {short(cause)}; traffic is {'' if blocking else 'not '}held back"
+        case _:
+            assert_never(state)
+
+
+def _name(effect: Effect) -> str:
+    policy = f"({type(effect.policy).__name__})" if isinstance(effect, ApplyFirewall) else ""
+    return type(effect).__name__ + policy
 
 
 def _failure(effect: Effect, error: Exception) -> EffectFailed:

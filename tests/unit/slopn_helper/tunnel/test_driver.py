@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from slopn_helper.tunnel.inputs import (
     EngineStarted,
     EngineStopped,
     HandshakeDone,
+    HandshakeStale,
     HostConfigured,
     Input,
     Started,
@@ -110,6 +112,34 @@ async def driving(mode: KillSwitchMode = KillSwitchMode.ON) -> AsyncIterator[Dri
 def policies(drive: Drive) -> list[type[FirewallPolicy]]:
     """The kinds of policy, in the order in which they came in force."""
     return [type(effect.policy) for effect in drive.host.done if isinstance(effect, ApplyFirewall)]
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What stands in a log of the usual level."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+
+
+@in_loop
+async def test_the_log_tells_the_story(caplog: pytest.LogCaptureFixture) -> None:
+    """At the usual level: each state once, with where to and why; no line for what changes nothing."""
+    caplog.set_level(logging.INFO)
+    async with driving() as drive:
+        await drive.connect()
+        drive.driver.post(HandshakeDone())
+        drive.driver.post(HandshakeStale())
+        await drive.reaches(Connecting, step=Step.HANDSHAKE)
+        drive.driver.post(Disconnect())
+        await drive.reaches(Disconnected)
+    assert told(caplog) == [
+        "connecting to a: resolving",
+        "connecting to a: handshake with 192.0.2.1:51820",
+        "connecting to a: configuring",
+        "connected to a by slopn0, 192.0.2.1:51820",
+        "connecting to a: resolving (attempt 2; the tunnel went silent)",
+        "connecting to a: handshake with 192.0.2.1:51820 (attempt 2; the tunnel went silent)",
+        "disconnecting, then nothing",
+        "disconnected",
+    ]
 
 
 @in_loop
