@@ -101,7 +101,8 @@ class Control:
 
     async def submit(self, who: Principal, command: Command) -> Result:
         """See `ipc.Hub.submit`; the server has checked the caller's rights."""
-        _log.info("%s (uid %d, pid %d)", type(command).__name__, who.uid, who.pid)
+        level = logging.DEBUG if isinstance(command, GetSnapshot | Watch | GetLogs) else logging.INFO
+        _log.log(level, "%s (uid %d, pid %d)", type(command).__name__, who.uid, who.pid)
         async with self._busy:
             try:
                 return await self._do(command)

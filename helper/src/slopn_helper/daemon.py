@@ -64,6 +64,7 @@ class Daemon:
         self._driver = TunnelDriver(runner, self._publish, control.settings)
         self._dns.override = control.settings.dns_mechanism
         self._seen = asyncio.Event()
+        self._known = asyncio.Event()
         self._silent: set[bytes] = set()
         control.connect_to(self._driver.post, self._apply_settings, self._count)
 
@@ -76,7 +77,7 @@ class Daemon:
                 tasks.create_task(self._watch_engine()),
                 tasks.create_task(self._watch_counters()),
                 tasks.create_task(self._dns.guard()),
-                tasks.create_task(self._serve()),
+                tasks.create_task(self._answer()),
             ]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(NETWORK_WITHIN):
@@ -91,8 +92,14 @@ class Daemon:
             for loop in loops:
                 loop.cancel()
 
+    async def _answer(self) -> None:
+        """Clients wait for the first policy: before it, nobody knows what is in force, and a guess would be a lie."""
+        await self._known.wait()
+        await self._serve()
+
     def _publish(self, position: Position) -> None:
         self._hub.set_position(position, self._runner.live, self._runner.unrestored)
+        self._known.set()
 
     def _apply_settings(self, settings: Settings) -> None:
         self._dns.override = settings.dns_mechanism
@@ -101,13 +108,14 @@ class Daemon:
     async def _watch_network(self) -> None:
         last: NetworkState | None = None
         async for network in self._monitor.changes():
-            _log.info("network: %s", network)
+            news = last is None or _way_out(network) != _way_out(last)
+            _log.log(logging.INFO if news else logging.DEBUG, "network: %s", _told(network) if news else network)
             self._runner.network = network
             self._runner.upstream = await self._dns.upstream(INTERFACE)
             self._hub.set_network(Network(network.interface is not None, network.interface, network.mtu))
             if last is None:
                 self._seen.set()
-            elif _way_out(network) != _way_out(last):
+            elif news:
                 await self._follow(network)
             last = network
 
@@ -146,6 +154,14 @@ class Daemon:
     def _count(self) -> None:
         now = self._engine.counters()
         self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake))
+
+
+def _told(network: NetworkState) -> str:
+    """For people who read the log."""
+    if network.interface is None:
+        return "none"
+    gateways = [str(gateway) for gateway in (network.gateway4, network.gateway6) if gateway is not None]
+    return f"{network.interface} by {' and '.join(gateways) or 'no gateway'}, MTU {network.mtu}"
 
 
 def _way_out(network: NetworkState) -> tuple[object, ...]:
