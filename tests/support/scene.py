@@ -1,0 +1,120 @@
+"""A client with the real helper, its gateway, and a capture of all that leaves it: what the tests of the whole play with."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+from collections.abc import Collection, Iterator
+from types import TracebackType
+from typing import Self
+
+from support.capture import Capture, Tally
+from support.gateway import Gateway
+from support.generator import Generator
+from support.helper_process import HelperProcess
+from support.topology import WEB4, WEB6, Lab
+from support.until import until
+
+PROFILE = "lab"
+PROBES = 150
+"""Packets that somebody must have tried to send before a count of leaks means something."""
+
+
+class Scene:
+    """Up while entered: the helper answers, disconnected, with the gateway's profile `lab` and default settings.
+
+    `reset` makes it so again between tests that share one.
+    """
+
+    def __init__(self, uplinks: Collection[str] = ("eth0",)) -> None:
+        self.lab = Lab(uplinks=uplinks)
+        self._stack = contextlib.ExitStack()
+        self._changed: set[str] = set()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.lab)
+            self.gateway = stack.enter_context(Gateway(self.lab))
+            self.capture: Capture = stack.enter_context(self.lab.capture())
+            self.helper = HelperProcess(self.lab.client)
+            stack.callback(self.helper.__exit__)
+            self.helper.start()
+            self.add_profile(self.gateway.config())
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def reset(self) -> None:
+        """As at the start, whatever the last test did: also after one that failed halfway."""
+        if not self.helper.alive:
+            self.helper.start()
+        for key in sorted(self._changed):
+            self.slopn("settings", "set", key, _DEFAULTS[key])
+        self._changed.clear()
+        self.slopn("disconnect", "--wait", "20")
+        self.capture.reset()
+
+    def slopn(self, *arguments: str, status: int = 0, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run `slopn`; it must end with `status`."""
+        done = self.helper.cli(*arguments, input=text)
+        said = f"slopn {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        assert done.returncode == status, f"{said}\n{self.helper.tail()}"
+        return done
+
+    def setting(self, key: str, value: str) -> None:
+        """Change a setting until the next `reset`."""
+        self._changed.add(key)
+        self.slopn("settings", "set", key, value)
+
+    def add_profile(self, text: str, name: str = PROFILE) -> None:
+        """Store `text`, instead of an earlier profile of that name."""
+        self.slopn("import", "-", "--name", name, "--replace", text=text)
+
+    def connect(self, name: str = PROFILE) -> None:
+        """Connect and wait for it."""
+        self.slopn("connect", name, "--wait", "20")
+
+    def visitor(self, *, six: bool = False, seconds: float = 5.0) -> str | None:
+        """Whom the web server sees when the client asks it; None: nothing came back."""
+        url = f"http://[{WEB6}]/" if six else f"http://{WEB4}/"
+        done = self.lab.client.run(["curl", "-sS", "-m", str(seconds), url], check=False)
+        if done.returncode:
+            return None
+        seen: str = json.loads(done.stdout)["you"]
+        return seen
+
+    @contextlib.contextmanager
+    def somebody_sending(self) -> Iterator[Generator]:
+        """Programs try to get out while this is entered. The capture must see that on an open host, or it proves nothing."""
+        with Generator(self.lab.client, self.lab.uplinks) as generator:
+            yield generator
+
+    def leaks(self, generator: Generator) -> Tally:
+        """What has got out since the capture's last reset, after `PROBES` more tries."""
+        start = generator.tried_so_far()
+        until(lambda: generator.tried_so_far() >= start + PROBES, 20.0, "the generator tries to get out")
+        assert generator.running
+        return self.capture.tally()
+
+    def wg(self) -> WgDump:
+        """What `wg show slopn0 dump` says."""
+        return WgDump(self.lab.client.run("wg show slopn0 dump").stdout)
+
+
+class WgDump:
+    """wg(8)'s dump of an interface with one peer."""
+
+    def __init__(self, text: str) -> None:
+        interface, peer = (line.split("\t") for line in text.splitlines())
+        self.public_key, self.listen_port, self.fwmark = interface[1], int(interface[2]), int(interface[3], 0)
+        self.peer_key, self.preshared, self.endpoint, self.allowed_ips = peer[:4]
+        self.handshake, self.rx_bytes, self.tx_bytes = map(int, peer[4:7])
+        """Unix seconds, 0: none yet; bytes."""
+
+
+_DEFAULTS = {"kill_switch": "on", "allow_lan": "no", "resolvers": "default", "dns_mechanism": "auto"}
