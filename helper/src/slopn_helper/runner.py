@@ -180,9 +180,11 @@ class HostRunner:
     async def _configure(self, profile: Profile, interface: str) -> HostConfigured:
         mtu = self._mtu(profile)
         routes = tuple(network for peer in profile.peers for network in peer.allowed_ips)
+        peers = self._running.peers if self._running is not None else ()
         await self._router.apply(
             RouteConfig(
                 interface=interface,
+                endpoints=tuple(ip_address(peer.endpoint[0]) for peer in peers if peer.endpoint is not None),
                 addresses=profile.addresses,
                 routes=() if profile.table == "off" else routes,
                 mtu=mtu,

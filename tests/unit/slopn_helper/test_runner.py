@@ -120,6 +120,15 @@ def test_the_mtu(of_profile: int | None, of_network: int, mtu: int) -> None:
     assert bench.runner.live.mtu == mtu
 
 
+def test_routes_know_where_the_engine_sends_to() -> None:
+    """Its own packets must not be led back into the tunnel."""
+    bench = Bench()
+    bench.run(StartEngine("lab", (ENDPOINT,)))
+    bench.run(ConfigureHost("lab", "slopn0"))
+    assert bench.router.config is not None
+    assert bench.router.config.endpoints == (ip_address("192.0.2.1"),)
+
+
 def test_the_host_is_restored_whatever_fails() -> None:
     """Every part is tried, each failure is told, and nothing is live any more."""
     bench = Bench()
