@@ -28,6 +28,7 @@ FREE = {
 # Licences that ask for more, each named in NOTICE beside the package.
 NAMED = {
     "gotatun": "MPL-2.0",
+    "asyncinotify": "MPL-2.0",
     "unicode-ident": "(MIT OR Apache-2.0) AND Unicode-3.0",
     "hypothesis": "MPL-2.0",
     "pathspec": "MPL-2.0",
