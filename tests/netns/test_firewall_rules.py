@@ -44,6 +44,38 @@ def more_frames(capture: Capture, before: int) -> bool:
     return capture.tally().frames > before
 
 
+@pytest.mark.parametrize(("near", "prefix"), [("10.1.0.99", 24), ("2001:db8:1::99", 64)])
+@pytest.mark.parametrize("closes", [False, True])
+def test_must_1_what_waits_for_a_neighbour_does_not_leave_later(
+    lab: Lab, firewall: HostFirewall, near: str, prefix: int, closes: bool
+) -> None:
+    """A packet that passed before the block waits for a neighbour; when it answers, the packet is gone."""
+    family = V6 if ":" in near else V4
+    assert send(lab.client, (near, 10)) == 0
+    if closes:
+        firewall.apply(Blocked(endpoints=(Endpoint(near, 9),)))
+    lab.router.ip(f"addr add {near}/{prefix} dev r-eth0" + (" nodad" if family == V6 else ""))
+    try:
+        with lab.router.entered():
+            early, later = (socket.socket(family, socket.SOCK_DGRAM) for _ in range(2))
+        with early, later:
+            early.bind((near, 10))
+            later.bind((near, 9))
+            later.settimeout(10)
+            # It finds the neighbour, and whatever waited for that is sent before it.
+            assert send(lab.client, (near, 9), mark=MARK) == 0
+            assert later.recv(100) == b"probe"
+            early.setblocking(False)
+            if closes:
+                with pytest.raises(BlockingIOError):
+                    early.recv(100)
+            else:
+                assert early.recv(100) == b"probe"
+    finally:
+        lab.router.ip(f"addr del {near}/{prefix} dev r-eth0")
+        lab.client.run(f"ip neigh del {near} dev eth0")
+
+
 @pytest.mark.parametrize("address", [WEB4, WEB6])
 def test_must_2_programs_fail_at_once(lab: Lab, firewall: HostFirewall, address: str) -> None:
     """A blocked TCP connection is refused and a datagram not permitted, where both worked before."""
@@ -207,7 +239,7 @@ def test_must_9_a_netmask_makes_nobody_a_neighbour(lab: Lab, firewall: HostFirew
     lab.client.ip("addr add 198.51.100.200/1 dev eth0\naddr add 2001:db8:ffff::200/16 dev eth0 nodad")
     try:
         lab.router.ip("addr add 198.51.100.9/32 dev r-eth0")
-        with Capture(lab.router, ["r-eth0"]) as capture:
+        with Capture(lab.router, ["r-eth0"], allow_lan=True) as capture:
             assert send(lab.client, ("198.51.100.9", 9), device="eth0") == 0
             until(lambda: capture.tally().total, 5.0, "it leaves without us")
             firewall.apply(policy)

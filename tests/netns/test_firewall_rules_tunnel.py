@@ -146,9 +146,14 @@ def test_must_6_dns_goes_to_the_tunnels_resolver_alone(lab: Lab, routed: ToyTunn
     assert ask(lab.client, (DNS4, 53), dns()) is None
     assert send(lab.client, (ETH0.router4, 53)) == errno.EPERM
     assert send(lab.client, (f"{ETH0.lan6}1", 53)) == errno.EPERM
-    for port in (53, 853, 5355):
-        assert connect(lab.client, (ETH0.router4, port)) == errno.ECONNREFUSED
-        assert connect(lab.client, (WEB4, port)) == errno.ECONNREFUSED
+    for port in (853, 5355):
+        with listener(lab.router, port), listener(lab.web, port):
+            for address in (ETH0.router4, f"{ETH0.lan6}1", WEB4, WEB6):
+                firewall.apply(Open())
+                assert connect(lab.client, (address, port)) == 0
+                firewall.apply(tunnelled(allow_lan=True))
+                assert connect(lab.client, (address, port)) == errno.ECONNREFUSED
+                assert send(lab.client, (address, port)) == errno.EPERM
     # The LAN itself is reachable, as it shall be: nothing listens there.
     assert send(lab.client, (ETH0.router4, 8080)) == 0
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from slopn_helper.host.firewall import FirewallError, readback, ruleset
 from slopn_helper.host.firewall.libnft import Nft
 from slopn_helper.host.firewall.policy import FirewallPolicy, Open
+from slopn_helper.host.firewall.waiting import drop_waiting
 from slopn_helper.host.journal import Journal, RemoveNftTable
 from slopn_wire.events import PolicyKind
 
@@ -36,6 +37,7 @@ class NftablesFirewall:
         self._journal = journal
         self._table = _Table(fwmark, owned=owned)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nftables")
+        self._closed = False
 
     async def apply(self, policy: FirewallPolicy, *, persist: bool) -> None:
         """See `Firewall.apply`. The table outlives this process until the next boot in any case, so `persist` changes
@@ -48,7 +50,10 @@ class NftablesFirewall:
             except OSError as error:
                 raise FirewallError(f"the journal can't be written: {error}") from error
         await self._in_thread(lambda: self._table.apply(policy))
-        if isinstance(policy, Open):
+        if not isinstance(policy, Open):
+            await self._close()
+        else:
+            self._closed = False
             try:
                 self._journal.forget(INVERSE.key)
             except OSError as error:
@@ -67,6 +72,17 @@ class NftablesFirewall:
         """End the thread. The policy stays in force; the table is then nobody's until it is claimed again."""
         self._thread.submit(self._table.close).result()
         self._thread.shutdown()
+
+    async def _close(self) -> None:
+        if self._closed:
+            return
+        try:
+            if dropped := await drop_waiting():
+                log.info("firewall: dropped what waited for %d neighbours", dropped)
+        except FirewallError as error:
+            # The rules are in force: what slips out are the packets of one moment before them.
+            log.warning("firewall: %s", error)
+        self._closed = True
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

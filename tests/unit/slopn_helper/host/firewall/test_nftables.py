@@ -77,6 +77,12 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
     """A kernel that keeps one table, in place of libnftables."""
     fake = FakeKernel()
     monkeypatch.setattr(nftables, "Nft", lambda: fake)
+
+    async def drop() -> int:
+        fake.log.append("drop")
+        return 1
+
+    monkeypatch.setattr(nftables, "drop_waiting", drop)
     return fake
 
 
@@ -103,7 +109,7 @@ def apply(firewall: NftablesFirewall, policy: FirewallPolicy) -> None:
 def test_an_owned_table_is_claimed_then_filled(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
     """The claim changes no packet's way; one transaction puts the policy in."""
     apply(firewall, CONNECTING)
-    assert kernel.log == ["claim", "fill"]
+    assert kernel.log == ["claim", "fill", "drop"]
     assert kernel.table == LISTINGS["connecting"]
 
 
@@ -111,7 +117,7 @@ def test_a_plain_table_is_replaced_in_one_script(firewall: NftablesFirewall, ker
     """Where the kernel can't own tables."""
     kernel.can_own = False
     apply(firewall, CONNECTING)
-    assert kernel.log == ["claim", "replace"]
+    assert kernel.log == ["claim", "replace", "drop"]
 
 
 def test_owned_false_never_claims(kernel: FakeKernel, journal: Journal) -> None:
@@ -119,7 +125,7 @@ def test_owned_false_never_claims(kernel: FakeKernel, journal: Journal) -> None:
     firewall = NftablesFirewall(journal, fwmark=51820, owned=False)
     apply(firewall, CONNECTING)
     firewall.close()
-    assert kernel.log == ["replace"]
+    assert kernel.log == ["replace", "drop"]
 
 
 def test_the_inverse_is_on_disk_before_the_rules_and_goes_with_them(
@@ -164,6 +170,28 @@ def test_a_journal_that_cannot_forget_does_not_keep_the_host_closed(
     monkeypatch.setattr(journal, "forget", full)
     apply(firewall, Open())
     assert kernel.table is None
+
+
+def test_what_waits_is_dropped_when_the_host_closes(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
+    """After the rules, and again after each opening; not at a change between two closed policies."""
+    for policy in (CONNECTING, TUNNELLED, CONNECTING, Open(), CONNECTING):
+        apply(firewall, policy)
+    assert [word for word in kernel.log if word != "claim"] == [
+        "fill", "drop", "fill", "fill", "remove", "fill", "drop",
+    ]  # fmt: skip
+
+
+def test_a_failure_to_drop_what_waits_does_not_undo_the_block(
+    firewall: NftablesFirewall, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rules are in force and stay so."""
+
+    async def fail() -> int:
+        raise FirewallError("no netlink")
+
+    monkeypatch.setattr(nftables, "drop_waiting", fail)
+    apply(firewall, CONNECTING)
+    assert kernel.table == LISTINGS["connecting"]
 
 
 def test_a_first_claim_that_cannot_be_filled_is_given_up(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
