@@ -8,6 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
+import msgspec
+
+from slopn_helper import health
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
 from slopn_helper.hub import Hub
@@ -52,8 +55,10 @@ if sys.platform == "linux":
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, stop.set)
             hub = Hub()
-            control = Control(hub, store, logs, loaded)
             journal = Journal(state_dir / JOURNAL)
+            damage = tuple(map(health.journal_damaged, journal.damage()))
+            found = msgspec.structs.replace(loaded, warnings=(*loaded.warnings, *damage))
+            control = Control(hub, store, logs, found)
             firewall = nftables.NftablesFirewall(journal, fwmark=FWMARK)
             dns = DnsManager(journal)
             engine = RustEngine()
@@ -63,7 +68,7 @@ if sys.platform == "linux":
                 router=LinuxRouter(journal),
                 dns=dns,
                 engine=engine,
-                restore=partial(restore, journal, keep=(RemoveNftTable,)),
+                restore=partial(restore, journal, keep=(RemoveNftTable,), damage=False),
                 resolve=resolve,
             )
             group = _group()

@@ -30,6 +30,12 @@ def warnings(facts: Facts) -> tuple[Warning, ...]:
     return tuple(sorted(found, key=lambda warning: order.index(warning.severity)))
 
 
+def journal_damaged(sentence: str) -> Warning:
+    """For a part of the undo journal that could not be read when the helper started; told once, it fails no undo."""
+    text = f"{sentence}. Compare this computer's routes and resolv.conf with what you expect once you are disconnected."
+    return Warning("journal_damaged", Severity.WARNING, text)
+
+
 def _firewall(facts: Facts) -> list[Warning]:
     if facts.in_force == facts.wanted:
         return []

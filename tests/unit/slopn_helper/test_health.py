@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slopn_helper.health import Facts, warnings
+from slopn_helper.health import Facts, journal_damaged, warnings
 from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open
 from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
 from slopn_wire.settings import KillSwitchMode, Settings
@@ -34,6 +34,13 @@ def test_a_refused_firewall(in_force: FirewallPolicy | None, wanted: FirewallPol
     (warning,) = warnings(Facts(Disconnected(), ON, in_force, wanted))
     assert (warning.code, warning.severity) == ("firewall_refused", Severity.ERROR)
     assert says in warning.text
+
+
+def test_a_damaged_journal() -> None:
+    """What was found is repeated, with what it means."""
+    warning = journal_damaged("journal:1: this inverse can't be read")
+    assert (warning.code, warning.severity) == ("journal_damaged", Severity.WARNING)
+    assert warning.text.startswith("journal:1: this inverse can't be read. ")
 
 
 def test_what_could_not_be_put_back() -> None:

@@ -23,15 +23,18 @@ log = logging.getLogger(__name__)
 Undo = Callable[[Entry], Awaitable[None]]
 
 
-async def restore(journal: Journal, *, keep: tuple[type, ...] = (), undo: Undo | None = None) -> list[str]:
+async def restore(
+    journal: Journal, *, keep: tuple[type, ...] = (), damage: bool = True, undo: Undo | None = None
+) -> list[str]:
     """Undo all that stands in the journal, newest first, and forget what was undone.
 
     A failure doesn't stop the rest; its entry stays for the next try. Entries of the types in `keep` are neither
     undone nor forgotten (a helper that starts with the wish secured keeps the firewall). Returns one sentence for each
-    thing that could not be put back, unreadable parts of the journal included. `undo` replaces the real mechanisms.
+    thing that could not be put back; with `damage`, also for each part of the journal that could not be read. `undo`
+    replaces the real mechanisms.
     """
     undo = undo or undo_entry
-    failed = list(journal.damage())
+    failed = list(journal.damage()) if damage else []
     for entry in reversed(journal.entries()):
         if isinstance(entry, keep):
             continue

@@ -63,6 +63,15 @@ def test_damage_of_the_journal_is_part_of_the_report(tmp_path: Path) -> None:
     assert "can't be read" in failed[0]
 
 
+def test_damage_of_the_journal_fails_no_undo_of_the_helper(tmp_path: Path) -> None:
+    """It is told once, at the start: each disconnect would fail for ever otherwise."""
+    (tmp_path / "journal").write_bytes(b"garbage\n")
+    journal = Journal(tmp_path / "journal", "boot")
+    journal.record(*ENTRIES)
+    assert asyncio.run(restore(journal, damage=False, undo=Recorder())) == []
+    assert journal.entries() == ()
+
+
 def test_files_are_put_back_by_the_real_dispatch(tmp_path: Path) -> None:
     """Without a replacement each entry goes to its own mechanism."""
     target = tmp_path / "resolv.conf"
