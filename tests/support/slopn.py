@@ -1,8 +1,12 @@
-"""The `slopn` command inside the test's own process."""
+"""The `slopn` command, inside the test's own process or in one of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -43,3 +47,16 @@ class Slopn:
             status = int(ended.code or 0)
         captured = self._capsys.readouterr()
         return Outcome(status, captured.out, captured.err)
+
+
+@contextlib.contextmanager
+def spawned(*arguments: str, code: str | None = None) -> Iterator[subprocess.Popen[str]]:
+    """`slopn` (or `code`, with its arguments) as a process with both streams piped. Killed in the end, if need be."""
+    start = ["-m", "slopn_app"] if code is None else ["-c", code]
+    with subprocess.Popen(
+        [sys.executable, *start, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

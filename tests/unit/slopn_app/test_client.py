@@ -12,8 +12,10 @@ import pytest
 from msgspec.structs import replace
 
 from slopn_app.client import HelperClient, Incompatible, Unreachable
+from slopn_wire.codec import encode
 from slopn_wire.commands import Connect, GetSnapshot
-from slopn_wire.events import Done, ErrorKind, Event, LogLine, Refused, Snapshot, Stats
+from slopn_wire.events import Done, ErrorKind, Event, LogLine, Refused, Reply, Snapshot, Stats
+from slopn_wire.framing import frame
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED
 from support.until import until
@@ -104,6 +106,43 @@ def test_a_gap_is_healed_by_a_new_snapshot(helper: FakeHelper) -> None:
             assert (healed.seq, healed.stats) == (10, Stats(5, 5))
             await in_thread(helper.publish, Stats(6, 6))
             assert await following() == Event(11, Stats(6, 6))
+
+    asyncio.run(go())
+
+
+def test_events_on_their_way_before_the_new_snapshot_are_old(tmp_path: Path) -> None:
+    """After a gap one snapshot is asked for, not one for each event that still comes in between."""
+    path = str(tmp_path / "x")
+    sent = [
+        Reply(1, Snapshot(seq=1)),
+        Event(5, Stats()),
+        Event(6, Stats()),
+        Reply(2, Snapshot(seq=6)),
+        Event(7, Stats()),
+    ]
+
+    async def go() -> None:
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+            listener.bind(path)
+            listener.listen()
+            listener.setblocking(False)
+            loop = asyncio.get_running_loop()
+
+            async def speak() -> None:
+                peer, _ = await loop.sock_accept(listener)
+                with peer:
+                    await loop.sock_sendall(peer, b"".join(frame(encode(message)) for message in sent))
+                    while await loop.sock_recv(peer, 1000):
+                        pass
+
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(speak())
+                async with within(HelperClient(path).messages()) as following:
+                    assert [await following() for _ in range(3)] == [
+                        Snapshot(seq=1),
+                        Snapshot(seq=6),
+                        Event(7, Stats()),
+                    ]
 
     asyncio.run(go())
 

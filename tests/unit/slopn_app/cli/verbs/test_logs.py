@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 
 import pytest
@@ -11,9 +9,9 @@ from slopn_app.cli.failure import Failure
 from slopn_app.cli.verbs.logs import LEVELS, moment
 from slopn_helper import logs
 from slopn_wire.commands import GetLogs
-from slopn_wire.events import LogLine, Stats
+from slopn_wire.events import LogLine, Logs, Stats
 from support.fake_helper import FakeHelper
-from support.slopn import Slopn
+from support.slopn import Slopn, spawned
 from support.until import until
 
 NOW = time.mktime((2026, 3, 4, 15, 0, 0, 0, 0, -1))
@@ -92,12 +90,7 @@ def test_an_unknown_level_is_wrong_usage(slopn: Slopn) -> None:
 def test_follow_goes_on_until_the_helper_ends(helper: FakeHelper) -> None:
     """Old lines, then new ones of the level, each once; events pass by; status 3 when the helper is gone."""
     fill(helper)
-    with subprocess.Popen(
-        [sys.executable, "-m", "slopn_app", "logs", "-f", "--level", "error", "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
+    with spawned("logs", "-f", "--level", "error", "--json") as running:
         assert running.stdout is not None
         old = [json.loads(running.stdout.readline())["message"] for _ in range(2)]
         helper.publish(Stats(1, 1))
@@ -112,11 +105,24 @@ def test_follow_goes_on_until_the_helper_ends(helper: FakeHelper) -> None:
     assert "closed the connection" in err
 
 
+def test_follow_prints_each_line_once(helper: FakeHelper) -> None:
+    """A line of the moment between the two requests comes live and with the old ones."""
+
+    def answer(_: object) -> Logs:
+        helper.logs.add(LogLine(NOW, "info", "x", "both ways"))
+        return Logs(helper.logs.lines())
+
+    helper.answer(GetLogs, answer)
+    with spawned("logs", "-f") as running:
+        assert running.stdout is not None
+        assert running.stdout.readline().endswith("x: both ways\n")
+        helper.logs.add(LogLine(NOW + 1, "info", "x", "later"))
+        assert running.stdout.readline().endswith("x: later\n")
+
+
 def test_follow_survives_lagging(helper: FakeHelper) -> None:
     """More events than the queue holds don't end the log."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "slopn_app", "logs", "-f"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as running:
+    with spawned("logs", "-f") as running:
         assert running.stdout is not None
         until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 20, "it watches")
         first = helper.run(lambda: helper.hub.subscribers[0])
@@ -125,5 +131,3 @@ def test_follow_survives_lagging(helper: FakeHelper) -> None:
         until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 20, "it watches anew")
         helper.logs.add(LogLine(NOW, "info", "x", "still here"))
         assert running.stdout.readline().endswith("x: still here\n")
-        running.terminate()
-        running.communicate(timeout=20)

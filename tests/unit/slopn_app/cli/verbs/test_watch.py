@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,23 +11,14 @@ import pytest
 from slopn_wire.commands import Watch
 from slopn_wire.events import ErrorKind, LogLine, Refused, Snapshot, Stats
 from support.fake_helper import FakeHelper
-from support.slopn import Slopn
-from support.until import until
+from support.slopn import Slopn, spawned
 
 
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
     """`slopn watch --logs` on the socket in `tmp_path`/run."""
     monkeypatch.setenv("SLOPN_SOCKET", str(tmp_path / "run" / "helper.sock"))
-    with (
-        FakeHelper(tmp_path / "run") as first,
-        subprocess.Popen(
-            [sys.executable, "-m", "slopn_app", "watch", "--logs"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
+    with FakeHelper(tmp_path / "run") as first, spawned("watch", "--logs") as process:
         assert following(process)["seq"] == 1
         first.publish(Stats(1, 2))
         assert following(process) == {
@@ -40,8 +30,6 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproc
         assert following(process)["message"] == "hello"
         first.stop()
         yield process
-        process.terminate()
-        process.communicate(timeout=20)
 
 
 def following(process: subprocess.Popen[str]) -> Any:
@@ -53,12 +41,10 @@ def following(process: subprocess.Popen[str]) -> Any:
 def test_it_survives_a_restart_of_the_helper(running: subprocess.Popen[str], tmp_path: Path) -> None:
     """Snapshot, events, log lines; unreachable while the helper is gone; then a new snapshot."""
     assert following(running)["type"] == "unreachable"
-    with FakeHelper(tmp_path / "run") as second:
+    with FakeHelper(tmp_path / "run"):
         while (message := following(running))["type"] == "unreachable":
             pass
         assert message["type"] == "snapshot"
-        until(lambda: second.run(lambda: bool(second.hub.subscribers)), 20, "it watches")
-        running.terminate()
 
 
 def test_without_a_helper_it_does_not_begin(slopn: Slopn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

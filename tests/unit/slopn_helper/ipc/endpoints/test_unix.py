@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from slopn_helper.ipc.authz import Credentials
+from slopn_helper.ipc.endpoints import unix
 from slopn_helper.ipc.endpoints.unix import SOCKET_NAME, UnixEndpoint, peer_credentials
 
 NOBODY = 65534
@@ -199,6 +200,20 @@ def test_a_client_that_is_gone_has_no_program(tmp_path: Path) -> None:
         peer = accept(listening)
     assert peer.pid == pid
     assert peer.exe is None
+
+
+def test_a_reused_process_number_has_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number leads to a living process, but the peer itself has ended: that program isn't the one that connected."""
+
+    def ended(*_: object) -> int:
+        with subprocess.Popen(["true"]) as gone:
+            return os.pidfd_open(gone.pid)
+
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    with ours, theirs:
+        assert peer_credentials(ours).exe is not None
+        monkeypatch.setattr(unix, "_pidfd", ended)
+        assert peer_credentials(ours).exe is None
 
 
 def test_credentials_are_those_of_the_moment_of_connecting() -> None:
