@@ -25,7 +25,7 @@ KEPT = (
     "ca_bundle",
     "ca_certs",
     "_cert",
-    "pip_",
+    "pip_index",
     "uv_",
     "cargo_",
     "goproxy",
