@@ -41,7 +41,10 @@ def main() -> int:
     if "--check" not in sys.argv:
         PAGE.write_text(new, encoding="utf-8")
     elif new != page:
-        print("docs/architecture.md shows other states than the code has: run .venv/bin/python -m tools.draw_states", file=sys.stderr)
+        print(
+            "docs/architecture.md shows other states than the code has: run .venv/bin/python -m tools.draw_states",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

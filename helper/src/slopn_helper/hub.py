@@ -34,7 +34,7 @@ from slopn_wire.events import (
 from slopn_wire.fold import fold
 from slopn_wire.profile import Profile
 from slopn_wire.settings import Settings
-from slopn_wire.state import TargetState
+from slopn_wire.state import TargetState, TunnelState
 
 READER_LIMIT = 256
 """Events that wait for a slow reader before it is told to ask again."""
@@ -93,7 +93,7 @@ class Hub:
         old = self._snapshot
         changed = StateChanged(
             state=position.state,
-            since=old.since if position.state == old.state else self._clock(),
+            since=old.since if _same(position.state, old.state) else self._clock(),
             target=old.target,
             target_profile=old.target_profile,
             policy=kind_of(position.in_force),
@@ -187,3 +187,8 @@ def kind_of(policy: FirewallPolicy | None) -> PolicyKind:
             return PolicyKind.TUNNELLED
         case None:
             return PolicyKind.UNKNOWN
+
+
+def _same(one: TunnelState, other: TunnelState) -> bool:
+    """Whether a person would call it the same state: another step or attempt of connecting is."""
+    return type(one) is type(other) and getattr(one, "profile", None) == getattr(other, "profile", None)

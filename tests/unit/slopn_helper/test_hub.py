@@ -8,7 +8,7 @@ from slopn_helper.tunnel.driver import Position
 from slopn_wire.events import Event, Lagged, Live, Network, PolicyKind, Stats
 from slopn_wire.fold import fold
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connecting, Disconnected, TargetState
+from slopn_wire.state import Connecting, Disconnected, Step, TargetState
 from support.aio import in_loop
 from support.fakes import PROFILE
 
@@ -62,12 +62,16 @@ async def test_what_does_not_change_is_no_event() -> None:
 
 @in_loop
 async def test_since_is_when_the_state_was_entered() -> None:
-    """Another policy in the same state doesn't move it."""
+    """Another policy or another step of it doesn't move it, another profile does."""
     hub = started([1.0, 5.0, 9.0])
     hub.set_position(GOING, Live(), ())
     assert hub.snapshot().since == 5.0
+    hub.set_position(Position(Connecting("lab", 1, Step.HANDSHAKE), Blocked(), Blocked()), Live(), ())
+    assert hub.snapshot().since == 5.0
     hub.set_position(Position(GOING.state, Open(), Blocked()), Live(), ())
     assert hub.snapshot().since == 5.0
+    hub.set_position(Position(Connecting("other"), Blocked(), Blocked()), Live(), ())
+    assert hub.snapshot().since == 9.0
 
 
 @in_loop

@@ -83,3 +83,17 @@ def test_decode_takes_one_kind() -> None:
     assert decode(b'{"type":"connect","profile":"berlin"}', Connect) == Connect("berlin")
     assert decode(encode(ApplySettings(Settings())), ApplySettings) == ApplySettings(Settings())
     assert decode(encode(Reply(3, Done())), Reply) == Reply(3, Done())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"connect","profil":"x"}',
+        '{"type":"apply_settings","settings":{"killswitch":"off"}}',
+        '{"type":"watch","a":1}',
+    ],
+)
+def test_a_misspelt_field_is_refused(text: str) -> None:
+    """It would be a command for something else: the default."""
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        request_decoder.decode(f'{{"id":1,"command":{text}}}')

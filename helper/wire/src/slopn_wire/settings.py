@@ -20,7 +20,7 @@ class KillSwitchMode(StrEnum):
     """Also while disconnected."""
 
 
-class Settings(Struct, frozen=True):
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings; a client sends the whole, the helper stores the whole."""
 
     kill_switch: KillSwitchMode = KillSwitchMode.ON
