@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+
 from slopn_helper.tunnel.effects import Effect
 from support.capture import Capture
 from support.fingerprint import differences, fingerprint

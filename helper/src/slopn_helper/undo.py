@@ -42,4 +42,3 @@ async def all_of(*undos: Callable[[], Awaitable[object]]) -> list[str]:
         except Exception as error:  # noqa: BLE001 - whatever a mechanism raises, the others must still be undone
             failed.append(str(error))
     return failed
-
