@@ -79,7 +79,7 @@ def test_a_name_that_does_not_exist_yet(scene: Scene, names: NameServer) -> None
     def third_try() -> bool:
         status = scene.helper.status()
         assert status["state"] == "connecting", status
-        return status["attempt"] >= 2 and status["cause"] == "resolve" and status["blocking"]
+        return bool(status["attempt"] >= 2 and status["cause"] == "resolve" and status["blocking"])
 
     until(third_try, 15.0, "it has tried more than once")
     assert len(names.asked) >= 4

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
 
 import pytest
 
@@ -66,7 +65,7 @@ def test_an_error_is_closed_and_passes(scene: Scene, trouble: Trouble, cause: st
         with trouble(scene):
             scene.slopn("connect", "lab", "--wait", "20", status=1)
             scene.capture.reset()
-            status = until(lambda: _standing(scene), 10.0, "the error stands")
+            status = scene.helper.wait_state("error")
             assert (status["cause"], status["blocking"], status["policy"]) == (cause, True, "blocked")
             assert scene.leaks(generator).total == 0
         scene.helper.wait_state("connected", 30.0)
@@ -108,7 +107,7 @@ def test_no_firewall_on_an_open_host(scene: Scene) -> None:
     """Nothing can be held back: that is said loudly, no tunnel is claimed; with nftables there it connects by itself."""
     with no_nftables(scene):
         scene.slopn("connect", "lab", "--wait", "20", status=1)
-        status = until(lambda: _standing(scene), 10.0, "the error stands")
+        status = scene.helper.wait_state("error")
         assert (status["cause"], status["blocking"]) == ("firewall", False)
         assert "firewall_refused" in {found["code"] for found in status["warnings"] if found["severity"] == "error"}
         assert scene.visitor() == ETH0.client4
@@ -126,7 +125,7 @@ def test_no_firewall_on_a_closed_host(scene: Scene) -> None:
         scene.connect()
         scene.capture.reset()
         with no_nftables(scene):
-            status = until(lambda: _standing(scene), 20.0, "the error stands")
+            status = scene.helper.wait_state("error")
             assert status["cause"] == "firewall"
             assert scene.leaks(generator).total == 0
             done = scene.helper.restore()
@@ -136,9 +135,3 @@ def test_no_firewall_on_a_closed_host(scene: Scene) -> None:
             assert tally.total == 0, f"{tally} {tally.samples}"
     assert scene.helper.restore().returncode == 0
     assert differences(before, fingerprint(scene.lab.client)) == []
-
-
-def _standing(scene: Scene) -> dict[str, Any] | None:
-    """The status while it is an error: between two of them the helper tries again."""
-    status = scene.helper.status()
-    return status if status["state"] == "error" else None
