@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
+import msgspec
+
 from slopn_helper import conf
 from slopn_helper.hub import Hub, Subscription
 from slopn_helper.logs import LEVELS, LogStore
@@ -102,7 +104,7 @@ class Control:
     async def submit(self, who: Principal, command: Command) -> Result:
         """See `ipc.Hub.submit`; the server has checked the caller's rights."""
         level = logging.DEBUG if isinstance(command, GetSnapshot | Watch | GetLogs) else logging.INFO
-        _log.log(level, "%s (uid %d, pid %d)", type(command).__name__, who.uid, who.pid)
+        _log.log(level, "%s (uid %d, pid %d)", self._told(command), who.uid, who.pid)
         async with self._busy:
             try:
                 return await self._do(command)
@@ -110,6 +112,21 @@ class Control:
                 return Refused(ErrorKind.INVALID, str(error))
             except (StoreError, SecretError) as error:
                 return Refused(ErrorKind.FAILED, str(error))
+
+    def _told(self, command: Command) -> str:
+        """For people who read the log; never a profile's text, which has keys in it."""
+        kind = type(command).__name__
+        match command:
+            case Connect(profile=str() as name) | ImportProfile(name=name) | ExportProfile(name=name):
+                return f"{kind} {name}"
+            case RemoveProfile(name=name):
+                return f"{kind} {name}"
+            case ApplySettings(settings=settings):
+                old = msgspec.structs.asdict(self.settings)
+                changed = {key: value for key, value in msgspec.structs.asdict(settings).items() if value != old[key]}
+                return f"{kind} {', '.join(f'{key}={value!s}' for key, value in changed.items()) or 'as they are'}"
+            case _:
+                return kind
 
     async def _do(self, command: Command) -> Result:
         match command:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -78,6 +79,19 @@ class House:
 def house(tmp_path: Path) -> House:
     """An empty one."""
     return House(tmp_path)
+
+
+def test_the_log_names_what_was_asked_and_no_key(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """Which profile, which setting; questions are for debugging only."""
+    caplog.set_level(logging.INFO)
+    house.import_()
+    house.ask(Connect("lab"))
+    house.ask(ApplySettings(Settings(kill_switch=KillSwitchMode.ALWAYS)))
+    house.ask(GetSnapshot())
+    house.ask(Disconnect())
+    said = [record.getMessage().partition(" (")[0] for record in caplog.records]
+    assert said == ["ImportProfile lab", "Connect lab", "ApplySettings kill_switch=always", "Disconnect"]
+    assert KEY not in caplog.text
 
 
 def test_a_profile_comes_and_goes(house: House) -> None:
