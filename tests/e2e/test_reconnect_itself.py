@@ -10,7 +10,7 @@ import pytest
 
 from support.echo import EchoStream
 from support.scene import Scene
-from support.topology import ETH0, GATEWAY4, WEB4, WLAN0, Uplink
+from support.topology import ETH0, GATEWAY4, GATEWAY6, GATEWAY_PORT, WEB4, WLAN0, Uplink
 from support.until import until
 
 UPLINKS = ("eth0", "wlan0")
@@ -102,6 +102,37 @@ def test_connecting_while_offline(scene: Scene) -> None:
             scene.lab.plug(device)
     scene.helper.wait_state("connected", 20.0)
     assert scene.visitor() == GATEWAY4
+
+
+@pytest.mark.leak
+def test_the_device_is_deleted(scene: Scene) -> None:
+    """Somebody removes the tunnel's interface: it is made again, and nothing leaks until then."""
+    with scene.somebody_sending() as generator:
+        assert scene.leaks(generator).total > 0, "the capture must see leaks on an open host"
+        scene.connect()
+        scene.capture.reset()
+        since = scene.helper.status()["since"]
+        scene.lab.client.ip("link del slopn0")
+        until(lambda: scene.helper.status()["since"] > since, 10.0, "the helper has noticed")
+        scene.helper.wait_state("connected", 20.0)
+        until(lambda: scene.visitor() == GATEWAY4, 10.0, "the tunnel carries traffic again")
+        tally = scene.leaks(generator)
+        assert tally.total == 0, f"{tally} {tally.samples}"
+
+
+@pytest.mark.leak
+def test_another_profile(scene: Scene) -> None:
+    """`reconnect`, and `connect` to another profile: closed from one tunnel to the next."""
+    scene.add_profile(scene.gateway.config(endpoint=f"[{GATEWAY6}]:{GATEWAY_PORT}"), "other")
+    with scene.somebody_sending() as generator:
+        assert scene.leaks(generator).total > 0, "the capture must see leaks on an open host"
+        scene.connect()
+        scene.capture.reset()
+        for command in (("reconnect",), ("connect", "other"), ("connect", "lab")):
+            scene.slopn(*command, "--wait", "20")
+            assert scene.visitor() == GATEWAY4
+        tally = scene.leaks(generator)
+        assert tally.total == 0, f"{tally} {tally.samples}"
 
 
 def _seen_at(scene: Scene, uplink: Uplink) -> bool:
