@@ -112,7 +112,9 @@ class Channel:
 
     def _reply(self, command: Command) -> ResultDoc:
         self._last_id += 1
-        payload = json.dumps({"id": self._last_id, "command": command}, separators=(",", ":")).encode()
+        text = json.dumps({"id": self._last_id, "command": command}, separators=(",", ":"), ensure_ascii=False)
+        # A file's name may hold bytes that are no text; the wire takes text alone.
+        payload = text.encode(errors="replace")
         if len(payload) > MAX_REQUEST:
             raise Failure(Status.USAGE, f"That is too large: the helper takes {MAX_REQUEST} bytes at a time.")
         deadline = time.monotonic() + REPLY_TIMEOUT
@@ -186,11 +188,17 @@ def _connect(path: str) -> socket.socket:
 def _message(payload: bytes) -> MessageDoc:
     try:
         message = json.loads(payload)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _nonsense(error) from None
-    if not isinstance(message, dict) or "type" not in message:
+    if not _typed(message):
         raise _nonsense("it has no type")
+    if message["type"] == "reply" and not ("id" in message and _typed(message.get("result"))):
+        raise _nonsense("it replies to nothing")
     return cast("MessageDoc", message)
+
+
+def _typed(message: Any) -> bool:
+    return isinstance(message, dict) and "type" in message
 
 
 def _nonsense(why: object) -> Failure:

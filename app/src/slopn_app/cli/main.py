@@ -32,6 +32,7 @@ BROKEN_PIPE = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `slopn`; the exit status."""
+    _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that can't show a character shows a question mark; no verb fails for it.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -42,9 +43,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # Python flushes once more at its end, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return BROKEN_PIPE
+    except OSError as error:
+        # Verbs turn their own into failures: this is stdout's, a full disk for instance.
+        _silence()
+        warn(f"slopn: the output could not be written: {error.strerror or error}")
+        return Status.FAILED
     return status
+
+
+def _replace_closed_streams() -> None:
+    """Python has None for a stream that is closed from the start (`>&-`): nothing to read, no room to write."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - pathlib is heavy; for as long as we live
+    if sys.stdout is None:
+        # Not for writing: what is lost must not look as if it had been printed.
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as above
+
+
+def _silence() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def load(verb: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -26,8 +27,10 @@ def say(*lines: str) -> None:
 
 def warn(*lines: str) -> None:
     """Lines beside the result, on stderr."""
-    for line in lines:
-        print(clean(line), file=sys.stderr)
+    # A stderr that is full or gone changes nothing about what was done, nor the exit status.
+    with contextlib.suppress(OSError):
+        for line in lines:
+            print(clean(line), file=sys.stderr)
 
 
 def put_json(document: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 import slopn_app
 from slopn_app.cli import main as module
 from slopn_app.cli.main import BROKEN_PIPE, INTERRUPTED, VERBS, load
+from slopn_wire.commands import ImportProfile
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED
 from support.slopn import Slopn, spawned
@@ -145,3 +146,33 @@ def test_main_takes_the_programs_arguments(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(sys, "argv", ["slopn", "completion", "bash", "--json"])
     assert module.main() == 0
     assert json.loads(capsys.readouterr().out)["shell"] == "bash"
+
+
+@pytest.mark.parametrize(
+    ("shell", "status", "said"),
+    [
+        ("status >&-", 1, "the output could not be written: Bad file descriptor"),
+        ("status >/dev/full", 1, "the output could not be written: No space left on device"),
+        ("status --json >/dev/full", 1, "the output could not be written: No space left on device"),
+        ("status >/dev/null 2>&-", 0, ""),
+        ("settings set 2>/dev/full", 2, ""),
+        ("settings set >&- 2>&-", 2, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(helper: FakeHelper, shell: str, status: int, said: str) -> None:
+    """A sentence where one can be said, never a traceback, and no other status than the verb's because of stderr."""
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m slopn_app {shell}', sys.executable], capture_output=True, check=False, timeout=20
+    )
+    assert done.returncode == status, done.stderr
+    assert done.stderr.decode() == (f"slopn: {said}\n" if said else "")
+    assert done.stdout == b""
+    assert helper.path
+
+
+def test_a_closed_stdin_is_empty(helper: FakeHelper) -> None:
+    """What is read from it has no bytes; the verb goes on."""
+    command = '"$0" -m slopn_app import - --name home <&-'
+    done = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, check=False, timeout=20)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert helper.commands == [ImportProfile("home", "", "stdin")]

@@ -23,6 +23,8 @@ VERB = Verb(
     "PreUp, PostUp, PreDown and PostDown are never run.",
 )
 _STDIN = "-"
+_MOST = 1 << 20
+"""Bytes that are read of a file: what the helper takes. Some files never end (/dev/zero)."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -45,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise Failure(Status.USAGE, "A profile from stdin needs a --name.")
     with Channel() as channel:
         results = [
-            _import(channel, file, arguments.name or _name(file), replace=arguments.replace) for file in arguments.files
+            _import(channel, file, _name(file) if arguments.name is None else arguments.name, replace=arguments.replace)
+            for file in arguments.files
         ]
     if arguments.json:
         put_json(_document(results))
@@ -57,12 +60,17 @@ def run(arguments: argparse.Namespace) -> int:
 def _import(channel: Channel, file: str, name: str, *, replace: bool) -> _Result:
     shown = "stdin" if file == _STDIN else file
     try:
-        text = _decode(_read(file), shown)
+        text = _decode(_read(file, shown), shown)
     except _Bad as error:
         return _Result(shown, name, [], str(error))
-    reply = channel.attempt(
-        {"type": "import_profile", "name": name, "text": text, "filename": shown, "replace": replace}
-    )
+    try:
+        reply = channel.attempt(
+            {"type": "import_profile", "name": name, "text": text, "filename": shown, "replace": replace}
+        )
+    except Failure as failure:
+        if failure.status is not Status.USAGE:
+            raise
+        return _Result(shown, name, [], "\n".join(failure.lines))
     if reply["type"] == "refused":
         return _Result(shown, name, [], reply["message"])
     return _Result(shown, name, reply["notes"], None)
@@ -92,15 +100,19 @@ def _name(file: str) -> str:
     return path.stem if path.suffix.lower() == ".conf" else path.name
 
 
-def _read(file: str) -> bytes:
+def _read(file: str, shown: str) -> bytes:
     try:
         if file == _STDIN:
-            return sys.stdin.buffer.read()
-        with open(file, "rb") as source:  # noqa: PTH123 - pathlib costs more to import than the rest of this verb
-            return source.read()
+            raw = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with open(file, "rb") as source:  # noqa: PTH123 - pathlib costs more to import than the rest of this verb
+                raw = source.read(_MOST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise _Bad(f"{file}: {reason}") from None
+        raise _Bad(f"{shown}: {reason}") from None
+    if len(raw) > _MOST:
+        raise _Bad(f"{shown}:1:1: found more than {_MOST} bytes; a wg-quick file has at most {_MOST}")
+    return raw
 
 
 def _decode(raw: bytes, shown: str) -> str:

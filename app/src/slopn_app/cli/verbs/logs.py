@@ -36,6 +36,8 @@ VERB = Verb(
     "With --json each line is one JSON object.",
 )
 _AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_FAR = 1e12
+"""Seconds from 1970 that no log reaches."""
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -64,6 +66,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def moment(text: str, now: float) -> float:
     """Unix time of what `--since` means at `now`. Raises `Failure`."""
+    at = _moment(text, now)
+    if at is None or not -_FAR < at < _FAR:
+        raise Failure(
+            Status.USAGE, f"--since can't be {text!r}; it can be 10m, 2h, 14:02, 2026-01-31T14:02 or Unix time."
+        )
+    return at
+
+
+def _moment(text: str, now: float) -> float | None:
     from datetime import datetime
 
     if ago := _AGO.fullmatch(text):
@@ -75,10 +86,8 @@ def moment(text: str, now: float) -> float:
     today = datetime.fromtimestamp(now).astimezone().date().isoformat()
     try:
         return datetime.fromisoformat(f"{today}T{text}" if re.match(r"\d\d:", text) else text).timestamp()
-    except ValueError:
-        raise Failure(
-            Status.USAGE, f"--since can't be {text!r}; it can be 10m, 2h, 14:02, 2026-01-31T14:02 or Unix time."
-        ) from None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _print(lines: list[LogLineDoc], *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -141,3 +142,35 @@ def test_who_may_not_gets_status_four(helper: FakeHelper, slopn: Slopn, file: Pa
     """It isn't the file's fault."""
     helper.answer(ImportProfile, Refused(ErrorKind.NOT_PERMITTED, "You may not."))
     assert slopn("import", str(file)).status == 4
+
+
+def test_a_file_without_end_is_refused_like_others(helper: FakeHelper, slopn: Slopn, file: Path) -> None:
+    """It is read to a limit, its error has a place, and the files after it are imported."""
+    outcome = slopn("import", "/dev/zero", str(file))
+    assert (outcome.status, outcome.out) == (2, f"Imported berlin from {file}.\n")
+    assert outcome.err.startswith("/dev/zero:1:1: found more than 1048576 bytes;")
+    assert [type(command) for command in helper.commands] == [ImportProfile]
+
+
+def test_a_file_too_large_for_the_wire_is_refused_like_others(helper: FakeHelper, slopn: Slopn, file: Path) -> None:
+    """What is just small enough to be read, but not to be sent."""
+    large = file.with_name("large.conf")
+    large.write_text("#" * (1 << 20))
+    outcome = slopn("import", str(large), str(file))
+    assert (outcome.status, outcome.out) == (2, f"Imported berlin from {file}.\n")
+    assert "too large" in outcome.err
+    assert len(helper.commands) == 1
+
+
+def test_a_file_whose_name_is_no_text(helper: FakeHelper, slopn: Slopn, tmp_path: Path) -> None:
+    """Bytes that aren't UTF-8 arrive as question marks."""
+    path = os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.conf")
+    Path(path).write_text(TEXT)
+    assert slopn("import", path).status == 0
+    assert helper.commands == [ImportProfile("caf?", TEXT, f"{tmp_path}/caf?.conf")]
+
+
+def test_an_empty_name_is_a_name(helper: FakeHelper, slopn: Slopn, file: Path) -> None:
+    """`--name "$UNSET"` doesn't quietly take the file's: the helper refuses it."""
+    slopn("import", str(file), "--name", "")
+    assert helper.commands == [ImportProfile("", TEXT, str(file))]

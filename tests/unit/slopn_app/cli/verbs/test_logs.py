@@ -71,7 +71,9 @@ def test_moments(text: str, at: float) -> None:
     assert moment(text, NOW) == at
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "10 m", "25:00", "2026-13-01", "10w"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "10 m", "25:00", "2026-13-01", "10w", "nan", "inf", "1e400", "9" * 400 + "d"]
+)
 def test_moments_that_are_none(helper: FakeHelper, slopn: Slopn, text: str) -> None:
     """Status 2, with what is allowed, and nothing was sent."""
     with pytest.raises(Failure, match="it can be 10m"):
