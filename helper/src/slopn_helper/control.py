@@ -37,6 +37,9 @@ from slopn_wire.state import Disconnected, TargetState
 
 MECHANISMS = ("resolved", "resolv_conf")
 """Values of the setting `dns_mechanism`."""
+SETTINGS_WITHIN = 5.0
+"""Seconds that the answer to new settings waits until they hold: “closed” shall mean closed."""
+LATER = "The new settings hold as soon as SloPN is done with what it is doing right now; see `slopn status`."
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +56,7 @@ class Control:
         self.settings: Settings = loaded.settings
         self._busy = asyncio.Lock()
         self._post: Callable[[TunnelCommand], None] = lambda _: None
-        self._settings_changed: Callable[[Settings], None] = lambda _: None
+        self._settings_changed: Callable[[Settings], asyncio.Event] = lambda _: asyncio.Event()
         self._count: Callable[[], None] = lambda: None
         hub.start(
             profiles=loaded.profiles,
@@ -66,10 +69,13 @@ class Control:
     def connect_to(
         self,
         post: Callable[[TunnelCommand], None],
-        settings_changed: Callable[[Settings], None],
+        settings_changed: Callable[[Settings], asyncio.Event],
         count: Callable[[], None],
     ) -> None:
-        """Where commands of the tunnel and changed settings go; `count` tells the hub the counters as of now."""
+        """Where commands of the tunnel and changed settings go.
+
+        What `settings_changed` returns is set once they hold. `count` tells the hub the counters as of now.
+        """
         self._post = post
         self._settings_changed = settings_changed
         self._count = count
@@ -107,11 +113,12 @@ class Control:
         _log.log(level, "%s (uid %d, pid %d)", self._told(command), who.uid, who.pid)
         async with self._busy:
             try:
-                return await self._do(command)
+                result = await self._do(command)
             except (conf.ConfError, ValueError) as error:
                 return Refused(ErrorKind.INVALID, str(error))
             except (StoreError, SecretError) as error:
                 return Refused(ErrorKind.FAILED, str(error))
+        return await _once(result) if isinstance(result, asyncio.Event) else result
 
     def _told(self, command: Command) -> str:
         """For people who read the log; never a profile's text, which has keys in it."""
@@ -128,7 +135,7 @@ class Control:
             case _:
                 return kind
 
-    async def _do(self, command: Command) -> Result:
+    async def _do(self, command: Command) -> Result | asyncio.Event:
         match command:
             case GetSnapshot() | Watch():
                 return self.snapshot()
@@ -155,7 +162,7 @@ class Control:
             case RemoveProfile(name=name):
                 await self._remove(self._named(name))
             case ApplySettings(settings=settings):
-                await self._apply(settings)
+                return await self._apply(settings)
             case _:
                 assert_never(command)
         return Done()
@@ -217,13 +224,23 @@ class Control:
         if wanted or (not isinstance(state, Disconnected) and state.profile == name):
             raise ValueError(f"The profile “{name}” is in use; disconnect first with `slopn disconnect`.")
 
-    async def _apply(self, settings: Settings) -> None:
+    async def _apply(self, settings: Settings) -> asyncio.Event:
         if settings.dns_mechanism is not None and settings.dns_mechanism not in MECHANISMS:
             raise ValueError(f"dns_mechanism is {settings.dns_mechanism!r}; known: {', '.join(MECHANISMS)}")
         await asyncio.to_thread(self._store.save_settings, settings)
         self.settings = settings
         self._hub.set_settings(settings)
-        self._settings_changed(settings)
+        return self._settings_changed(settings)
 
     def _tell_profiles(self) -> None:
         self._hub.set_profiles(tuple(self._profiles[name] for name in sorted(self._profiles)))
+
+
+async def _once(hold: asyncio.Event) -> Done:
+    """The answer to new settings, once they hold or have been waited for long enough."""
+    try:
+        async with asyncio.timeout(SETTINGS_WITHIN):
+            await hold.wait()
+    except TimeoutError:
+        return Done((LATER,))
+    return Done()

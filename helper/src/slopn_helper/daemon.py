@@ -101,9 +101,9 @@ class Daemon:
         self._hub.set_position(position, self._runner.live, self._runner.unrestored)
         self._known.set()
 
-    def _apply_settings(self, settings: Settings) -> None:
+    def _apply_settings(self, settings: Settings) -> asyncio.Event:
         self._dns.override = settings.dns_mechanism
-        self._driver.apply_settings(settings)
+        return self._driver.apply_settings(settings)
 
     async def _watch_network(self) -> None:
         last: NetworkState | None = None

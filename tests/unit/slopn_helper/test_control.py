@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from slopn_helper import control as module
 from slopn_helper.control import Control
 from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.hub import Hub
@@ -55,7 +56,15 @@ class House:
         self.control = Control(self.hub, self.store, self.logs, self.store.load())
         self.posted: list[TunnelCommand] = []
         self.applied: list[Settings] = []
-        self.control.connect_to(self.posted.append, self.applied.append, lambda: None)
+        self.slow = False
+        self.control.connect_to(self.posted.append, self._apply, lambda: None)
+
+    def _apply(self, settings: Settings) -> asyncio.Event:
+        self.applied.append(settings)
+        holds = asyncio.Event()
+        if not self.slow:
+            holds.set()
+        return holds
 
     def ask(self, command: Command) -> Result:
         """The answer to root."""
@@ -186,6 +195,15 @@ def test_settings(house: House) -> None:
     settings = Settings(kill_switch=KillSwitchMode.ALWAYS, resolvers=(ip_address("192.0.2.1"),))
     assert house.ask(ApplySettings(settings)) == Done()
     assert house.applied == [settings]
+
+
+def test_settings_are_done_when_they_hold(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads that the host is closed may rely on it; a tunnel that is busy is waited for, but not for long."""
+    monkeypatch.setattr(module, "SETTINGS_WITHIN", 0.01)
+    house.slow = True
+    settings = Settings(kill_switch=KillSwitchMode.ALWAYS)
+    assert house.ask(ApplySettings(settings)) == Done((module.LATER,))
+    assert house.store.load().settings == settings
     assert house.hub.snapshot().settings == settings == house.store.load().settings == house.control.settings
     assert "resolved" in house.refused(ApplySettings(Settings(dns_mechanism="magic")))
 

@@ -68,6 +68,8 @@ class Position(Struct, frozen=True):
 class _Item(Struct, frozen=True):
     inp: Input
     settings: Settings | None = None
+    done: asyncio.Event | None = None
+    """Set once the item is handled."""
     timer: int | None = None
     resolving: int | None = None
 
@@ -96,9 +98,11 @@ class TunnelDriver:
         """Hand over an input. It is handled after those before it; never waits."""
         self._queue.put_nowait(_Item(inp))
 
-    def apply_settings(self, settings: Settings) -> None:
-        """Let `settings` hold from the next step on."""
-        self._queue.put_nowait(_Item(SettingsApplied(), settings))
+    def apply_settings(self, settings: Settings) -> asyncio.Event:
+        """Let `settings` hold from the next step on. The event is set once what they demand is in force, or was refused."""
+        done = asyncio.Event()
+        self._queue.put_nowait(_Item(SettingsApplied(), settings, done))
+        return done
 
     async def run(self) -> None:
         """Handle inputs until cancelled."""
@@ -107,6 +111,8 @@ class TunnelDriver:
                 item = await self._queue.get()
                 if self._is_current(item):
                     await self._handle(item, tasks)
+                if item.done is not None:
+                    item.done.set()
                 if isinstance(item.inp, Stopping) or self._stopped.is_set():
                     self._check_stopped()
 

@@ -277,11 +277,11 @@ async def test_a_replaced_timer_is_dropped() -> None:
 
 @in_loop
 async def test_settings_hold_from_the_next_step_on() -> None:
-    """The firewall follows at once."""
+    """The firewall follows at once, and whoever waits for it is told when it has."""
     async with driving() as drive:
         await drive.connect()
-        drive.driver.apply_settings(Settings(kill_switch=KillSwitchMode.OFF))
-        await until_async(lambda: drive.last.in_force == Open(), 10, "the host is open")
+        await drive.driver.apply_settings(Settings(kill_switch=KillSwitchMode.OFF)).wait()
+        assert drive.last.in_force == Open()
     assert isinstance(drive.last.state, Connected)
 
 
