@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ CASES = (Case(1, reverse=False), Case(1, reverse=True), Case(4, reverse=False), 
 
 
 class Result(NamedTuple):
-    """What one run gave. CPU seconds are the engines' alone, client and server; the machine's are everybody's."""
+    """What one run gave. CPU seconds are the engines' alone, client and server."""
 
     gbps: float
     """10⁹ bits of payload a second, as the receiver counted them."""
@@ -38,8 +39,8 @@ class Result(NamedTuple):
     cpu: tuple[float, ...]
     seconds_per_gb: float | None
     """CPU seconds of both ends for each 10⁹ bytes; `None` without an engine."""
-    busy: float
-    """CPU seconds that the machine was not idle."""
+    foreign: float
+    """Part of the machine's CPU time that neither the engines nor iperf3 used, from 0 to 1; what others were doing."""
     steal: float
     """CPU seconds that the host took away."""
     retransmits: int
@@ -58,9 +59,10 @@ def run(ends: Ends, tunnel: Tunnel, case: Case, seconds: float) -> Result:
         if not line:
             raise RuntimeError(f"iperf3's server ended with {server.wait()}")
     argv = ["iperf3", "-c", tunnel.address, "-t", f"{seconds:g}", "-P", str(case.streams), "-J"]
-    cpu, machine = [_cpu(pid) for pid in tunnel.pids], _machine()
+    cpu, machine, begun = [_cpu(pid) for pid in tunnel.pids], _machine(), time.monotonic()
     done = ends.client.run(argv + ["-R"] * case.reverse, check=False, timeout=seconds + 30)
     used = tuple(after - before for before, after in zip(cpu, map(_cpu, tunnel.pids), strict=True))
+    elapsed = time.monotonic() - begun
     busy, steal = (after - before for before, after in zip(machine, _machine(), strict=True))
     report = json.loads(done.stdout or "{}")
     received = report.get("end", {}).get("sum_received")
@@ -69,12 +71,15 @@ def run(ends: Ends, tunnel: Tunnel, case: Case, seconds: float) -> Result:
     server.wait(10)
     server.stdout.close()
     gigabytes = received["bytes"] / 1e9
+    # iperf3 gives its own CPU time in per cent of one core.
+    load = report["end"]["cpu_utilization_percent"]
+    iperf3 = (load["host_total"] + load["remote_total"]) / 100 * received["seconds"]
     return Result(
         gbps=received["bits_per_second"] / 1e9,
         gigabytes=gigabytes,
         cpu=used,
         seconds_per_gb=sum(used) / gigabytes if used and gigabytes else None,
-        busy=busy,
+        foreign=max(0.0, busy - sum(used) - iperf3) / (elapsed * (os.cpu_count() or 1)),
         steal=steal,
         retransmits=report["end"]["sum_sent"].get("retransmits", 0),
         rss=tuple(rss(pid)[0] for pid in tunnel.pids),
