@@ -77,7 +77,7 @@ def test_a_profile_without_dns_leaves_the_resolvers_alone(scene: Scene) -> None:
     scene.add_profile(scene.gateway.config(dns=False))
     scene.connect()
     assert resolv_conf.read_bytes() == before
-    assert scene.helper.status()["dns"] == []
+    assert scene.status()["dns"] == []
 
 
 def test_with_dns_only_the_tunnels_resolver_is_asked(scene: Scene) -> None:

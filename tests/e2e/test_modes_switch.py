@@ -51,7 +51,7 @@ def test_always_is_closed_without_a_tunnel(scene: Scene) -> None:
     with scene.somebody_sending() as generator:
         assert scene.leaks(generator).total > 0, "the capture must see leaks on an open host"
         scene.setting("kill_switch", "always")
-        status = scene.helper.status()
+        status = scene.status()
         assert (status["state"], status["policy"], status["blocking"]) == ("disconnected", "blocked", True)
         scene.capture.reset()
         assert scene.visitor(seconds=1) is None
@@ -59,12 +59,12 @@ def test_always_is_closed_without_a_tunnel(scene: Scene) -> None:
         scene.connect()
         assert scene.visitor() == GATEWAY4
         scene.slopn("disconnect", "--wait", "20")
-        assert scene.helper.status()["policy"] == "blocked"
+        assert scene.status()["policy"] == "blocked"
         assert scene.visitor(seconds=1) is None
         tally = scene.leaks(generator)
         assert tally.total == 0, f"{tally} {tally.samples}"
         scene.setting("kill_switch", "on")
-        assert scene.helper.status()["policy"] == "open"
+        assert scene.status()["policy"] == "open"
         assert scene.visitor() == ETH0.client4
         assert scene.leaks(generator).total > 0
 
@@ -77,7 +77,7 @@ def test_a_change_while_connected_holds_at_once(scene: Scene) -> None:
         for mode in ("off", "on", "off", "always"):
             scene.setting("kill_switch", mode)
             scene.capture.reset()
-            status = scene.helper.status()
+            status = scene.status()
             assert status["policy"] == ("open" if mode == "off" else "tunnelled")
             assert any(found["code"] == "kill_switch_off" for found in status["warnings"]) is (mode == "off")
             tally = scene.leaks(generator)
@@ -112,12 +112,12 @@ def test_no_program_reaches_the_gateways_port(scene: Scene) -> None:
     scene.gateway.stop()
     try:
         scene.slopn("connect", "lab")
-        until(lambda: scene.helper.status()["endpoint"], 10.0, "the helper calls the gateway")
+        until(lambda: scene.status()["endpoint"], 10.0, "the helper calls the gateway")
         assert probe.send(scene.lab.client, to) in REFUSED
         assert scene.lab.client.run(user).stdout.split() in (["unmarked", str(number)] for number in REFUSED)
     finally:
         scene.gateway.start()
-    scene.helper.wait_state("connected", 30.0)
+    scene.wait_state("connected", 30.0)
     assert probe.send(scene.lab.client, to, device="eth0") in REFUSED
     tally = scene.capture.tally()
     assert tally.total == 0, f"{tally} {tally.samples}"

@@ -60,7 +60,7 @@ def test_only_the_helper_asks_and_only_the_named_resolver(scene: Scene, names: N
             assert while_asking.total <= len(names.asked)
             assert helpers_first > 0
             names.silent = False
-            scene.helper.wait_state("connected")
+            scene.wait_state("connected")
             until(lambda: scene.visitor() == GATEWAY4, 5.0, "the tunnel carries traffic")
             whole = scene.leaks(generator)
             assert set(whole.leaks) <= {"unmarked/udp"}, f"{whole} {whole.samples}"
@@ -75,16 +75,17 @@ def test_a_name_that_does_not_exist_yet(scene: Scene, names: NameServer) -> None
     """Connecting, with the reason; tried again after longer and longer pauses, until the record appears."""
     names.records = {}
     scene.slopn("connect", "lab")
+    scene.wait_state("connecting")
 
     def third_try() -> bool:
-        status = scene.helper.status()
+        status = scene.status()
         assert status["state"] == "connecting", status
         return bool(status["attempt"] >= 2 and status["cause"] == "resolve" and status["blocking"])
 
     until(third_try, 15.0, "it has tried more than once")
     assert len(names.asked) >= 4
     names.records = {NAME: (GATEWAY4,)}
-    assert scene.helper.wait_state("connected", 20.0)["endpoint"] == f"{GATEWAY4}:{GATEWAY_PORT}"
+    assert scene.wait_state("connected", 20.0)["endpoint"] == f"{GATEWAY4}:{GATEWAY_PORT}"
     assert scene.visitor() == GATEWAY4
 
 
@@ -94,8 +95,8 @@ def test_a_dead_address_among_several(scene: Scene, names: NameServer) -> None:
     scene.helper.start()
     names.records = {NAME: (DEAD, GATEWAY6)}
     scene.slopn("connect", "lab")
-    until(lambda: scene.helper.status()["endpoint"] == f"{DEAD}:{GATEWAY_PORT}", 10.0, "it tries the dead one")
-    status = scene.helper.wait_state("connected", 30.0)
+    until(lambda: scene.status()["endpoint"] == f"{DEAD}:{GATEWAY_PORT}", 10.0, "it tries the dead one")
+    status = scene.wait_state("connected", 30.0)
     assert status["endpoint"] == f"[{GATEWAY6}]:{GATEWAY_PORT}"
     assert scene.visitor() == GATEWAY4
 

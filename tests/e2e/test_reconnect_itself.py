@@ -31,7 +31,7 @@ def test_the_gateway_dies_and_returns(scene: Scene) -> None:
             scene.lab.client.ip("addr add 10.1.0.77/24 dev eth0")
 
             def given_up() -> bool:
-                status = scene.helper.status()
+                status = scene.status()
                 return (status["state"], status["cause"], status["blocking"]) == ("connecting", "stale", True)
 
             until(given_up, 40.0, "the helper finds the tunnel dead")
@@ -41,7 +41,7 @@ def test_the_gateway_dies_and_returns(scene: Scene) -> None:
         finally:
             scene.gateway.start()
             scene.lab.client.ip("addr del 10.1.0.77/24 dev eth0")
-        scene.helper.wait_state("connected", 40.0)
+        scene.wait_state("connected", 40.0)
         until(lambda: scene.visitor() == GATEWAY4, 10.0, "the tunnel carries traffic again")
         tally = scene.leaks(generator)
         assert tally.total == 0, f"{tally} {tally.samples}"
@@ -55,7 +55,7 @@ def test_a_pulled_cable(scene: Scene) -> None:
         scene.connect()
         echo.wait_answer(time.monotonic(), 5.0, "the echo answers through the tunnel")
         scene.capture.reset()
-        since = scene.helper.status()["since"]
+        since = scene.status()["since"]
         moves: tuple[tuple[Callable[[str], None], Uplink], ...] = ((scene.lab.pull, WLAN0), (scene.lab.plug, ETH0))
         for move, uplink in moves:
             begun = time.monotonic()
@@ -63,7 +63,7 @@ def test_a_pulled_cable(scene: Scene) -> None:
             until(lambda to=uplink: _seen_at(scene, to), 10.0, f"the gateway sees the client at {uplink.client4}")  # type: ignore[misc]
             echo.wait_answer(time.monotonic(), 10.0, "answers come again")
             _log.info("to %s: %.0f ms without an answer", uplink.device, echo.longest_gap(begun) * 1000)
-        status = scene.helper.status()
+        status = scene.status()
         assert (status["state"], status["since"]) == ("connected", since), "it was connected all the time"
         tally = scene.leaks(generator)
         assert tally.total == 0, f"{tally} {tally.samples}"
@@ -79,12 +79,12 @@ def test_offline_and_online_again(scene: Scene) -> None:
         for device in UPLINKS:
             scene.lab.pull(device)
         try:
-            status = scene.helper.wait_state("connecting")
+            status = scene.wait_state("connecting")
             assert (status["cause"], status["blocking"], status["network"]["online"]) == ("offline", True, False)
         finally:
             for device in UPLINKS:
                 scene.lab.plug(device)
-        assert scene.helper.wait_state("connected", 20.0)["network"]["online"] is True
+        assert scene.wait_state("connected", 20.0)["network"]["online"] is True
         until(lambda: scene.visitor() == GATEWAY4, 10.0, "the tunnel carries traffic again")
         tally = scene.leaks(generator)
         assert tally.total == 0, f"{tally} {tally.samples}"
@@ -95,12 +95,12 @@ def test_connecting_while_offline(scene: Scene) -> None:
     for device in UPLINKS:
         scene.lab.pull(device)
     try:
-        until(lambda: not scene.helper.status()["network"]["online"], 10.0, "the helper knows that it is offline")
+        until(lambda: not scene.status()["network"]["online"], 10.0, "the helper knows that it is offline")
         scene.slopn("connect", "lab", "--wait", "1", status=5)
     finally:
         for device in UPLINKS:
             scene.lab.plug(device)
-    scene.helper.wait_state("connected", 20.0)
+    scene.wait_state("connected", 20.0)
     assert scene.visitor() == GATEWAY4
 
 
@@ -111,10 +111,10 @@ def test_the_device_is_deleted(scene: Scene) -> None:
         assert scene.leaks(generator).total > 0, "the capture must see leaks on an open host"
         scene.connect()
         scene.capture.reset()
-        since = scene.helper.status()["since"]
+        since = scene.status()["since"]
         scene.lab.client.ip("link del slopn0")
-        until(lambda: scene.helper.status()["since"] > since, 10.0, "the helper has noticed")
-        scene.helper.wait_state("connected", 20.0)
+        until(lambda: scene.status()["since"] > since, 10.0, "the helper has noticed")
+        scene.wait_state("connected", 20.0)
         until(lambda: scene.visitor() == GATEWAY4, 10.0, "the tunnel carries traffic again")
         tally = scene.leaks(generator)
         assert tally.total == 0, f"{tally} {tally.samples}"

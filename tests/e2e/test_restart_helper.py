@@ -20,7 +20,7 @@ def _resolv_conf(scene: Scene) -> Path:
 
 
 def _back(scene: Scene) -> None:
-    scene.helper.wait_state("connected", 20.0)
+    scene.wait_state("connected", 20.0)
     until(lambda: scene.visitor() == GATEWAY4, 10.0, "the tunnel carries traffic again")
 
 
@@ -78,8 +78,8 @@ def test_the_wish_to_be_disconnected_survives(scene: Scene, end: str) -> None:
     scene.slopn("disconnect", "--wait", "20")
     getattr(scene.helper, end)()
     scene.helper.start()
-    until(lambda: scene.helper.status()["policy"] == "open", 10.0, "the helper has looked at the host")
-    assert scene.helper.status()["state"] == "disconnected"
+    until(lambda: scene.status()["policy"] == "open", 10.0, "the helper has looked at the host")
+    assert scene.status()["state"] == "disconnected"
     assert scene.visitor() == ETH0.client4
     scene.slopn("connect", "--wait", "20")
     assert scene.visitor() == GATEWAY4
@@ -105,14 +105,14 @@ def test_a_damaged_journal(scene: Scene, damage: bytes) -> None:
         _back(scene)
         tally = scene.leaks(generator)
         assert tally.total == 0, f"{tally} {tally.samples}"
-    codes = [found["code"] for found in scene.helper.status()["warnings"]]
+    codes = [found["code"] for found in scene.status()["warnings"]]
     assert codes == (["journal_damaged"] if damage else ["restore_incomplete"])
     scene.slopn("disconnect", "--wait", "20")
     left = differences(before, fingerprint(scene.lab.client))
     # What files and kernel settings were is known to the journal alone. A whole one that is lost costs that, and it is said.
     assert {line.partition(":")[0] for line in left} == (set() if damage else {"resolv.conf", "sysctls"}), left
     if not damage:
-        assert any(found["code"] == "restore_incomplete" for found in scene.helper.status()["warnings"])
+        assert any(found["code"] == "restore_incomplete" for found in scene.status()["warnings"])
         _resolv_conf(scene).write_text(f"nameserver {ETH0.router4}\n", encoding="ascii")
         scene.lab.client.sysctl(
             dict.fromkeys(("net/ipv4/conf/all/src_valid_mark", "net/ipv4/conf/all/arp_ignore"), "0")

@@ -30,7 +30,7 @@ def test_restore_while_connected(scene: Scene, mode: str, *, alive: bool) -> Non
         assert differences(before, fingerprint(scene.lab.client)) == []
         assert scene.visitor() == ETH0.client4
     scene.helper.start()
-    scene.helper.wait_state("disconnected")
+    scene.wait_state("disconnected")
 
 
 def test_restore_of_an_untouched_host(scene: Scene) -> None:
@@ -46,7 +46,7 @@ def test_restore_while_connecting(scene: Scene) -> None:
     scene.gateway.stop()
     try:
         scene.slopn("connect", "lab")
-        scene.helper.wait_state("connecting")
+        scene.wait_state("connecting")
         assert scene.visitor(seconds=1) is None
         assert scene.helper.restore().returncode == 0
         assert differences(before, fingerprint(scene.lab.client)) == []

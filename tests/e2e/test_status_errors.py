@@ -65,10 +65,10 @@ def test_an_error_is_closed_and_passes(scene: Scene, trouble: Trouble, cause: st
         with trouble(scene):
             scene.slopn("connect", "lab", "--wait", "20", status=1)
             scene.capture.reset()
-            status = scene.helper.wait_state("error")
+            status = scene.wait_state("error")
             assert (status["cause"], status["blocking"], status["policy"]) == (cause, True, "blocked")
             assert scene.leaks(generator).total == 0
-        scene.helper.wait_state("connected", 30.0)
+        scene.wait_state("connected", 30.0)
         until(lambda: scene.visitor() == GATEWAY4, 10.0, "the tunnel carries traffic")
         tally = scene.leaks(generator)
         assert tally.total == 0, f"{tally} {tally.samples}"
@@ -80,7 +80,7 @@ def test_restore_after_an_error(scene: Scene, trouble: Trouble, cause: str) -> N
     with trouble(scene):
         before = fingerprint(scene.lab.client)
         scene.slopn("connect", "lab", "--wait", "20", status=1)
-        assert scene.helper.wait_state("error")["cause"] == cause
+        assert scene.wait_state("error")["cause"] == cause
         done = scene.helper.restore()
         assert (done.returncode, done.stderr) == (0, "")
         assert differences(before, fingerprint(scene.lab.client)) == []
@@ -107,12 +107,12 @@ def test_no_firewall_on_an_open_host(scene: Scene) -> None:
     """Nothing can be held back: that is said loudly, no tunnel is claimed; with nftables there it connects by itself."""
     with no_nftables(scene):
         scene.slopn("connect", "lab", "--wait", "20", status=1)
-        status = scene.helper.wait_state("error")
+        status = scene.wait_state("error")
         assert (status["cause"], status["blocking"]) == ("firewall", False)
         assert "firewall_refused" in {found["code"] for found in status["warnings"] if found["severity"] == "error"}
         assert scene.visitor() == ETH0.client4
         assert "not held back" in scene.slopn("status").stdout
-    assert scene.helper.wait_state("connected", 30.0)["policy"] == "tunnelled"
+    assert scene.wait_state("connected", 30.0)["policy"] == "tunnelled"
     assert scene.visitor() == GATEWAY4
 
 
@@ -125,7 +125,7 @@ def test_no_firewall_on_a_closed_host(scene: Scene) -> None:
         scene.connect()
         scene.capture.reset()
         with no_nftables(scene):
-            status = scene.helper.wait_state("error")
+            status = scene.wait_state("error")
             assert status["cause"] == "firewall"
             assert scene.leaks(generator).total == 0
             done = scene.helper.restore()

@@ -53,11 +53,11 @@ def test_failed(scene: Scene) -> None:
 )
 def test_bad_input(scene: Scene, arguments: tuple[str, ...]) -> None:
     """2, a sentence on stderr, nothing on stdout, and nothing has changed."""
-    before = scene.helper.status()
+    before = scene.status()
     done = scene.slopn(*arguments, status=2)
     assert done.stdout == ""
     assert done.stderr
-    assert {**scene.helper.status(), "seq": 0} == {**before, "seq": 0}
+    assert {**scene.status(), "seq": 0} == {**before, "seq": 0}
 
 
 def test_not_reachable(scene: Scene) -> None:
@@ -109,6 +109,6 @@ def test_timed_out(scene: Scene) -> None:
     scene.add_profile(scene.gateway.config(endpoint=f"203.0.113.99:{GATEWAY_PORT}"), "silent")
     done = scene.slopn("connect", "silent", "--wait", "1", status=5)
     assert "SloPN goes on trying." in done.stderr
-    assert scene.helper.status()["state"] == "connecting"
+    assert scene.status()["state"] == "connecting"
     scene.slopn("disconnect", "--wait", "20")
     scene.slopn("profiles", "--remove", "silent")

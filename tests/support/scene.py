@@ -7,14 +7,17 @@ import json
 import subprocess
 from collections.abc import Collection, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from slopn_app.cli.channel import Channel
+from slopn_app.cli.failure import Failure
+from slopn_app.cli.report import status
 from support.capture import Capture, Tally
 from support.gateway import Gateway
 from support.generator import Generator
 from support.helper_process import HelperProcess
 from support.topology import WEB4, WEB6, Lab
-from support.until import until
+from support.until import Expired, until
 
 PROFILE = "lab"
 PROBES = 150
@@ -51,12 +54,15 @@ class Scene:
 
     def reset(self) -> None:
         """As at the start, whatever the last test did: also after one that failed halfway."""
-        if not self.helper.alive:
+        # One that has just started says “disconnected” before it has looked at what is wanted.
+        restarted = not self.helper.alive
+        if restarted:
             self.helper.start()
         for key in sorted(self._changed):
             self.slopn("settings", "set", key, _DEFAULTS[key])
         self._changed.clear()
-        self.slopn("disconnect", "--wait", "20")
+        if restarted or self.status()["state"] != "disconnected":
+            self.slopn("disconnect", "--wait", "20")
         self.capture.reset()
 
     def slopn(self, *arguments: str, status: int = 0, text: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -100,6 +106,30 @@ class Scene:
         until(lambda: generator.tried_so_far() >= start + PROBES, 20.0, "the generator tries to get out")
         assert generator.running
         return self.capture.tally()
+
+    def status(self) -> dict[str, Any]:
+        """What `slopn status --json` says, without the cost of starting a program: for waiting and looking often.
+
+        Raises `Failure` when the helper doesn't answer.
+        """
+        with Channel(str(self.helper.socket)) as channel:
+            return {**status(channel.snapshot())}
+
+    def wait_state(self, state: str, timeout: float = 15.0) -> dict[str, Any]:
+        """Return the status once its `state` is the one given; a helper that doesn't answer meanwhile is waited for."""
+        last: dict[str, Any] = {}
+
+        def reached() -> bool:
+            nonlocal last
+            with contextlib.suppress(Failure):
+                last = self.status()
+            return last.get("state") == state
+
+        try:
+            until(reached, timeout, f"the state is {state}")
+        except Expired as expired:
+            raise AssertionError(f"{expired}; last status: {last}\n{self.helper.tail()}") from None
+        return last
 
     def wg(self) -> WgDump:
         """What `wg show slopn0 dump` says."""
