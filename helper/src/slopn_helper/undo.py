@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -22,11 +23,13 @@ def end_helper(store: Store) -> None:
         told: int | None = None
         while time.monotonic() < deadline:
             try:
-                store.lock()
+                store.lock(unwritten=True)
             except StateLocked as locked:
                 if locked.pid is not None and locked.pid != told:
                     told = locked.pid
-                    os.kill(told, number)
+                    # It may have ended meanwhile: then the next try holds the lock.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(told, number)
                 time.sleep(_LOOK_EVERY)
             else:
                 return

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from slopn_helper import undo
-from slopn_helper.store import Store
+from slopn_helper.store import StateLocked, Store
 
 HOLD = """
 import signal, sys, time
 from pathlib import Path
-from slopn_helper.store import Store
+from slopn_helper.store import StateLocked, Store
 if sys.argv[2] == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 Store(Path(sys.argv[1])).lock()
@@ -73,3 +73,19 @@ def test_every_undo_is_tried() -> None:
 
     assert asyncio.run(undo.all_of(bad, good)) == ["bus gone"]
     assert done == ["good"]
+
+
+def test_a_helper_that_ends_by_itself_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number is nobody's any more when it is told to end: the state is ours at the next try."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    refusals = [StateLocked(tmp_path / "lock", gone.pid)]
+
+    def lock(_: Store, *, unwritten: bool) -> None:
+        assert unwritten
+        if refusals:
+            raise refusals.pop()
+
+    monkeypatch.setattr(Store, "lock", lock)
+    undo.end_helper(Store(tmp_path))
+    assert refusals == []

@@ -31,7 +31,7 @@ def put(state: FileWas) -> None:
     """
     path = Path(state.path)
     if state.content is None and state.link is None:
-        path.unlink(missing_ok=True)
+        _remove(path)
         return
     temporary = _temporary(path)
     temporary.unlink(missing_ok=True)
@@ -54,12 +54,21 @@ def put(state: FileWas) -> None:
 def undo(entry: FileWas) -> None:
     """Put the file back, unless what is there now is neither ours nor nothing. Raises `OSError`."""
     path = Path(entry.path)
-    _temporary(path).unlink(missing_ok=True)
+    _remove(_temporary(path))
     now = snapshot(path)
     if now.link is not None and entry.ours:
         return
     if now.content is None or now.content.startswith(entry.ours):
         put(entry)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        # A read-only file system refuses before it looks.
+        if path.is_symlink() or path.exists():
+            raise
 
 
 def _temporary(path: Path) -> Path:

@@ -120,6 +120,8 @@ class Journal:
         self._boot_id = _kernel_boot_id() if boot_id is None else boot_id
         self._damage: list[str] = []
         self._entries: dict[str, _Line] = {}
+        self._in_order = True
+        """The file holds the entries and nothing else, so that lines can be appended."""
         self._load()
 
     def record(self, *entries: Entry) -> None:
@@ -131,6 +133,9 @@ class Journal:
         new = {e.key: _Line(self._boot_id, e) for e in entries if e.key not in self._entries}
         if not new:
             return
+        if not self._in_order:
+            self._rewrite(self._entries | new)
+            return
         # The name is on disk since `_load`, so that one sync is enough here.
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         try:
@@ -139,6 +144,7 @@ class Journal:
                 _write_all(fd, b"".join(map(_encode, new.values())))
                 os.fsync(fd)
             except OSError:
+                self._in_order = False
                 with contextlib.suppress(OSError):
                     os.ftruncate(fd, size)
                 raise
@@ -171,11 +177,13 @@ class Journal:
         return tuple(self._damage)
 
     def _load(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A disk that is full or read-only doesn't stop who only wants to undo; `record` refuses then.
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
-            self._rewrite({})
+            self._put_in_order()
             return
         *lines, tail = data.split(b"\n")
         # A tail without its newline was being written in a crash: record() hadn't returned, nothing was changed.
@@ -192,12 +200,24 @@ class Journal:
                 stale = True
         if self._damage:
             damaged = self._path.with_name(self._path.name + ".damaged")
-            damaged.write_bytes(data)
-            damaged.chmod(0o600)
+            try:
+                damaged.write_bytes(data)
+                damaged.chmod(0o600)
+            except OSError as error:
+                log.error("%s can't be written: %s", damaged, error)  # noqa: TRY400 (the sentence says it)
+                self._in_order = False
+                return
             for sentence in self._damage:
                 log.error("%s; the whole file is kept as %s", sentence, damaged.name)
         if self._damage or stale:
+            self._put_in_order()
+
+    def _put_in_order(self) -> None:
+        try:
             self._rewrite(self._entries)
+        except OSError as error:
+            self._in_order = False
+            log.warning("%s can't be written: %s", self._path, error)
 
     def _rewrite(self, entries: dict[str, _Line], *, sync_name: bool = True) -> None:
         temporary = self._path.with_name(f".{self._path.name}.new")
@@ -213,6 +233,7 @@ class Journal:
         if sync_name:
             _sync_directory(self._path.parent)
         self._entries = dict(entries)
+        self._in_order = True
 
 
 class _Line(Struct, frozen=True):

@@ -54,10 +54,13 @@ class Store:
         self._secrets = SecretStore(state_dir / "secrets", owner)
         self._lock = StateLock(state_dir / "lock")
 
-    def lock(self) -> None:
-        """Hold the state directory until this process ends or `unlock`s. Raises `StateLocked` if another holds it."""
+    def lock(self, *, unwritten: bool = False) -> None:
+        """Hold the state directory until this process ends or `unlock`s. Raises `StateLocked` if another holds it.
+
+        `unwritten`: also where nothing can be written, for `restore`. Raises `StoreError`, `OSError`.
+        """
         self._make_directories()
-        self._lock.acquire()
+        self._lock.acquire(unwritten=unwritten)
 
     def unlock(self) -> None:
         """Let go of the state directory."""

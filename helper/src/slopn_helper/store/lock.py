@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,18 +29,28 @@ class StateLock:
         self._path = path
         self._descriptor: int | None = None
 
-    def acquire(self) -> None:
-        """Hold the lock until `release`, or until this process ends in any way. Raises `StateLocked`, `OSError`."""
+    def acquire(self, *, unwritten: bool = False) -> None:
+        """Hold the lock until `release`, or until this process ends in any way. Raises `StateLocked`, `OSError`.
+
+        `unwritten`: also on a disk that is full or read-only, where the file can't name its holder.
+        """
         if self._descriptor is not None:
             return
         with self._alone():
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = self._open(unwritten=unwritten)
+            if descriptor is None:
+                return
             if not _locked_now(descriptor):
                 pid = _pid_in(descriptor)
                 os.close(descriptor)
                 raise StateLocked(self._path, pid)
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, str(os.getpid()).encode())
+            try:
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, str(os.getpid()).encode())
+            except OSError:
+                if not unwritten:
+                    os.close(descriptor)
+                    raise
             self._descriptor = descriptor
 
     def release(self) -> None:
@@ -63,6 +73,17 @@ class StateLock:
         except FileNotFoundError:
             return None
 
+    def _open(self, *, unwritten: bool) -> int | None:
+        """The file's descriptor; None: there is no file, and none can be made, so nobody can hold it."""
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            if not unwritten:
+                raise
+            with suppress(FileNotFoundError):
+                return os.open(self._path, os.O_RDONLY)
+            return None
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         directory = os.open(self._path.parent, os.O_RDONLY)
@@ -83,7 +104,21 @@ def _locked_now(descriptor: int) -> bool:
 
 def _pid_in(descriptor: int) -> int | None:
     text = os.read(descriptor, 20)
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdigit() and _has_open(int(text), descriptor) else None
+
+
+def _has_open(pid: int, descriptor: int) -> bool:
+    """Whether process `pid` has this file open, as far as /proc tells: a number that couldn't be written is an old one."""
+    try:
+        theirs = [Path(f"/proc/{pid}/fd", name) for name in os.listdir(f"/proc/{pid}/fd")]  # noqa: PTH208 - names
+    except FileNotFoundError:
+        return not Path("/proc/self/fd").exists()
+    ours = os.fstat(descriptor)
+    for entry in theirs:
+        with suppress(OSError):
+            if os.path.samestat(entry.stat(), ours):
+                return True
+    return False
 
 
 def _fcntl() -> Any:

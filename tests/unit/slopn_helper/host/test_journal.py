@@ -134,3 +134,39 @@ def test_the_file_is_for_root_alone(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     journal.forget(EACH[0].key)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_cannot_be_written_stops_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there can be undone; new inverses are refused, and begin on a clean line once there is room again."""
+    path = tmp_path / "journal"
+    Journal(path, "boot").record(RemoveRules(151))
+    path.write_bytes(b"rubbish\n" + path.read_bytes() + b'{"boot": "bo')
+    opened = os.open
+
+    def full(where: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(28, "No space left on device")
+        return opened(where, flags, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full)
+        patch.setattr(Path, "write_bytes", lambda *_: full(path, os.O_CREAT))
+        journal = Journal(path, "boot")
+        assert journal.entries() == (RemoveRules(151),)
+        with pytest.raises(OSError, match="No space"):
+            journal.record(ResolvedRevert("slopn0"))
+    journal.record(RemoveAddresses("slopn0"))
+    assert Journal(path, "boot").entries() == (RemoveRules(151), RemoveAddresses("slopn0"))
+
+
+def test_a_new_journal_on_a_disk_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is empty, and takes nothing."""
+
+    def full(*_: object) -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(os, "open", full)
+    journal = Journal(tmp_path / "journal", "boot")
+    assert journal.entries() == ()
+    with pytest.raises(OSError, match="Read-only"):
+        journal.record(RemoveRules(151))

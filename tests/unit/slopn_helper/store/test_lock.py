@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -149,3 +151,30 @@ def test_of_many_that_race_one_wins(tmp_path: Path) -> None:
         named = {said(process) for process in processes}
         assert len(named) == 1
         assert named <= {str(process.pid) for process in processes}
+
+
+def test_a_number_that_is_another_process_by_now(tmp_path: Path) -> None:
+    """The lock can't always be written (a full disk): an old number in it names nobody."""
+    (tmp_path / "lock").write_text("1")
+    lock = StateLock(tmp_path / "lock")
+    with (tmp_path / "lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StateLocked) as refused:
+            lock.acquire(unwritten=True)
+        assert refused.value.pid is None
+
+
+def test_a_disk_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no reason not to hold the lock for those who can do without their number in it, and for them alone."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    lock = StateLock(tmp_path / "lock")
+    with pytest.raises(OSError, match="No space"):
+        lock.acquire()
+    lock.acquire(unwritten=True)
+    with pytest.raises(StateLocked):
+        StateLock(tmp_path / "lock").acquire(unwritten=True)
+    lock.release()

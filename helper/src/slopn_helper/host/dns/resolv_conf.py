@@ -67,8 +67,14 @@ class ResolvConfDns:
             if isinstance(entry, FileWas):
                 files.undo(entry)
                 self._journal.forget(entry.key)
-            elif _is_ours(files.snapshot(self._path)):
+            elif self._is_left_over():
                 raise DnsError(f"{self._path} is ours, but the journal has lost what was there before")
+
+    def _is_left_over(self) -> bool:
+        try:
+            return _is_ours(files.snapshot(self._path))
+        except OSError:
+            return False  # a folder, a device: none of our doing
 
     async def drift(self) -> str | None:
         """None when the file is what was last applied; else who seems to have written it."""
