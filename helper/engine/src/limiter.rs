@@ -9,7 +9,7 @@ use gotatun::packet::{Packet, WgKind};
 use gotatun::x25519::PublicKey;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 pub const FREE_PER_ADDRESS: u64 = 20;
 /// Handshake messages a second from everywhere that need no cookie.
 const FREE_IN_ALL: u32 = 200;
-/// Handshake messages a second from one address that has shown its cookie.
+/// Handshake messages a second from one IPv4 address, or one IPv6 /64, that has shown its cookies.
 const MOST_PER_ADDRESS: u32 = 50;
 /// How long the state "under load" outlasts its cause.
 const COOL_DOWN: Duration = Duration::from_secs(1);
@@ -99,9 +99,17 @@ impl Load {
     }
 
     fn allow(&mut self, from: IpAddr) -> bool {
-        let n = self.by_address.entry(from).or_default();
+        let n = self.by_address.entry(place(from)).or_default();
         *n += 1;
         *n <= MOST_PER_ADDRESS
+    }
+}
+
+/// Who has one IPv6 address has all of its /64.
+fn place(from: IpAddr) -> IpAddr {
+    match from {
+        IpAddr::V4(_) => from,
+        IpAddr::V6(ip) => Ipv6Addr::from(u128::from(ip) & !u128::from(u64::MAX)).into(),
     }
 }
 
@@ -128,8 +136,12 @@ mod tests {
     impl World {
         /// One initiation from this address.
         fn knock(&mut self, from: u32) -> Result<WgKind, TunnResult> {
+            self.knock_from(Ipv4Addr::from(from).into())
+        }
+
+        fn knock_from(&mut self, from: IpAddr) -> Result<WgKind, TunnResult> {
             let init = self.client.tunn.format_handshake_initiation(true).unwrap();
-            let from = SocketAddr::new(Ipv4Addr::from(from).into(), 1);
+            let from = SocketAddr::new(from, 1);
             self.limiter.verify(from, init.into(), self.now)
         }
     }
@@ -178,6 +190,16 @@ mod tests {
             }
         }
         assert_eq!(passed, MOST_PER_ADDRESS);
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_share_that_limit() {
+        let mut w = world();
+        let net = u128::from("2001:db8::".parse::<Ipv6Addr>().unwrap());
+        let knock = |w: &mut World, address: u128| w.knock_from(Ipv6Addr::from(address).into()).is_ok();
+        let passed = (0..2 * MOST_PER_ADDRESS).filter(|i| knock(&mut w, net + u128::from(*i))).count();
+        assert_eq!(passed, MOST_PER_ADDRESS as usize);
+        assert!(knock(&mut w, net + (1 << 64)));
     }
 
     #[test]
