@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import signal
+import struct
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ from support.netns import Namespace
 from support.until import until
 
 _PROGRAM = str(Path(sys.executable).parent / "slopn-engine")
+_TUNSETIFF = 0x400454CA
 _DEVICE = f"wg{os.getpid()}{secrets.token_hex(2)}"[:15]
 
 
@@ -109,6 +113,45 @@ def test_in_the_foreground_it_stays_and_logs(host: Namespace) -> None:
             assert process.wait(5) == 0
         assert "tun: " in log.read_text()
         gone(host)
+
+
+def test_a_reader_who_has_gone_ends_no_tunnel(host: Namespace) -> None:
+    """With the pipe that it logs to closed, the engine goes on, and still ends in order."""
+    process = host.popen([_PROGRAM, "-f", _DEVICE], env={"LOG_LEVEL": "verbose"}, stdout=subprocess.PIPE)
+    until(lambda: exists(host) and socket_of(host).is_socket(), 5, "it is up")
+    assert process.stdout is not None
+    process.stdout.close()
+    for port in ("40001", "40002"):
+        host.run(["wg", "set", _DEVICE, "listen-port", port])
+        assert host.run(["wg", "show", _DEVICE, "listen-port"]).stdout.strip() == port
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+    gone(host)
+
+
+def test_the_kernel_may_number_the_interface(host: Namespace) -> None:
+    """`%d` becomes a number, in the name of the socket as well."""
+    host.run([_PROGRAM, "wgn%d"])
+    host.run(["wg", "show", "wgn0"])
+    host.ip("link del wgn0")
+    until(lambda: not running(host), 5, "the engine is gone")
+
+
+def test_a_descriptor_of_another_kind_of_device_is_refused(host: Namespace) -> None:
+    """WG_TUN_FD must be a TUN device: what a TAP device carries are no IP packets."""
+    tap = 0x1002
+    with host.entered(), Path("/dev/net/tun").open("r+b", buffering=0) as device:
+        fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", _DEVICE.encode(), tap))
+        done = subprocess.run(
+            host.command([_PROGRAM, "-f", _DEVICE]),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            env={**os.environ, "WG_TUN_FD": str(device.fileno())},
+            pass_fds=[device.fileno()],
+        )
+    assert (done.returncode, "IFF_NO_PI" in done.stderr) == (1, True)
 
 
 def test_wrong_usage_is_told_apart(host: Namespace) -> None:

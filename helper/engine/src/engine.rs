@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime};
 /// How an engine is made. `Default` but for the name is right for most.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// The kernel puts a number for `%d`.
     pub interface: String,
     /// None leaves what the device has.
     pub mtu: Option<u16>,
@@ -54,6 +55,7 @@ pub struct Snapshot {
 
 /// A running data plane. Dropping it ends its threads and removes the device.
 pub struct Engine {
+    interface: String,
     core: Arc<Core>,
     uapi: Option<uapi::Server>,
     threads: Vec<JoinHandle<()>>,
@@ -73,12 +75,13 @@ impl Engine {
             link.set_mtu(&tun, mtu)?;
         }
         let mtu = link.mtu(&tun)?;
-        events.log(Level::Info, format!("{}: {}", tun.name()?, tun.describe()));
+        let interface = tun.name()?;
+        events.log(Level::Info, format!("{interface}: {}", tun.describe()));
         let shared = Arc::new(Shared::new(tun, events, mtu)?);
         let timers =
             options.rekey_after.map(|age| TimerParams { rekey_after_time: age..=age, ..TimerParams::default() });
         let core = Arc::new(Core::new(Arc::clone(&shared), timers));
-        let mut engine = Self { core, uapi: None, threads: threads::spawn(&shared)? };
+        let mut engine = Self { interface, core, uapi: None, threads: threads::spawn(&shared)? };
         if options.uapi {
             let on_removal = Arc::downgrade(&shared);
             let removed = move || {
@@ -87,7 +90,7 @@ impl Engine {
                 }
             };
             let device = Arc::clone(&engine.core) as Arc<dyn uapi::Device>;
-            engine.uapi = Some(uapi::serve(&options.interface, device, removed)?);
+            engine.uapi = Some(uapi::serve(&engine.interface, device, removed)?);
         }
         Ok(engine)
     }
@@ -118,6 +121,11 @@ impl Engine {
     pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {
         self.alive()?;
         self.core.set_mtu(mtu)
+    }
+
+    /// The device's name when the engine was made.
+    pub fn interface(&self) -> &str {
+        &self.interface
     }
 
     /// 0 while there are no sockets.

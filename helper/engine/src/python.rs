@@ -71,7 +71,8 @@ impl PyEngine {
         py.detach(|| {
             let events = Arc::new(Events::new().map_err(engine_error)?);
             let engine = Engine::start(&options, Arc::clone(&events)).map_err(engine_error)?;
-            Ok(Self { events, engine: RwLock::new(Some(engine)), interface: options.interface })
+            let interface = engine.interface().to_owned();
+            Ok(Self { events, engine: RwLock::new(Some(engine)), interface })
         })
     }
 

@@ -45,8 +45,13 @@ impl Tun {
 
     /// Takes over a descriptor that is attached to a TUN device already.
     pub fn adopt(fd: OwnedFd) -> io::Result<Self> {
-        let (_, flags) = query(&fd)?;
-        Self::prepare(fd, i32::from(flags) & libc::IFF_VNET_HDR != 0)
+        let (name, flags) = query(&fd)?;
+        let flags = i32::from(flags);
+        if flags & (libc::IFF_TUN | libc::IFF_TAP | libc::IFF_NO_PI) != libc::IFF_TUN | libc::IFF_NO_PI {
+            let what = format!("{name} carries something else than IP packets alone (IFF_TUN, IFF_NO_PI)");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        Self::prepare(fd, flags & libc::IFF_VNET_HDR != 0)
     }
 
     fn attach(name: &str, vnet: bool) -> io::Result<Self> {

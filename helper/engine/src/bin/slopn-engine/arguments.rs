@@ -69,7 +69,10 @@ pub fn parse(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Opti
         Some("silent") => None,
         _ => Some(Level::Error),
     };
-    let number = |text: String| text.parse().map_err(|_| format!("WG_TUN_FD is {text:?}, not a number"));
+    let number = |text: String| match text.parse() {
+        Ok(fd) if fd >= 0 => Ok(fd),
+        _ => Err(format!("WG_TUN_FD is {text:?}, not the number of a descriptor")),
+    };
     let tun_fd = env("WG_TUN_FD").filter(|t| !t.is_empty()).map(number).transpose()?;
     Ok(Action::Run(Arguments { interface, foreground, log_level, tun_fd, log_asked: log.is_some() }))
 }
@@ -113,7 +116,9 @@ mod tests {
         for line in ["", "-x wg0", "wg0 wg1", "../x", "a-name-that-is-too-long", ".."] {
             assert!(run(line, &[]).is_err(), "{line}");
         }
-        assert!(run("wg0", &[("WG_TUN_FD", "x")]).is_err());
+        for fd in ["x", "-1", "99999999999"] {
+            assert!(run("wg0", &[("WG_TUN_FD", fd)]).is_err(), "{fd}");
+        }
         assert!(run("wg0", &[("WG_UAPI_FD", "4")]).is_err());
     }
 

@@ -9,12 +9,16 @@ use slopn_engine::engine::{Engine, Options};
 use slopn_engine::events::{Event, Events, Level};
 use slopn_engine::sys::poll;
 use slopn_engine::tun::Tun;
+use std::ffi::OsString;
+use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
-    match arguments::parse(std::env::args().skip(1), |name| std::env::var(name).ok()) {
+    let words: Result<Vec<_>, _> = std::env::args_os().skip(1).map(OsString::into_string).collect();
+    let words = words.map_err(|word| format!("{word:?} isn't text"));
+    match words.and_then(|words| arguments::parse(words.into_iter(), |name| std::env::var(name).ok())) {
         Ok(Action::Say(text)) => {
             println!("{text}");
             ExitCode::SUCCESS
@@ -40,7 +44,8 @@ fn run(arguments: &Arguments, ready: impl FnOnce()) -> Result<(), String> {
     ready();
     let reason = wait(&events, &signals, arguments.log_level);
     if arguments.log_level.is_some_and(|l| l <= Level::Info) {
-        eprintln!("slopn-engine: {}: {reason}", arguments.interface);
+        // As below: a reader who has gone ends no tunnel.
+        let _ = writeln!(std::io::stderr(), "slopn-engine: {}: {reason}", arguments.interface);
     }
     drop(engine);
     Ok(())
@@ -67,7 +72,7 @@ fn wait(events: &Events, signals: &Signals, log_level: Option<Level>) -> String 
                 event => (Level::Debug, format!("{event:?}")),
             };
             if log_level.is_some_and(|least| level >= least) {
-                println!("{level:?}: {text}");
+                let _ = writeln!(std::io::stdout(), "{level:?}: {text}");
             }
         }
         if let Some(name) = signals.take() {
