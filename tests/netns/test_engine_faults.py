@@ -59,6 +59,38 @@ def test_datagrams_that_are_too_long_are_survived(star: Star) -> None:
     transfer(client.namespace, server.namespace, server.inner4, 4 << 20)
 
 
+def test_a_stuck_uplink_holds_up_no_command(star: Star) -> None:
+    """While the wire takes nothing more, commands and closing return at once; what they send is counted as lost."""
+    client, server = star.clients[0], star.server
+    client.namespace.run("tc qdisc add dev ve0 root tbf rate 8kbit burst 3k limit 200m")
+    with client.namespace.entered():
+        flood = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    flood.setblocking(False)
+    failures: list[BaseException] = []
+
+    def command() -> None:
+        try:
+            while not client.loss("send_EAGAIN"):
+                with contextlib.suppress(BlockingIOError):
+                    for _ in range(2000):
+                        flood.sendto(bytes(1300), (server.inner4, 9))
+                client.apply(server.as_peer(star.address(client)))
+            client.engine.close()
+        except BaseException as error:  # noqa: BLE001 - told below
+            failures.append(error)
+
+    thread = threading.Thread(target=command, daemon=True)
+    try:
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+        assert failures == []
+    finally:
+        client.namespace.run("tc qdisc del dev ve0 root")
+        thread.join(10)
+        flood.close()
+
+
 def test_garbage_is_counted_and_survived(star: Star) -> None:
     """Random datagrams, and every message type cut at every length, change nothing for the session."""
     client, server = star.clients[0], star.server

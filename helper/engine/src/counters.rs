@@ -2,13 +2,14 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Errno of a send, by name; everything else counts as the last, "other".
-const SEND_ERRORS: [(i32, &str); 9] = [
+const SEND_ERRORS: [(i32, &str); 10] = [
     (libc::ENETUNREACH, "ENETUNREACH"),
     (libc::EHOSTUNREACH, "EHOSTUNREACH"),
     (libc::EMSGSIZE, "EMSGSIZE"),
     (libc::EPERM, "EPERM"),
     (libc::EACCES, "EACCES"),
     (libc::ENOBUFS, "ENOBUFS"),
+    (libc::EAGAIN, "EAGAIN"),
     (libc::EINVAL, "EINVAL"),
     (libc::ECONNREFUSED, "ECONNREFUSED"),
     (0, "other"),

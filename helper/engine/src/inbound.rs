@@ -14,7 +14,6 @@ use gotatun::packet::{Packet, WgKind};
 use gotatun::tun::MtuWatcher;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
@@ -97,11 +96,11 @@ impl Inbound {
         self.wire = wire;
     }
 
-    /// Sends the answers.
-    pub fn answer(&mut self, shared: &Shared, sockets: &Sockets, wake: RawFd) {
+    /// Sends the answers, without waiting: full sockets must not hold up what comes in.
+    pub fn answer(&mut self, shared: &Shared, sockets: &Sockets) {
         for batch in [&self.cookies, &self.answers] {
             if !batch.is_empty() {
-                self.sender.send(sockets, batch, wake, &shared.counters, &shared.events);
+                self.sender.send(sockets, batch, None, &shared.counters, &shared.events);
             }
         }
         count_sent(&self.sender, &self.answered, &self.answers);

@@ -11,7 +11,6 @@ use gotatun::tun::MtuWatcher;
 use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -114,12 +113,13 @@ impl Outbound {
         }
     }
 
-    /// Sends the batch. Nothing of it is left afterwards.
-    pub fn send(&mut self, shared: &Shared, sockets: &Sockets, wake: RawFd) {
+    /// Sends the batch, waiting while the sockets are full: what comes behind then waits in the TUN's queue. Nothing of
+    /// it is left afterwards.
+    pub fn send(&mut self, shared: &Shared, sockets: &Sockets) {
         if self.sealed.is_empty() {
             return self.clear();
         }
-        self.sender.send(sockets, &self.sealed, wake, &shared.counters, &shared.events);
+        self.sender.send(sockets, &self.sealed, Some(&shared.tx_wake), &shared.counters, &shared.events);
         for run in &self.runs {
             let sent = run.sealed.clone().filter(|i| !self.sender.lost(*i));
             add(&run.peer.tx_bytes, sent.map(|i| self.sealed[i].0.len()).sum());

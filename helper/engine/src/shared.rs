@@ -13,7 +13,6 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
@@ -116,12 +115,13 @@ impl Shared {
         self.stop();
     }
 
-    /// Sends messages that no packet has asked for.
+    /// Sends messages that no packet has asked for. Doesn't wait: timers and commands must not hang on a full socket,
+    /// and handshakes are tried again.
     pub fn send(&self, messages: Vec<ToPeer>) {
         let Some(sockets) = self.sockets().filter(|_| !messages.is_empty()) else { return };
         let (peers, batch): (Vec<_>, Vec<_>) = messages.into_iter().map(|m| (m.peer, (m.message.into(), m.to))).unzip();
         let mut sender = Sender::default();
-        sender.send(&sockets, &batch, self.timer_wake.as_raw_fd(), &self.counters, &self.events);
+        sender.send(&sockets, &batch, None, &self.counters, &self.events);
         count_sent(&sender, &peers, &batch);
     }
 

@@ -53,7 +53,7 @@ fn transmit(shared: &Shared) -> Result<(), String> {
             Ok(true) => {
                 out.encrypt(shared);
                 match &local.sockets {
-                    Some(sockets) => out.send(shared, sockets, wake),
+                    Some(sockets) => out.send(shared, sockets),
                     None => out.clear(),
                 }
             }
@@ -109,7 +109,7 @@ fn take_turn(shared: &Shared, inbound: &mut Inbound, view: &View, sockets: &Sock
         match inbound.receive(socket) {
             Ok(()) => {
                 inbound.decrypt(shared, view);
-                inbound.answer(shared, sockets, shared.rx_wake.as_raw_fd());
+                inbound.answer(shared, sockets);
                 inbound.deliver(shared);
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,

@@ -4,12 +4,12 @@ use super::plan::{Failed, Message, failed, plan};
 use super::{Socket, Sockets};
 use crate::counters::{Counters, add};
 use crate::events::{Events, Level};
-use crate::sys::{cvt, poll};
+use crate::sys::{EventFd, cvt, poll};
 use gotatun::packet::Packet;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 
 /// Messages in one system call.
 const BATCH: usize = 64;
@@ -34,9 +34,18 @@ unsafe impl Send for Sender {}
 struct Control([u8; 24]);
 
 impl Sender {
-    /// Sends all of `batch`; what can't be sent is counted and lost. Returns early when `wake` is signalled while
-    /// the sockets take no more.
-    pub fn send(&mut self, sockets: &Sockets, batch: &[Outgoing], wake: RawFd, counters: &Counters, events: &Events) {
+    /// Sends all of `batch`; what can't be sent is counted and lost.
+    ///
+    /// With `wake`, waits while a socket takes no more, until `wake` is signalled; that is taken back then, and the rest
+    /// is lost. Without it never waits: what isn't taken at once is lost.
+    pub fn send(
+        &mut self,
+        sockets: &Sockets,
+        batch: &[Outgoing],
+        wake: Option<&EventFd>,
+        counters: &Counters,
+        events: &Events,
+    ) {
         self.messages.clear();
         self.lost.clear();
         let gso = |to: &SocketAddr| sockets.towards(to).is_some_and(Socket::gso);
@@ -62,16 +71,17 @@ impl Sender {
                 }
                 Err(e) => e.raw_os_error().unwrap_or(0),
             };
-            match failed(error, message.is_segmented()) {
-                Failed::Again => {}
-                Failed::Wait => {
-                    let ready = poll([(socket.as_raw_fd(), libc::POLLOUT), (wake, libc::POLLIN)], -1);
+            match (failed(error, message.is_segmented()), wake) {
+                (Failed::Again, _) => {}
+                (Failed::Wait, Some(wake)) => {
+                    let ready = poll([(socket.as_raw_fd(), libc::POLLOUT), (wake.as_raw_fd(), libc::POLLIN)], -1);
                     if ready[1] != 0 {
+                        wake.drain();
                         self.lost.push(message.datagrams.start..batch.len());
                         break;
                     }
                 }
-                Failed::Unsegment => {
+                (Failed::Unsegment, _) => {
                     if socket.give_up_gso() {
                         let error = io::Error::from_raw_os_error(error);
                         events.log(Level::Warning, format!("udp: kernel won't segment ({error}), sending one by one"));
@@ -79,8 +89,8 @@ impl Sender {
                     add(&counters.gso_refused, message.datagrams.len());
                     self.unsegment(at);
                 }
-                Failed::Lost(errno) => {
-                    counters.send_failed(errno, message.datagrams.len() as u64);
+                (Failed::Wait, None) | (Failed::Lost(_), _) => {
+                    counters.send_failed(error, message.datagrams.len() as u64);
                     self.lost.push(message.datagrams.clone());
                     at += 1;
                 }
@@ -153,7 +163,6 @@ mod tests {
     use super::*;
     use crate::sys::EventFd;
     use std::net::UdpSocket;
-    use std::os::fd::AsRawFd;
     use std::sync::atomic::Ordering::Relaxed;
 
     fn packet(fill: u8, len: usize) -> Packet {
@@ -163,7 +172,7 @@ mod tests {
     fn send(batch: &[Outgoing]) -> Counters {
         let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
         let (counters, events, wake) = (Counters::default(), Events::new().unwrap(), EventFd::new().unwrap());
-        Sender::default().send(&sockets, batch, wake.as_raw_fd(), &counters, &events);
+        Sender::default().send(&sockets, batch, Some(&wake), &counters, &events);
         counters
     }
 
