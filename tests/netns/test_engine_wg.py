@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from collections.abc import Iterator
@@ -99,6 +100,16 @@ def test_the_own_key_is_no_peer(host: Namespace) -> None:
     wg_set(host, "peer", ours.public, "allowed-ips", "10.0.0.0/8")
     wg_set(host, "peer", other.public)
     assert show(host, "peers") == other.public
+
+
+@pytest.mark.parametrize("first", [0, 1], ids=["zero", "one"])
+def test_a_key_that_everyone_shares_is_refused(host: Namespace, first: int) -> None:
+    """A public key of low order would let anybody in as that peer; nothing of such a request is in force."""
+    weak = base64.b64encode(bytes([first]) + bytes(31)).decode()
+    other = Keys.new().public
+    wg_set(host, "private-key", "/dev/stdin", stdin=Keys.new().private)
+    assert wg_set(host, "peer", other, "peer", weak, "allowed-ips", "10.0.0.0/8", check=False) != 0
+    assert show(host, "peers") == ""
 
 
 def test_a_port_in_use_is_an_error_and_changes_nothing(host: Namespace) -> None:

@@ -1,15 +1,20 @@
 //! What `wg` sees of an engine, and changes.
 use crate::control::Core;
 use crate::uapi::{Device, DeviceState, PeerState, Secret, SetRequest};
+use std::collections::HashMap;
+use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 impl Device for Core {
     fn get(&self) -> DeviceState {
         let control = self.control.lock();
+        let mut owned: HashMap<_, Vec<_>> = HashMap::new();
+        for (prefix, owner) in &control.allowed {
+            owned.entry(owner).or_default().push((*prefix).into());
+        }
         let peers = control.peers.values().map(|peer| {
             let state = peer.state.lock();
-            let owned = control.allowed.iter().filter(|(_, owner)| **owner == peer.key);
             let since_epoch = |t: SystemTime| t.duration_since(SystemTime::UNIX_EPOCH).ok();
             PeerState {
                 public_key: peer.key,
@@ -19,7 +24,7 @@ impl Device for Core {
                 tx_bytes: peer.tx_bytes.load(Relaxed),
                 rx_bytes: peer.rx_bytes.load(Relaxed),
                 keepalive: state.keepalive().unwrap_or(0),
-                allowed_ips: owned.map(|(prefix, _)| (*prefix).into()).collect(),
+                allowed_ips: owned.remove(&peer.key).unwrap_or_default(),
             }
         });
         DeviceState {
@@ -32,6 +37,10 @@ impl Device for Core {
 
     fn set(&self, request: SetRequest) -> Result<(), i32> {
         let mut control = self.control.lock();
-        self.change(&mut control, request, None).map_err(|e| e.raw_os_error().unwrap_or(libc::EIO))
+        let errno = |e: io::Error| match e.kind() {
+            io::ErrorKind::InvalidInput => libc::EINVAL,
+            _ => e.raw_os_error().unwrap_or(libc::EIO),
+        };
+        self.change(&mut control, request, None).map_err(errno)
     }
 }
