@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import random
+import subprocess
 import sys
 
 import pytest
 
 from support import probe
+from support.fingerprint import differences, fingerprint
+from support.helper_process import BIN
 from support.scene import Scene
 from support.topology import ETH0, GATEWAY4, GATEWAY_PORT, WEB_NAME
 from support.until import until
@@ -26,6 +30,17 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     except OSError as error:
         print(error.errno)
 """
+
+COMMANDS = (
+    ("connect", "lab"),
+    ("disconnect",),
+    ("reconnect",),
+    ("settings", "set", "kill_switch", "off"),
+    ("settings", "set", "kill_switch", "on"),
+    ("settings", "set", "kill_switch", "always"),
+    ("settings", "set", "allow_lan", "yes"),
+)
+SEED = 51820
 
 
 @pytest.mark.leak
@@ -117,8 +132,32 @@ def test_no_program_reaches_the_gateways_port(scene: Scene) -> None:
         assert scene.lab.client.run(user).stdout.split() in (["unmarked", str(number)] for number in REFUSED)
     finally:
         scene.gateway.start()
-    scene.wait_state("connected", 30.0)
+    scene.slopn("reconnect", "--wait", "20")
     assert probe.send(scene.lab.client, to, device="eth0") in REFUSED
     tally = scene.capture.tally()
     assert tally.total == 0, f"{tally} {tally.samples}"
     assert tally.allowed_by_device[ETH0.router_device] > 0
+
+
+def test_the_last_word_counts(scene: Scene) -> None:
+    """After a storm of commands a tunnel comes up when asked for, and the host is as before once it's taken down."""
+    before = fingerprint(scene.lab.client)
+    chosen = random.Random(SEED).choices(COMMANDS, k=24)
+    env = {"SLOPN_SOCKET": str(scene.helper.socket)}
+    storm = [
+        scene.lab.client.popen(
+            [str(BIN / "slopn"), *command], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        for command in chosen
+    ]
+    for command, process in zip(chosen, storm, strict=True):
+        _, errors = process.communicate(timeout=60)
+        # A `reconnect` is refused while nothing is connected.
+        assert process.returncode in {0, 2 if command == ("reconnect",) else 0}, f"{command}: {errors!r}"
+    scene.setting("kill_switch", "on")
+    scene.setting("allow_lan", "no")
+    scene.connect()
+    assert scene.visitor() == GATEWAY4
+    scene.slopn("disconnect", "--wait", "20")
+    assert scene.visitor() == ETH0.client4
+    assert differences(before, fingerprint(scene.lab.client)) == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from support import probe
+from support import impatient_helper, probe
 from support.name_server import NameServer
 from support.scene import Scene
 from support.topology import ETH0, GATEWAY4, GATEWAY6, GATEWAY_PORT
@@ -89,10 +91,21 @@ def test_a_name_that_does_not_exist_yet(scene: Scene, names: NameServer) -> None
     assert scene.visitor() == GATEWAY4
 
 
-def test_a_dead_address_among_several(scene: Scene, names: NameServer) -> None:
-    """The first address doesn't answer: the next try takes the next one, of the other family here."""
+@pytest.fixture
+def impatient(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The helper waits for each address only a moment. It is a new one, which begins with the first."""
+    command = scene.helper.command
+    script = str(Path(impatient_helper.__file__))
+    monkeypatch.setattr(scene.helper, "command", lambda *words: [sys.executable, script, *command(*words)[1:]])
     scene.helper.kill()
     scene.helper.start()
+    yield
+    scene.helper.kill()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_dead_address_among_several(scene: Scene, names: NameServer) -> None:
+    """The first address doesn't answer: the next try takes the next one, of the other family here."""
     names.records = {NAME: (DEAD, GATEWAY6)}
     scene.slopn("connect", "lab")
     until(lambda: scene.status()["endpoint"] == f"{DEAD}:{GATEWAY_PORT}", 10.0, "it tries the dead one")
