@@ -32,7 +32,7 @@ KEPT = (
     "gosumdb",
     "gonosumdb",
 )
-# A mount point of its own becomes /, since `ip netns exec` changes the propagation of /.
+# The root becomes that of the whole namespace (pivot_root, not chroot): nsenter(1) and `ip netns exec` go to that one.
 ENTER = """
 set -e
 mount --rbind "$1" "$1"
@@ -40,9 +40,10 @@ mount -t proc proc "$1/proc"
 mount --rbind /sys "$1/sys"
 mount --rbind /dev "$1/dev"
 mount -t tmpfs tmpfs "$1/run"
-mkdir -p "$1/run/lock"
+mkdir -p "$1/run/lock" "$1/mnt/old"
 cd "$1"
-exec chroot . /bin/sh -c 'cd /home/newcomer/slopn && exec "$@"' sh "$2" "$3"
+pivot_root . mnt/old
+exec chroot . /bin/sh -c 'umount -l /mnt/old; cd /home/newcomer/slopn; exec "$@"' sh "$2" "$3"
 """
 
 
