@@ -1,5 +1,6 @@
 //! The UDP side: one IPv4 and one IPv6 socket on the same port.
 mod addr;
+mod narrow;
 mod plan;
 mod recv;
 mod send;
@@ -10,11 +11,13 @@ pub use send::{Outgoing, Sender};
 
 use crate::sys::{cvt, set_nonblocking, setsockopt};
 use addr::SockAddr;
+use narrow::Narrow;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
+use std::time::Instant;
 
 /// How much the kernel may hold for us, each way; wireguard-go's value.
 const BUFFER: i32 = 7 << 20;
@@ -45,8 +48,11 @@ pub struct Sockets {
 #[derive(Debug)]
 pub struct Socket {
     fd: OwnedFd,
-    /// UDP_SEGMENT is known, and wasn't refused yet.
+    /// UDP_SEGMENT is known, and wasn't refused for good.
     gso: AtomicBool,
+    narrow: Narrow,
+    /// It has been logged that the kernel refused to segment.
+    told: AtomicBool,
     /// UDP_GRO is on.
     gro: bool,
 }
@@ -142,16 +148,23 @@ impl Socket {
         // SAFETY: `addr` is a socket address of the length that it says.
         cvt(unsafe { libc::bind(fd.as_raw_fd(), addr.as_ptr(), addr.len()) } as isize)?;
         let port = addr::local(&fd)?.port();
-        Ok((Self { fd, gso: AtomicBool::new(gso), gro }, port))
+        let socket =
+            Self { fd, gso: AtomicBool::new(gso), narrow: Narrow::default(), told: AtomicBool::new(false), gro };
+        Ok((socket, port))
     }
 
-    pub fn gso(&self) -> bool {
-        self.gso.load(Relaxed)
+    /// Whether the kernel may be asked to cut messages to this address.
+    fn segments(&self, to: IpAddr) -> bool {
+        self.gso.load(Relaxed) && !self.narrow.contains(to, Instant::now)
     }
 
-    /// True for the first who says it.
-    fn give_up_gso(&self) -> bool {
-        self.gso.swap(false, Relaxed)
+    /// It may not any more: to one address for a while, or to all. True for the first time.
+    fn give_up_segments(&self, to: Option<IpAddr>) -> bool {
+        match to {
+            Some(to) => self.narrow.insert(to, Instant::now()),
+            None => self.gso.store(false, Relaxed),
+        }
+        !self.told.swap(true, Relaxed)
     }
 }
 

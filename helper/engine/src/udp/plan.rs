@@ -48,7 +48,7 @@ pub fn plan(
 }
 
 /// What to do about a message that the kernel didn't take.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
     /// Wait until the socket takes more, and send it again.
     Wait,
@@ -56,6 +56,8 @@ pub enum Failed {
     Again,
     /// Send its datagrams one by one, and segment nothing more on this socket.
     Unsegment,
+    /// Send its datagrams one by one, and segment nothing more to this address for a while.
+    Narrow,
     /// Lost: count it and go on with the next.
     Lost(i32),
 }
@@ -63,12 +65,14 @@ pub enum Failed {
 /// Decides by errno.
 ///
 /// EIO: the device can't checksum (Linux before 6.11), or IPsec takes the packet. EINVAL or EMSGSIZE: a segment is
-/// longer than the path's MTU, which segmenting doesn't allow while a datagram by itself is fragmented.
+/// longer than the path's MTU, which segmenting doesn't allow while a datagram by itself is fragmented. That says
+/// nothing about other peers' paths, and a forged ICMP message is enough for it.
 pub fn failed(errno: i32, segmented: bool) -> Failed {
     match errno {
         libc::EAGAIN => Failed::Wait,
         libc::EINTR => Failed::Again,
-        libc::EIO | libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP if segmented => Failed::Unsegment,
+        libc::EIO | libc::EOPNOTSUPP if segmented => Failed::Unsegment,
+        libc::EINVAL | libc::EMSGSIZE if segmented => Failed::Narrow,
         errno => Failed::Lost(errno),
     }
 }
@@ -110,8 +114,10 @@ mod tests {
 
     #[test]
     fn a_refused_message_is_sent_unsegmented_once() {
-        for errno in [libc::EIO, libc::EINVAL, libc::EMSGSIZE] {
-            assert_eq!(failed(errno, true), Failed::Unsegment);
+        for (errno, then) in
+            [(libc::EIO, Failed::Unsegment), (libc::EINVAL, Failed::Narrow), (libc::EMSGSIZE, Failed::Narrow)]
+        {
+            assert_eq!(failed(errno, true), then);
             assert_eq!(failed(errno, false), Failed::Lost(errno));
         }
     }

@@ -7,7 +7,7 @@ use crate::events::{Events, Level};
 use crate::sys::{EventFd, cvt, poll};
 use gotatun::packet::Packet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 
@@ -48,7 +48,7 @@ impl Sender {
     ) {
         self.messages.clear();
         self.lost.clear();
-        let gso = |to: &SocketAddr| sockets.towards(to).is_some_and(Socket::gso);
+        let gso = |to: &SocketAddr| sockets.towards(to).is_some_and(|s| s.segments(to.ip()));
         plan(batch.iter().map(|(p, to)| (p.len(), *to)), gso, &mut self.messages);
         self.iov.clear();
         self.iov.extend(batch.iter().map(|(p, _)| libc::iovec {
@@ -71,7 +71,8 @@ impl Sender {
                 }
                 Err(e) => e.raw_os_error().unwrap_or(0),
             };
-            match (failed(error, message.is_segmented()), wake) {
+            let verdict = failed(error, message.is_segmented());
+            match (verdict, wake) {
                 (Failed::Again, _) => {}
                 (Failed::Wait, Some(wake)) => {
                     let ready = poll([(socket.as_raw_fd(), libc::POLLOUT), (wake.as_raw_fd(), libc::POLLIN)], -1);
@@ -81,13 +82,16 @@ impl Sender {
                         break;
                     }
                 }
-                (Failed::Unsegment, _) => {
-                    if socket.give_up_gso() {
+                (Failed::Unsegment | Failed::Narrow, _) => {
+                    let narrow = (verdict == Failed::Narrow).then_some(message.to.ip());
+                    if socket.give_up_segments(narrow) {
                         let error = io::Error::from_raw_os_error(error);
-                        events.log(Level::Warning, format!("udp: kernel won't segment ({error}), sending one by one"));
+                        let to = narrow.map(|ip| format!(" to {ip}")).unwrap_or_default();
+                        let text = format!("udp: kernel won't segment{to} ({error}), sending one by one");
+                        events.log(Level::Warning, text);
                     }
                     add(&counters.gso_refused, message.datagrams.len());
-                    self.unsegment(at);
+                    self.unsegment(at, narrow);
                 }
                 (Failed::Wait, None) | (Failed::Lost(_), _) => {
                     counters.send_failed(error, message.datagrams.len() as u64);
@@ -131,10 +135,14 @@ impl Sender {
         cvt(unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), n, 0) } as isize)
     }
 
-    /// Replaces the message at `at` by one a datagram, and those after it as well.
-    fn unsegment(&mut self, at: usize) {
+    /// Replaces the message at `at` by one a datagram, and those after it as well; with `only`, those to this address.
+    fn unsegment(&mut self, at: usize, only: Option<IpAddr>) {
         let rest = self.messages.split_off(at);
         for m in rest {
+            if only.is_some_and(|ip| ip != m.to.ip()) {
+                self.messages.push(m);
+                continue;
+            }
             let lens = m.datagrams.clone();
             self.messages.extend(lens.map(|i| Message { datagrams: i..i + 1, segment: self.iov[i].iov_len, to: m.to }));
         }
@@ -187,6 +195,31 @@ mod tests {
             let n = there.recv(&mut buf).unwrap();
             assert_eq!(buf[..n], sent[..]);
         }
+    }
+
+    #[test]
+    fn what_one_path_refuses_is_not_given_up_for_the_others() {
+        let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
+        let (counters, events) = (Counters::default(), Events::new().unwrap());
+        let there = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // Port 0 is refused with EINVAL.
+        let nowhere = SocketAddr::from(([127, 0, 0, 2], 0));
+        let mut sender = Sender::default();
+        for _ in 0..2 {
+            let mut batch = vec![];
+            for to in [nowhere, nowhere, there.local_addr().unwrap(), there.local_addr().unwrap()] {
+                batch.push((packet(7, 9), to));
+            }
+            sender.send(&sockets, &batch, None, &counters, &events);
+            assert_eq!(counters.gso_refused.load(Relaxed), 2);
+            let mut buf = [0; 99];
+            for _ in 0..2 {
+                assert_eq!(there.recv(&mut buf).unwrap(), 9);
+            }
+        }
+        assert!(sockets.describe().contains("v4 gso=true"), "{}", sockets.describe());
+        assert!((0..4).map(|i| sender.lost(i)).eq([true, true, false, false]));
+        assert_eq!(events.take().len(), 1);
     }
 
     #[test]
