@@ -153,6 +153,8 @@ class _Reader:
         value = part.scalars[key]
         if key == "SaveConfig" and value:
             self._notes.append(f"Line {entry.key.line}: SaveConfig is not obeyed; a profile changes only by an import.")
+        elif key == "FwMark" and value is not None:
+            self._notes.append(f"Line {entry.key.line}: FwMark is kept but not used; SloPN has a mark of its own.")
         elif key == "PublicKey":
             if value in self._public_keys:
                 first = self._public_keys[value].line

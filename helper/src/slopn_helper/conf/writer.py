@@ -22,7 +22,8 @@ def write(profile: Profile, secrets: ProfileSecrets) -> str:
         parsed = parse(text, "export")
     except ConfError as error:
         raise ValueError(f"the profile can't be written as a wg-quick file: {error.message}") from None
-    if parsed.secrets != secrets or parsed.named(profile.name) != msgspec.structs.replace(profile, notes=()):
+    read, wanted = (msgspec.structs.replace(each, notes=()) for each in (parsed.named(profile.name), profile))
+    if parsed.secrets != secrets or read != wanted:
         raise ValueError("the profile holds something that a wg-quick file can't express")
     return text
 
