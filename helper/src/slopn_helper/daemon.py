@@ -16,7 +16,7 @@ from slopn_helper.runner import INTERFACE, HostRunner
 from slopn_helper.tunnel import inputs
 from slopn_helper.tunnel.driver import Position, TunnelDriver
 from slopn_wire.events import Network, Stats
-from slopn_wire.profile import IPAddress
+from slopn_wire.profile import Endpoint, IPAddress
 from slopn_wire.settings import Settings
 from slopn_wire.state import TargetState
 
@@ -153,7 +153,10 @@ class Daemon:
 
     def _count(self) -> None:
         now = self._engine.counters()
-        self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake))
+        first = self._runner.first_gateway()
+        moved = next((peer.endpoint for peer in now.peers if peer.public_key == first), None)
+        endpoint = None if moved is None else Endpoint(*moved)
+        self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint))
 
 
 def _told(network: NetworkState) -> str:

@@ -160,6 +160,11 @@ class HostRunner:
         peers = self._running.peers if self._running is not None else ()
         return frozenset(peer.public_key for peer in peers if peer.endpoint is not None)
 
+    def first_gateway(self) -> bytes | None:
+        """The public key of the running tunnel's first peer that has an endpoint."""
+        peers = self._running.peers if self._running is not None else ()
+        return next((peer.public_key for peer in peers if peer.endpoint is not None), None)
+
     async def moved(self) -> None:
         """The host is on another network: send from there, so that the gateway learns of it at once."""
         if self._running is not None:

@@ -15,7 +15,7 @@ import pytest
 from slopn_helper import daemon as module
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
-from slopn_helper.engine import Counters, EngineDown, EngineError, HandshakeDone, HandshakeStale
+from slopn_helper.engine import Counters, EngineDown, EngineError, HandshakeDone, HandshakeStale, PeerCounters
 from slopn_helper.host.netmon import NetworkState
 from slopn_helper.hub import Hub
 from slopn_helper.logs import LogStore
@@ -24,6 +24,7 @@ from slopn_helper.runner import HostRunner
 from slopn_helper.store import Store
 from slopn_wire.commands import ApplySettings, Command, Connect
 from slopn_wire.events import Done, Event, PolicyKind, Stats
+from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step, TargetState
 from support.aio import in_loop
@@ -217,6 +218,21 @@ async def test_whoever_asks_hears_the_counters_of_now(tmp_path: Path) -> None:
         helper.engine.counted = Counters(11, 21, 3.0)
         with helper.control.subscribe() as watch:
             assert watch.snapshot.stats == Stats(11, 21, 3.0)
+
+
+@in_loop
+async def test_the_first_gateways_address_is_told_as_it_is_now(tmp_path: Path) -> None:
+    """It may have moved since it was resolved; other peers' addresses don't count."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        config = helper.engine.config
+        assert config is not None
+        first = next(peer.public_key for peer in config.peers if peer.endpoint is not None)
+        other = PeerCounters(bytes(32), ("192.0.2.99", 9), None, 0, 0)
+        helper.engine.counted = Counters(peers=(other, PeerCounters(first, ("2001:db8::7", 7), None, 0, 0)))
+        assert helper.control.snapshot().stats.endpoint == Endpoint("2001:db8::7", 7)
+        helper.engine.counted = Counters(peers=(other,))
+        assert helper.control.snapshot().stats.endpoint is None
 
 
 @in_loop

@@ -143,6 +143,7 @@ class StatsDoc(TypedDict):
     rx_bytes: int
     tx_bytes: int
     last_handshake: float | None
+    endpoint: EndpointDoc | None
 
 
 class SnapshotDoc(TypedDict):

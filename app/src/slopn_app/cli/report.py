@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from slopn_app import words
 from slopn_app.cli.output import ago, clock, size, table
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from slopn_app.cli.documents import EndpointDoc, SnapshotDoc, StatusDoc
 
@@ -38,8 +37,10 @@ def status(snapshot: SnapshotDoc) -> StatusDoc:
 
 
 def endpoint(snapshot: SnapshotDoc) -> str | None:
-    """Where the tunnel's packets go: the first peer's address, once it is resolved."""
+    """Where the tunnel's packets go: the first peer's address, once it is resolved, or what it moved to."""
     state = snapshot["state"]
+    if state["type"] == "connected" and (moved := snapshot["stats"].get("endpoint")) is not None:
+        return address(moved)
     if (state["type"] == "connecting" or state["type"] == "connected") and state["endpoints"]:
         return address(state["endpoints"][0])
     return None

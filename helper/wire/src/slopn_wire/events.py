@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from slopn_wire.profile import DnsConfig, IPInterface, Profile
+from slopn_wire.profile import DnsConfig, Endpoint, IPInterface, Profile
 from slopn_wire.settings import Settings
 from slopn_wire.state import Disconnected, TargetState, TunnelState
 
@@ -65,6 +65,8 @@ class Stats(Struct, frozen=True, tag="stats"):
     rx_bytes: int = 0
     tx_bytes: int = 0
     last_handshake: float | None = None
+    endpoint: Endpoint | None = None
+    """Where packets to the first gateway go by now: it may have moved (roaming)."""
 
 
 class Snapshot(Struct, frozen=True, tag="snapshot"):

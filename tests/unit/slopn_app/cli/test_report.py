@@ -56,6 +56,14 @@ def test_any_snapshot_has_a_status_and_lines(snapshot: Snapshot) -> None:
     assert len(lines(found, NOW)) >= 4
 
 
+def test_a_gateway_that_moved() -> None:
+    """Where it is now counts, while connected."""
+    stats = replace(CONNECTED.stats, endpoint=Endpoint("2001:db8::7", 7))
+    assert status(doc(replace(CONNECTED, stats=stats)))["endpoint"] == "[2001:db8::7]:7"
+    connecting = Connecting("berlin", endpoints=(Endpoint("192.0.2.1", 5),))
+    assert status(doc(replace(CONNECTED, stats=stats, state=connecting)))["endpoint"] == "192.0.2.1:5"
+
+
 def test_connected() -> None:
     """Every value of the document, for a tunnel that is up."""
     assert status(doc(CONNECTED)) == {
