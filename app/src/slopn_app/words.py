@@ -6,8 +6,6 @@ that the helper has not confirmed. Takes the wire's plain words, so that nothing
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from slopn_wire import words
 
 STEPS = {
@@ -19,32 +17,29 @@ STEPS = {
 """What a connecting tunnel is doing, by the wire's `Step`."""
 
 
-class Headline(NamedTuple):
-    """The state in words."""
-
-    title: str
-    line: str
+Headline = tuple[str, str]
+"""The state in words: a title and one line."""
 
 
 def disconnected(policy: str) -> Headline:
     """No tunnel, and none wanted."""
     match policy:
         case "open":
-            return Headline("Not protected", words.meaning(policy))
+            return "Not protected", words.meaning(policy)
         case "blocked":
-            return Headline("Blocked", "Nothing leaves this computer until you connect.")
+            return "Blocked", "Nothing leaves this computer until you connect."
         case _:
-            return Headline("Not connected", words.meaning(policy))
+            return "Not connected", words.meaning(policy)
 
 
 def connecting(profile: str, step: str, attempt: int, cause: str | None, policy: str) -> Headline:
     """On the way up; `attempt` > 0 after a failure."""
     if attempt and cause is not None:
-        return Headline(
+        return (
             f"Reconnecting to {profile}…",
             f"{_capital(words.short(cause))} · try {attempt + 1}: {STEPS[step]} · {_meanwhile(policy)}",
         )
-    return Headline(f"Connecting to {profile}…", f"{_capital(STEPS[step])} · {_meanwhile(policy)}")
+    return f"Connecting to {profile}…", f"{_capital(STEPS[step])} · {_meanwhile(policy)}"
 
 
 def connected(profile: str, detail: str, policy: str, warning: str | None) -> Headline:
@@ -55,27 +50,27 @@ def connected(profile: str, detail: str, policy: str, warning: str | None) -> He
             if policy == "open"
             else words.meaning(policy)
         )
-        return Headline(f"Connected through {profile}", f"{detail} · {rest}")
+        return f"Connected through {profile}", f"{detail} · {rest}"
     if warning is not None:
-        return Headline("Protected, with a problem", warning)
-    return Headline(f"Protected through {profile}", detail)
+        return "Protected, with a problem", warning
+    return f"Protected through {profile}", detail
 
 
 def disconnecting(policy: str, *, again: bool) -> Headline:
     """On the way down; `again`: to come up once more."""
-    return Headline("Reconnecting…" if again else "Disconnecting…", _capital(_meanwhile(policy)))
+    return "Reconnecting…" if again else "Disconnecting…", _capital(_meanwhile(policy))
 
 
 def failed(cause: str, policy: str) -> Headline:
     """No tunnel is possible until something changes."""
     title = {"blocked": "Blocked", "open": "Not protected"}.get(policy, "Not connected")
     _, meaning, remedy = words.sentences(cause, policy)
-    return Headline(f"{title}: {words.short(cause)}", f"{meaning} {remedy}")
+    return f"{title}: {words.short(cause)}", f"{meaning} {remedy}"
 
 
 def unreachable() -> words.Sentences:
     """The helper doesn't answer."""
-    return words.Sentences(
+    return (
         "SloPN's service isn't running.",
         "Rules that were in force stay in force.",
         "Start it with `sudo systemctl start slopn-helper`.",

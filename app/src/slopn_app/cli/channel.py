@@ -6,16 +6,17 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
 
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.endpoint import socket_path
-from slopn_app.words import unreachable
 from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, FrameTooLarge, frame
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Any, Self
+
     from slopn_app.cli.documents import (
         DoneDoc,
         ExportedDoc,
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
         StreamedDoc,
     )
 
+    Command = dict[str, Any]
+    """A command of the wire as JSON: its tag in `type`, then its fields."""
+
 PROTOCOL_MAJOR = 1
 REPLY_TIMEOUT = 15.0
 """Seconds the helper has for one reply."""
 _CHUNK = 1 << 16
 _STATUS = {"invalid": Status.USAGE, "not_permitted": Status.NOT_PERMITTED, "failed": Status.FAILED}
-
-Command = dict[str, Any]
-"""A command of the wire as JSON: its tag in `type`, then its fields."""
 
 
 class Channel:
@@ -151,7 +152,7 @@ class Channel:
             except OSError:
                 data = b""
             if not data:
-                raise Failure(Status.UNREACHABLE, "SloPN's service has closed the connection.", unreachable().meaning)
+                raise _closed()
             self._messages = _frames(self._frames, data)
 
 
@@ -166,8 +167,18 @@ def not_permitted() -> Failure:
 
 def not_reachable(path: str, reason: str) -> Failure:
     """Nobody answers at the socket."""
+    # The words are needed only when something has gone wrong, here as below.
+    from slopn_app.words import unreachable
+
     what, meaning, remedy = unreachable()
     return Failure(Status.UNREACHABLE, f"{what} ({path}: {reason})", meaning, remedy)
+
+
+def _closed() -> Failure:
+    from slopn_app.words import unreachable
+
+    _, meaning, _ = unreachable()
+    return Failure(Status.UNREACHABLE, "SloPN's service has closed the connection.", meaning)
 
 
 def _connect(path: str) -> socket.socket:
@@ -194,7 +205,8 @@ def _message(payload: bytes) -> MessageDoc:
         raise _nonsense("it has no type")
     if message["type"] == "reply" and not ("id" in message and _typed(message.get("result"))):
         raise _nonsense("it replies to nothing")
-    return cast("MessageDoc", message)
+    known: MessageDoc = message
+    return known
 
 
 def _typed(message: Any) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from importlib import import_module
-from typing import Any
 
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, warn
 from slopn_app.cli.verb import parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 VERBS = (
     "status",
@@ -31,13 +33,21 @@ BROKEN_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `slopn`; the exit status."""
+    """Run `slopn`; the exit status. Without `arguments` it takes the process's own, and ends the process."""
+    status = _main(list(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None:
+        # All is written by now, and Python's taking itself down would take longer than many a verb.
+        os._exit(status)
+    return status
+
+
+def _main(arguments: list[str]) -> int:
     _replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that can't show a character shows a question mark; no verb fails for it.
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
-        status = _run(list(sys.argv[1:] if arguments is None else arguments))
+        status = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -70,7 +80,8 @@ def _silence() -> None:
 
 def load(verb: str) -> Any:
     """The module of `verb`: its `VERB` and its `run`."""
-    return import_module(f"slopn_app.cli.verbs.{verb}_" if verb == "import" else f"slopn_app.cli.verbs.{verb}")
+    module = "import_" if verb == "import" else verb
+    return __import__(f"slopn_app.cli.verbs.{module}", fromlist=["VERB"])
 
 
 def _run(arguments: list[str]) -> int:

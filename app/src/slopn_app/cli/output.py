@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def clean(text: str) -> str:
     """`text` with control characters shown instead of obeyed; new lines and tabs stay."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return text.translate(_CONTROL)
 
 
 def say(*lines: str) -> None:
@@ -27,10 +28,11 @@ def say(*lines: str) -> None:
 
 def warn(*lines: str) -> None:
     """Lines beside the result, on stderr."""
-    # A stderr that is full or gone changes nothing about what was done, nor the exit status.
-    with contextlib.suppress(OSError):
+    try:
         for line in lines:
             print(clean(line), file=sys.stderr)
+    except OSError:
+        pass  # a stderr that is full or gone changes nothing about what was done, nor the exit status
 
 
 def put_json(document: Any) -> None:

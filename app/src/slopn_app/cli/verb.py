@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 
-class Argument(NamedTuple):
-    """One argument. `names` as argparse takes them; `complete` says what a shell offers for its value."""
+class Argument:
+    """One argument: `names`, `help` and the `options` as `ArgumentParser.add_argument` takes them.
 
-    names: tuple[str, ...]
-    help: str
-    options: dict[str, Any] = {}  # noqa: RUF012 - never changed
-    """The rest of what `ArgumentParser.add_argument` takes."""
-    complete: str = ""
-    """`profile`, `file`, `setting`, or words with spaces between them; empty: nothing, or no value at all."""
+    `complete`, what a shell offers for its value: `profile`, `file`, `setting`, or words with spaces between them;
+    empty: nothing, or no value at all.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        help: str,  # noqa: A002 - as in add_argument
+        options: dict[str, Any] | None = None,
+        complete: str = "",
+    ) -> None:
+        self.names = names
+        self.help = help
+        self.options = options or {}
+        self.complete = complete
 
 
-class Verb(NamedTuple):
+class Verb:
     """A verb's description; its name is its module's."""
 
-    summary: str
-    arguments: tuple[Argument, ...] = ()
-    epilog: str = ""
+    def __init__(self, summary: str, arguments: tuple[Argument, ...] = (), epilog: str = "") -> None:
+        self.summary = summary
+        self.arguments = arguments
+        self.epilog = epilog
 
 
 JSON = Argument(("--json",), "print JSON", {"action": "store_true"})
-
-Run = Callable[[argparse.Namespace], int]
 
 
 def parse(name: str, verb: Verb, arguments: Sequence[str]) -> argparse.Namespace:
@@ -44,6 +55,10 @@ def parse(name: str, verb: Verb, arguments: Sequence[str]) -> argparse.Namespace
     for argument in (*verb.arguments, JSON):
         parser.add_argument(*argument.names, help=argument.help, **argument.options)
     return parser.parse_intermixed_args(arguments)
+
+
+# All our words are English: argparse's are to be, too, and looking for their translation takes time in every run.
+argparse._ = str  # type: ignore[attr-defined]
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

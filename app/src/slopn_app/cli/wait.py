@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from slopn_app import words
-from slopn_app.cli.channel import Channel, Command
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import warn
-from slopn_app.cli.report import headline
-from slopn_wire.words import sentences
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from slopn_app.cli.channel import Channel, Command
     from slopn_app.cli.documents import EventDoc, SnapshotDoc
 
 DEFAULT = 60.0
@@ -56,11 +54,12 @@ def connected(
         if state["type"] == "connected":
             return (new or not fresh) and profile in {None, state["profile"]}
         if new and state["type"] == "error":
-            raise Failure(Status.FAILED, *sentences(state["cause"], view["policy"]))
+            raise _impossible(state["cause"], view["policy"])
         if new and state["type"] == "disconnected" and view["target"] == "unsecured":
-            raise Failure(
-                Status.FAILED, "The tunnel was disconnected meanwhile.", words.disconnected(view["policy"]).line
-            )
+            from slopn_app import words
+
+            _, line = words.disconnected(view["policy"])
+            raise Failure(Status.FAILED, "The tunnel was disconnected meanwhile.", line)
         return False
 
     return _follow(channel, command, seconds, done, "Not connected")
@@ -72,7 +71,7 @@ def disconnected(channel: Channel, command: Command, seconds: float) -> tuple[Sn
     def done(view: SnapshotDoc, before: SnapshotDoc) -> bool:
         state = view["state"]
         if state["type"] == "error" and view["since"] != before["since"]:
-            raise Failure(Status.FAILED, *sentences(state["cause"], view["policy"]))
+            raise _impossible(state["cause"], view["policy"])
         return state["type"] == "disconnected"
 
     return _follow(channel, command, seconds, done, "Not disconnected")
@@ -89,6 +88,9 @@ def _follow(
     tunnel = Tunnel(channel)
     before = tunnel.view
     notes = channel.do(command)["notes"]
+    # Words are needed only now, and importing them takes no time while the helper works.
+    from slopn_app.cli.report import headline
+
     shown = ""
     while not done(tunnel.view, before):
         if not tunnel.changed(deadline):
@@ -98,8 +100,16 @@ def _follow(
     return tunnel.view, notes
 
 
+def _impossible(cause: str, policy: str) -> Failure:
+    from slopn_wire.words import sentences
+
+    return Failure(Status.FAILED, *sentences(cause, policy))
+
+
 def _show(view: SnapshotDoc, shown: str) -> str:
     """Tell a person at a terminal what is going on, each thing once."""
+    from slopn_app.cli.report import headline
+
     title, line = headline(view, time.time())
     text = f"{title} {line}"
     if text != shown and view["state"]["type"] in {"connecting", "disconnecting"} and sys.stderr.isatty():

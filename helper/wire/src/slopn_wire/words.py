@@ -5,75 +5,62 @@ Keyed by the plain words of the wire, so that a front end can speak without impo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+Sentences = tuple[str, str, str]
+"""An error as a person reads it, in three short lines: what happened, what it means, what to do."""
 
-
-class Sentences(NamedTuple):
-    """An error as a person reads it: three short lines."""
-
-    what: str
-    meaning: str
-    remedy: str
-
-
-class _Cause(NamedTuple):
-    short: str
-    what: str
-    remedy: str
-
-
+# By cause: a few words, what happened, what to do.
 _CAUSES = {
-    "offline": _Cause(
+    "offline": (
         "no network",
         "This computer isn't on any network.",
         "Join a network; SloPN then goes on by itself.",
     ),
-    "resolve": _Cause(
+    "resolve": (
         "the gateway's name can't be found",
         "No resolver knows the address of the gateway's name.",
         "Check the name in the profile and that this network's resolver answers; SloPN keeps trying.",
     ),
-    "handshake": _Cause(
+    "handshake": (
         "the gateway doesn't answer",
         "The gateway doesn't answer.",
         "Check that it runs, that both keys are right and that this network lets UDP through; SloPN keeps trying.",
     ),
-    "stale": _Cause(
+    "stale": (
         "the tunnel went silent",
         "Nothing has come back through the tunnel for a while.",
         "Wait: SloPN connects again by itself.",
     ),
-    "bad_profile": _Cause(
+    "bad_profile": (
         "the profile can't be used",
         "The profile can't be used as it is.",
         "See what is wrong with `slopn logs`, then import it again with `slopn import --replace`.",
     ),
-    "tun_device": _Cause(
+    "tun_device": (
         "no tunnel device",
         "The network device of the tunnel can't be made.",
         "Check that /dev/net/tun is there (`sudo modprobe tun`) and that no other program uses the device's name.",
     ),
-    "engine": _Cause(
+    "engine": (
         "the tunnel broke down",
         "The part that carries the tunnel's packets has stopped.",
         "Try `slopn reconnect`; `slopn logs` says why it stopped.",
     ),
-    "firewall": _Cause(
+    "firewall": (
         "the firewall can't be set",
         "The rules that hold traffic back can't be set.",
         "See `slopn logs`; check that nftables works (`sudo nft list ruleset`).",
     ),
-    "host": _Cause(
+    "host": (
         "routes or DNS can't be set",
         "This computer's addresses, routes or DNS can't be set.",
         "See `slopn logs`; another program may be managing them.",
     ),
-    "restore": _Cause(
+    "restore": (
         "routes or DNS can't be put back",
         "This computer's addresses, routes or DNS can't be put back as they were.",
         "Run `sudo slopn-helper restore`; `slopn logs` says what stands in the way.",
     ),
-    "stopped": _Cause(
+    "stopped": (
         "SloPN's service is stopping",
         "SloPN's service is being stopped, though you wanted to be connected.",
         "Start it again to connect, or run `sudo slopn-helper restore` to go without.",
@@ -90,7 +77,7 @@ _MEANINGS = {
 
 def short(cause: str) -> str:
     """`cause` (an `ErrorCause`) in a few words that fit behind a colon. Raises `KeyError` for anything else."""
-    return _CAUSES[cause].short
+    return _CAUSES[cause][0]
 
 
 def meaning(policy: str) -> str:
@@ -100,4 +87,5 @@ def meaning(policy: str) -> str:
 
 def sentences(cause: str, policy: str) -> Sentences:
     """`cause` (an `ErrorCause`) while `policy` (a `PolicyKind`) is in force. Raises `KeyError` for anything else."""
-    return Sentences(_CAUSES[cause].what, _MEANINGS[policy], _CAUSES[cause].remedy)
+    _, what, remedy = _CAUSES[cause]
+    return what, _MEANINGS[policy], remedy

@@ -171,7 +171,7 @@ def test_a_warning_is_shown_and_an_information_does_not_lead() -> None:
         "  Info: Good to know.",
         "  Error: Your DNS leaks.",
     ]
-    assert headline(doc(replace(CONNECTED, health=health[:1])), NOW).title == "Protected through berlin"
+    assert headline(doc(replace(CONNECTED, health=health[:1])), NOW)[0] == "Protected through berlin"
 
 
 def test_addresses_are_written_as_wg_does() -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from typing import TYPE_CHECKING
 
 from slopn_app.cli import wait
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, warn
-from slopn_app.cli.report import headline, status
 from slopn_app.cli.verb import Argument, Verb
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from slopn_app.cli.documents import SnapshotDoc
 
@@ -60,6 +59,8 @@ def accepted(notes: list[str], line: str, *, as_json: bool) -> int:
 
 def arrived(snapshot: SnapshotDoc, notes: list[str], *, as_json: bool) -> int:
     """Say where the tunnel is now."""
+    from slopn_app.cli.report import headline, status
+
     warn(*notes)
     if as_json:
         put_json(status(snapshot))

@@ -6,13 +6,13 @@ import argparse
 import json
 import re
 import time
-from typing import TYPE_CHECKING
 
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import clean
 from slopn_app.cli.verb import Argument, Verb
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from slopn_app.cli.documents import LogLineDoc
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
@@ -11,6 +10,7 @@ from slopn_app.cli.output import put_json, say, table, warn
 from slopn_app.cli.report import address
 from slopn_app.cli.verb import Argument, Verb
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from slopn_app.cli.documents import ProfileDoc, SnapshotDoc
 

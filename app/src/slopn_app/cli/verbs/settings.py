@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, table, warn
 from slopn_app.cli.verb import Argument, Verb
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from slopn_app.cli.documents import SettingsDoc
 
 KEYS = ("kill_switch", "allow_lan", "resolvers", "dns_mechanism")
