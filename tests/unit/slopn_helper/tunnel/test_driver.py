@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
 from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
 from slopn_helper.tunnel import driver as module
-from slopn_helper.tunnel.context import Context
-from slopn_helper.tunnel.driver import Position, ProfileError, TunnelDriver
-from slopn_helper.tunnel.effects import ApplyFirewall, ConfigureHost, Effect, RestoreHost, StartEngine, StopEngine
+from slopn_helper.tunnel.driver import ProfileError
+from slopn_helper.tunnel.effects import ApplyFirewall, ConfigureHost, RestoreHost, StartEngine, StopEngine
 from slopn_helper.tunnel.inputs import (
     Connect,
-    EngineStarted,
-    EngineStopped,
     HandshakeDone,
     HandshakeStale,
-    HostConfigured,
-    Input,
     Started,
 )
 from slopn_wire.commands import Disconnect
@@ -29,84 +22,8 @@ from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step
 from support.aio import in_loop
-from support.playbook import ENDPOINT, FACTS
-from support.until import until_async
-
-
-class Host:
-    """An `EffectRunner` that notes effects, and fails those whose type is in `refuse`."""
-
-    def __init__(self) -> None:
-        self.done: list[Effect] = []
-        self.refuse: dict[type[Effect], Exception] = {}
-        self.answer: Callable[[], Awaitable[tuple[Endpoint, ...]]] = self._at_once
-        self.hang: type[Effect] | None = None
-
-    async def run(self, effect: Effect) -> Input | None:
-        """As the interface."""
-        if type(effect) in self.refuse:
-            raise self.refuse[type(effect)]
-        if type(effect) is self.hang:
-            await asyncio.Event().wait()
-        self.done.append(effect)
-        follows: dict[type, Input] = {
-            StartEngine: EngineStarted("slopn0"),
-            ConfigureHost: HostConfigured(),
-            StopEngine: EngineStopped(),
-        }
-        return follows.get(type(effect))
-
-    async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
-        """As the interface."""
-        assert profile in FACTS
-        return await self.answer()
-
-    def context(self) -> Context:
-        """As the interface; no jitter, so that back-off is as short as it can be."""
-        return Context(FACTS, jitter=0.0)
-
-    async def _at_once(self) -> tuple[Endpoint, ...]:
-        return (ENDPOINT,)
-
-
-class Drive:
-    """A running driver and what it has published."""
-
-    def __init__(self, mode: KillSwitchMode = KillSwitchMode.ON) -> None:
-        self.host = Host()
-        self.positions: list[Position] = []
-        self.driver = TunnelDriver(self.host, self.positions.append, Settings(kill_switch=mode))
-
-    @property
-    def last(self) -> Position:
-        """Where it stands."""
-        return self.positions[-1]
-
-    async def reaches(self, kind: type, *, step: Step | None = None) -> None:
-        """Wait for a state."""
-
-        def there() -> bool:
-            state = self.positions[-1].state if self.positions else None
-            return isinstance(state, kind) and (step is None or getattr(state, "step", None) is step)
-
-        await until_async(there, 10, f"{kind.__name__} {step or ''}, at {self.positions[-1:]}")
-
-    async def connect(self) -> None:
-        """All the way up."""
-        self.driver.post(Connect("a"))
-        await self.reaches(Connecting, step=Step.HANDSHAKE)
-        self.driver.post(HandshakeDone())
-        await self.reaches(Connected)
-
-
-@asynccontextmanager
-async def driving(mode: KillSwitchMode = KillSwitchMode.ON) -> AsyncIterator[Drive]:
-    """A driver that runs while entered."""
-    drive = Drive(mode)
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(drive.driver.run())
-        yield drive
-        task.cancel()
+from support.drive import Drive, driving
+from support.playbook import ENDPOINT
 
 
 def policies(drive: Drive) -> list[type[FirewallPolicy]]:
