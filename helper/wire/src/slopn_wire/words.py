@@ -33,7 +33,7 @@ _CAUSES = {
     "bad_profile": (
         "the profile can't be used",
         "The profile can't be used as it is.",
-        "See what is wrong with `slopn logs`, then import it again with `slopn import --replace`.",
+        "See what is wrong with `slopn logs`, disconnect, then import it again with `slopn import --replace`.",
     ),
     "tun_device": (
         "no tunnel device",
