@@ -41,10 +41,12 @@ if sys.platform == "linux":
     from slopn_helper.host.routes.linux import LinuxRouter
     from slopn_helper.ipc.authz import GROUP
     from slopn_helper.ipc.endpoints.unix import UnixEndpoint
+    from slopn_helper.secrets import forbid_dumps
 
     def run_client(state_dir: Path, runtime_dir: Path, log_level: str) -> None:
         """Be the helper until SIGTERM or SIGINT. Raises `StateLocked`, `StoreError`, `SecretError`, `OSError`."""
         logs = setup(log_level)
+        forbid_dumps()
         store = Store(state_dir)
         store.lock()
         loaded = store.load()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ctypes
 import hmac
+import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +20,20 @@ from slopn_helper.files import make_directory, remove_file, sweep_temporary, wri
 
 VERSION = 1
 """Format of a file of secrets."""
+
+
+_PR_SET_DUMPABLE = 4
+
+
+def forbid_dumps() -> None:
+    """Keep this process's memory, keys and all, out of core files (prctl(2): PR_SET_DUMPABLE). Linux alone.
+
+    Raises `OSError`.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 class SecretError(Exception):
