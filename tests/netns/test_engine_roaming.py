@@ -31,7 +31,7 @@ def test_the_server_follows_a_client_to_another_address(star: Star) -> None:
     client.namespace.ip("addr add 10.99.1.77/24 dev ve0\naddr del 10.99.1.1/24 dev ve0")
     client.namespace.ip("addr replace 10.99.1.77/24 dev ve0")
     client.wait_ping(server.inner4)
-    assert roamed_to(star, "10.99.1.77")
+    until(lambda: roamed_to(star, "10.99.1.77"), 5, "the move is told")
     assert server.engine.counters().peers[0].endpoint == ("10.99.1.77", client.engine.listen_port)
     assert server.pings(client.inner4)
     assert client.handshakes(server) == before
@@ -42,8 +42,22 @@ def test_the_server_follows_from_ipv4_to_ipv6(star: Star) -> None:
     client, server = star.clients[0], star.server
     client.apply(server.as_peer(star.address(client, over6=True)), initiate=False)
     assert client.pings(server.inner4)
-    assert roamed_to(star, "fd99:1::1")
+    until(lambda: roamed_to(star, "fd99:1::1"), 5, "the move is told")
     assert server.pings(client.inner6)
+
+
+def test_a_client_that_flits_makes_few_events(star: Star) -> None:
+    """A client that sends each packet from another address makes no event of each; the last one is told all the same."""
+    client, server = star.clients[0], star.server
+    client.namespace.ip("addr add 10.99.1.77/24 dev ve0")
+    moves = len(server.events(Event.Roamed))
+    for _ in range(50):
+        client.namespace.ip("route replace 10.99.1.254/32 dev ve0 src 10.99.1.77")
+        assert client.pings(server.inner4)
+        client.namespace.ip("route replace 10.99.1.254/32 dev ve0 src 10.99.1.1")
+        assert client.pings(server.inner4)
+    until(lambda: server.events(Event.Roamed)[-1].endpoint[0] == "10.99.1.1", 5, "the last move is told")
+    assert moves < len(server.events(Event.Roamed)) < moves + 100
 
 
 def test_fresh_sockets_keep_the_session_and_are_made_known(star: Star) -> None:

@@ -33,7 +33,7 @@ pub enum Event {
         peer: PublicKey,
         age: Option<Duration>,
     },
-    /// Authenticated packets come from another address than before.
+    /// Authenticated packets come from another address than before; told at once, and then a few times a second at most.
     Roamed {
         peer: PublicKey,
         endpoint: SocketAddr,

@@ -175,7 +175,7 @@ impl Inbound {
             }
         }
         add(&peer.rx_bytes, len);
-        if state.endpoint() != Some(from) && state.set_endpoint(from) {
+        if state.roam(from) {
             shared.events.push(Event::Roamed { peer: peer.key, endpoint: from });
         }
     }

@@ -17,6 +17,7 @@ pub mod peer;
 pub mod prefix;
 #[cfg(feature = "python")]
 mod python;
+pub mod roaming;
 pub mod shared;
 pub mod sys;
 pub mod threads;

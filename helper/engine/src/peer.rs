@@ -1,6 +1,7 @@
 //! One peer: its WireGuard state, where it is, what it has sent and got.
 use crate::key::{PublicKey, Secret};
 use crate::limiter::Limiter;
+use crate::roaming::Roaming;
 use gotatun::noise::index_table::IndexTable;
 use gotatun::noise::{TimerParams, Tunn};
 use gotatun::packet::WgKind;
@@ -33,6 +34,7 @@ pub struct PeerState {
     /// Index of a session that the peer asked for and has not used yet.
     unconfirmed: Option<u32>,
     attempt: Option<Attempt>,
+    roaming: Roaming,
 }
 
 /// Our initiations since the last one that was answered.
@@ -77,7 +79,8 @@ impl PeerState {
         if let Some(params) = timers {
             tunn.dangerously_set_timer_params(params.clone());
         }
-        Self { tunn, last_handshake: None, endpoint: None, keepalive: None, unconfirmed: None, attempt: None }
+        let roaming = Roaming::default();
+        Self { tunn, last_handshake: None, endpoint: None, keepalive: None, unconfirmed: None, attempt: None, roaming }
     }
 
     pub fn endpoint(&self) -> Option<SocketAddr> {
@@ -96,6 +99,19 @@ impl PeerState {
             self.tunn.set_persistent_keepalive(self.keepalive);
         }
         before != Some(endpoint)
+    }
+
+    /// Authenticated packets come from there. True when that is to be told at once.
+    pub fn roam(&mut self, from: SocketAddr) -> bool {
+        if !self.set_endpoint(from) {
+            return false;
+        }
+        self.roaming.moved()
+    }
+
+    /// For the timers: where the peer is, if that is still to be told.
+    pub fn roamed(&mut self) -> Option<SocketAddr> {
+        self.endpoint.filter(|_| self.roaming.look())
     }
 
     pub fn set_keepalive(&mut self, seconds: Option<u16>) {

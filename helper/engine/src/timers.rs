@@ -73,6 +73,9 @@ fn due_for(shared: &Shared, peer: &Arc<Peer>, now: Instant) -> Option<ToPeer> {
             None
         }
     };
+    if let Some(endpoint) = state.roamed() {
+        shared.events.push(Event::Roamed { peer: peer.key, endpoint });
+    }
     if state.stale(now) {
         let age = state.last_handshake.map(|t| SystemTime::now().duration_since(t).unwrap_or_default());
         shared.events.push(Event::Stale { peer: peer.key, age });
