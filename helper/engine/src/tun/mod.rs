@@ -34,7 +34,7 @@ pub struct Tun {
 impl Tun {
     /// Creates the device. Without `offload`, or where the kernel refuses it, packets come and go one by one.
     pub fn create(name: &str, offload: bool) -> io::Result<Self> {
-        if name.is_empty() || name.len() >= libc::IFNAMSIZ {
+        if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("bad interface name {name:?}")));
         }
         match Self::attach(name, offload) {
