@@ -24,7 +24,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[subproc
         assert following(process) == {
             "type": "event",
             "seq": 2,
-            "body": {"type": "stats", "rx_bytes": 1, "tx_bytes": 2, "last_handshake": None},
+            "body": {"type": "stats", "rx_bytes": 1, "tx_bytes": 2, "last_handshake": None, "endpoint": None},
         }
         first.logs.add(LogLine(1.0, "info", "x", "hello"))
         assert following(process)["message"] == "hello"
