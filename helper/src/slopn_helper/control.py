@@ -161,7 +161,9 @@ class Control:
                 return Exported(conf.write(self._named(name), secrets))
             case RemoveProfile(name=name):
                 await self._remove(self._named(name))
-            case ApplySettings(settings=settings):
+            case ApplySettings(settings=settings, instead_of=known):
+                if known not in {None, self.settings}:
+                    raise ValueError("The settings were changed by another program meanwhile; look at them again.")
                 return await self._apply(settings)
             case _:
                 assert_never(command)
@@ -227,6 +229,9 @@ class Control:
     async def _apply(self, settings: Settings) -> asyncio.Event:
         if settings.dns_mechanism is not None and settings.dns_mechanism not in MECHANISMS:
             raise ValueError(f"dns_mechanism is {settings.dns_mechanism!r}; known: {', '.join(MECHANISMS)}")
+        for resolver in settings.resolvers:
+            if resolver.is_unspecified or resolver.is_multicast or getattr(resolver, "scope_id", None) is not None:
+                raise ValueError(f"{resolver} can't be a resolver; give the address of one host, without a zone")
         await asyncio.to_thread(self._store.save_settings, settings)
         self.settings = settings
         self._hub.set_settings(settings)

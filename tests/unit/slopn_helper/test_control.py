@@ -197,6 +197,23 @@ def test_settings(house: House) -> None:
     assert house.applied == [settings]
 
 
+def test_settings_that_somebody_else_has_changed(house: House) -> None:
+    """Who tells which settings are to be replaced doesn't undo another's change unseen."""
+    known = house.hub.snapshot().settings
+    closed = Settings(kill_switch=KillSwitchMode.ALWAYS)
+    assert house.ask(ApplySettings(closed, known)) == Done()
+    assert "changed by another program" in house.refused(ApplySettings(Settings(allow_lan=True), known))
+    assert house.hub.snapshot().settings == closed
+    assert house.ask(ApplySettings(known, closed)) == Done()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "ff02::1", "224.0.0.1", "fe80::1%eth0"])
+def test_a_resolver_that_nobody_can_ask(house: House, address: str) -> None:
+    """Refused with its address, before anything is stored."""
+    assert address in house.refused(ApplySettings(Settings(resolvers=(ip_address(address),))))
+    assert house.store.load().settings == Settings()
+
+
 def test_settings_are_done_when_they_hold(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads that the host is closed may rely on it; a tunnel that is busy is waited for, but not for long."""
     monkeypatch.setattr(module, "SETTINGS_WITHIN", 0.01)

@@ -46,6 +46,8 @@ class ApplySettings(Struct, frozen=True, forbid_unknown_fields=True, tag="apply_
     """Replace all settings."""
 
     settings: Settings
+    instead_of: Settings | None = None
+    """Those that the client knows: refused if others hold by now, so that nobody undoes another's change unseen."""
 
 
 class GetSnapshot(Struct, frozen=True, forbid_unknown_fields=True, tag="get_snapshot"):

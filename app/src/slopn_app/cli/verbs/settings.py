@@ -59,14 +59,26 @@ def _set(arguments: argparse.Namespace) -> int:
     key = _key(arguments.key)
     value = _PARSERS[key](arguments.value)
     with Channel() as channel:
-        settings: SettingsDoc = channel.snapshot()["settings"]
-        notes = channel.do({"type": "apply_settings", "settings": {**settings, key: value}})["notes"]
+        notes = _change(channel, key, value)
     warn(*notes)
     if arguments.json:
         put_json({key: value})
     else:
         say(f"{key} is now {_shown(key, value)}.")
     return Status.DONE
+
+
+def _change(channel: Channel, key: str, value: Any) -> list[str]:
+    """Change one and keep the others as they are, also those that somebody else is changing right now."""
+    settings: SettingsDoc = channel.snapshot()["settings"]
+    while True:
+        wanted = {**settings, key: value}
+        reply = channel.attempt({"type": "apply_settings", "settings": wanted, "instead_of": settings})
+        if reply["type"] == "done":
+            return reply["notes"]
+        known, settings = settings, channel.snapshot()["settings"]
+        if settings == known:
+            raise Failure(Status.USAGE, *reply["message"].splitlines())
 
 
 def _key(text: str) -> str:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from slopn_app.cli.verbs.settings import KEYS
 from slopn_wire.commands import ApplySettings
-from slopn_wire.events import Done, Snapshot
+from slopn_wire.events import Done, ErrorKind, Refused, Snapshot
 from slopn_wire.settings import KillSwitchMode, Settings
 from support.fake_helper import FakeHelper
 from support.slopn import Slopn
@@ -86,7 +86,31 @@ def test_set(helper: FakeHelper, slopn: Slopn, key: str, value: str, changed: di
     outcome = slopn("settings", "set", key, value)
     name = next(iter(changed))
     assert (outcome.status, outcome.out) == (0, f"{name} is now {shown}.\n")
-    assert helper.commands[-1] == ApplySettings(replace(PRESENT, **changed))
+    assert helper.commands[-1] == ApplySettings(replace(PRESENT, **changed), PRESENT)
+
+
+def test_somebody_else_changes_another_setting(helper: FakeHelper, slopn: Slopn) -> None:
+    """Refused once, it is asked for again on top of theirs, and neither change is lost."""
+    theirs = replace(PRESENT, allow_lan=not PRESENT.allow_lan)
+
+    def answer(command: object) -> Done | Refused:
+        assert isinstance(command, ApplySettings)
+        if command.instead_of == theirs:
+            return Done()
+        helper.hub.view = Snapshot(settings=theirs)
+        return Refused(ErrorKind.INVALID, "changed meanwhile")
+
+    helper.answer(ApplySettings, answer)
+    assert slopn("settings", "set", "kill_switch", "always").status == 0
+    assert helper.commands[-1] == ApplySettings(replace(theirs, kill_switch=KillSwitchMode.ALWAYS), theirs)
+
+
+def test_a_refusal_for_another_reason(helper: FakeHelper, slopn: Slopn) -> None:
+    """Is told; nothing is tried again."""
+    helper.answer(ApplySettings, Refused(ErrorKind.INVALID, "0.0.0.0 can't be a resolver"))
+    outcome = slopn("settings", "set", "resolvers", "0.0.0.0")
+    assert (outcome.status, outcome.err) == (2, "slopn: 0.0.0.0 can't be a resolver\n")
+    assert [type(command) for command in helper.commands].count(ApplySettings) == 1
 
 
 def test_set_with_json_and_notes(helper: FakeHelper, slopn: Slopn) -> None:
