@@ -1,5 +1,5 @@
 //! One peer: its WireGuard state, where it is, what it has sent and got.
-use crate::key::{PublicKey, Secret};
+use crate::key::{PublicKey, Secret, short};
 use crate::limiter::Limiter;
 use crate::roaming::Roaming;
 use gotatun::noise::index_table::IndexTable;
@@ -7,6 +7,7 @@ use gotatun::noise::{TimerParams, Tunn};
 use gotatun::packet::WgKind;
 use gotatun::x25519::StaticSecret;
 use parking_lot::Mutex;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -57,6 +58,14 @@ impl Identity {
         let private = StaticSecret::from(private.0);
         let public = gotatun::x25519::PublicKey::from(&private);
         Self { limiter: Limiter::new(&public), private, public }
+    }
+
+    /// With a public key of low order, the zero key for one, the secret shared with that peer is known to everyone.
+    pub fn refuse_weak(&self, key: &PublicKey) -> io::Result<()> {
+        if self.private.diffie_hellman(&(*key).into()).was_contributory() {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} cannot be anybody's public key", short(key))))
     }
 }
 
