@@ -58,7 +58,7 @@ def undo(entry: FileWas) -> None:
     now = snapshot(path)
     if now.link is not None and entry.ours:
         return
-    if now.content is None or now.content.startswith(entry.ours):
+    if now.content is None or now.content.startswith(entry.ours) or _is_half_back(now, entry):
         put(entry)
 
 
@@ -86,10 +86,19 @@ def _write_new(path: Path, state: FileWas) -> None:
 
 
 def _write_in_place(path: Path, state: FileWas) -> None:
-    with path.open("r+b") as file:
-        file.write(state.content or b"")
-        file.truncate()
-        file.flush()
+    """Whoever is killed halfway leaves the new content with empty lines behind it, never with a rest of the old one."""
+    content = state.content or b""
+    with path.open("r+b", buffering=0) as file:
+        rest = os.fstat(file.fileno()).st_size - len(content)
+        file.write(content + b"\n" * rest)
+        os.ftruncate(file.fileno(), len(content))
         os.fsync(file.fileno())
     path.chmod(state.mode)
     os.chown(path, state.uid, state.gid)
+
+
+def _is_half_back(now: FileWas, entry: FileWas) -> bool:
+    """Whether an undo in place was killed before its end."""
+    if now.content is None or entry.content is None or now.content.rstrip(b"\n") != entry.content.rstrip(b"\n"):
+        return False
+    return (now.content, now.mode, now.uid, now.gid) != (entry.content, entry.mode, entry.uid, entry.gid)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from slopn_helper.host import files
@@ -107,3 +109,33 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
     """A folder in that place can't be taken down, so nothing must be changed."""
     with pytest.raises(OSError, match="neither a file nor a link"):
         files.snapshot(tmp_path)
+
+
+@pytest.mark.parametrize("moment", [(os, "ftruncate"), (Path, "chmod")], ids=lambda moment: moment[1])
+@pytest.mark.parametrize("theirs", [b"nameserver 192.0.2.1\n", b"# much longer than ours is\nnameserver 192.0.2.1\n"])
+def test_whoever_is_killed_while_writing_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: tuple[object, str], theirs: bytes
+) -> None:
+    """On the way there as on the way back: the next undo brings the original, with its mode."""
+    path = tmp_path / "resolv.conf"
+    path.write_bytes(theirs)
+    path.chmod(0o640)
+    before = files.snapshot(path)
+    entry = msgspec.structs.replace(before, ours=b"# ours")
+    ours = FileWas(str(path), b"# ours\nnameserver 10.9.0.1\n", 0o644, os.getuid(), os.getgid())
+
+    def busy(*_: object) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", busy)
+    for step in (partial(files.put, ours), partial(files.undo, entry)):
+        with monkeypatch.context() as patch:
+            patch.setattr(*moment, killed)
+            with pytest.raises(KeyboardInterrupt):
+                step()
+        files.undo(entry)
+        assert files.snapshot(path) == before
+        files.put(ours)
