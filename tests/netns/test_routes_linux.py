@@ -16,6 +16,7 @@ from slopn_helper.host.routes import RouteConfig, RouteError
 from slopn_helper.host.routes.linux import LinuxRouter
 from support.fingerprint import differences, fingerprint
 from support.netns import Namespace, veth
+from support.until import until
 
 TUN = "slopn0"
 MARK = 51820
@@ -209,6 +210,8 @@ def test_from_full_to_split_and_back(client: Namespace, tmp_path: Path) -> None:
     """A changed profile leaves nothing of the old one, in either direction."""
     router = LinuxRouter(Journal(tmp_path / "journal"))
     apply(client, router, SPLIT)
+    shown = "ip route show table local dev slopn0"
+    until(lambda: "linkdown" in client.run(shown).stdout, 10, "the kernel has seen that nobody holds the TUN device")
     split = fingerprint(client)
     apply(client, router, FULL)
     full = fingerprint(client)

@@ -100,14 +100,15 @@ class NetlinkMonitor:
     def _concerns_us(self, message: tuple[int, bytes]) -> bool:
         kind, body = message
         if kind in _ROUTE:
-            # rtmsg: family, lengths, tos, table, protocol
-            return len(body) > 5 and body[5] != PROTOCOL
+            # rtmsg: family, lengths of destination and source, tos, table, protocol. Only a default route leads out;
+            # each new address brings the kernel's own routes along, those of the tunnel too.
+            return len(body) > 5 and body[1] == 0 and body[4] == MAIN_TABLE and body[5] != PROTOCOL
         if kind in _LINK or kind in _ADDRESS or kind in _NEIGHBOUR:
             if len(body) < 8:
                 return False
             (index,) = struct.unpack_from("=i", body, 4)
             # Neighbours come and go all the time; only the one that is our gateway is looked at.
-            return bool(index == self._device) if kind in _NEIGHBOUR else index != _index(self._own)
+            return bool(index == self._device) if kind in _NEIGHBOUR else index != rtnl.link_index(self._own)
         return False
 
     async def _look(self, debounce: Debounce, wakeups: WakeUps) -> NetworkState | None:
@@ -123,9 +124,11 @@ class NetlinkMonitor:
 
     async def _read(self, ipr: Rtnetlink) -> NetworkState:
         links = await rtnl.links(ipr)
-        by_version: dict[int, RouteRow | None] = {}
-        for version in (4, 6):
-            by_version[version] = best_default(await rtnl.routes(ipr, version, MAIN_TABLE), links, self._own)
+        routes = await rtnl.routes(ipr, MAIN_TABLE)
+        by_version = {
+            version: best_default((r for r in routes if r.destination.version == version), links, self._own)
+            for version in (4, 6)
+        }
         best = by_version[4] or by_version[6]
         if best is None or best.device is None:
             self._device = None
@@ -173,13 +176,6 @@ def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
             return
         yield kind, data[at + _HEADER.size : at + length]
         at += (length + 3) & ~3
-
-
-def _index(interface: str) -> int | None:
-    try:
-        return socket.if_nametoindex(interface)
-    except OSError:
-        return None
 
 
 def _clocks() -> tuple[float, float]:

@@ -35,8 +35,7 @@ async def our_rules(ipr: Rtnetlink, protocol: int = PROTOCOL) -> list[Rule]:
     """Our policy rules of both families."""
     return [
         Rule(row.version, row.priority, row.table, row.fwmark if row.inverted else None)
-        for version in (4, 6)
-        for row in await rtnl.rules(ipr, version)
+        for row in await rtnl.rules(ipr)
         if row.protocol == protocol
     ]
 
@@ -45,8 +44,7 @@ async def our_routes(ipr: Rtnetlink, table: int, protocol: int = PROTOCOL) -> li
     """Our routes in one table and the devices they lead through, none for an `unreachable` one."""
     return [
         (Route(row.table, row.destination, row.kind, row.metric), row.device if row.kind == UNICAST else None)
-        for version in (4, 6)
-        for row in await rtnl.routes(ipr, version, table)
+        for row in await rtnl.routes(ipr, table)
         if row.protocol == protocol
     ]
 

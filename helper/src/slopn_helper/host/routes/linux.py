@@ -67,7 +67,7 @@ class LinuxRouter:
                 return f"left over: {min(extra, key=str)}"
             if self._config is None:
                 return None
-            index = await rtnl.link_index(ipr, self._config.interface)
+            index = rtnl.link_index(self._config.interface)
             if index is None:
                 return f"the interface {self._config.interface} is gone"
             # The kernel drops a family's routes together with its last address: name the cause first.
@@ -83,7 +83,7 @@ class LinuxRouter:
         return None
 
     async def _apply(self, ipr: Rtnetlink, config: RouteConfig, wanted: Plan) -> None:
-        index = await rtnl.link_index(ipr, config.interface)
+        index = rtnl.link_index(config.interface)
         if index is None:
             raise RouteError(f"there is no interface {config.interface}")
         if OWN_TABLE in _tables(wanted):
@@ -158,7 +158,7 @@ async def _undo(ipr: Rtnetlink, entry: Entry) -> None:
             for route, device in await our_routes(ipr, table, protocol):
                 await change_route(ipr, "del", route, device, protocol)
         case RemoveAddresses(interface=interface):
-            index = await rtnl.link_index(ipr, interface)
+            index = rtnl.link_index(interface)
             if index is not None:
                 for address in await rtnl.addresses(ipr, index):
                     await change_address(ipr, "del", index, address)
@@ -246,13 +246,12 @@ async def _set_rules(ipr: Rtnetlink, wanted: Plan) -> None:
 
 async def _refuse_foreign(ipr: Rtnetlink) -> None:
     """Another VPN's routes in the table of our rules would take our packets, or ours would take theirs."""
-    for version in (4, 6):
-        for row in await rtnl.routes(ipr, version, OWN_TABLE):
-            if row.protocol != PROTOCOL:
-                raise RouteError(
-                    f"routing table {OWN_TABLE} is in use by another program ({row.destination}), probably by a tunnel "
-                    "of wg-quick: take that down first"
-                )
+    for row in await rtnl.routes(ipr, OWN_TABLE):
+        if row.protocol != PROTOCOL:
+            raise RouteError(
+                f"routing table {OWN_TABLE} is in use by another program ({row.destination}), probably by a tunnel "
+                "of wg-quick: take that down first"
+            )
 
 
 def _tables(wanted: Plan) -> list[int]:
