@@ -10,6 +10,7 @@ from typing import assert_never
 import msgspec
 
 from slopn_helper import conf
+from slopn_helper.health import FIREWALL_REFUSED
 from slopn_helper.hub import Hub, Subscription
 from slopn_helper.logs import LEVELS, LogStore
 from slopn_helper.principal import Principal
@@ -118,7 +119,7 @@ class Control:
                 return Refused(ErrorKind.INVALID, str(error))
             except (StoreError, SecretError) as error:
                 return Refused(ErrorKind.FAILED, str(error))
-        return await _once(result) if isinstance(result, asyncio.Event) else result
+        return await self._once(result) if isinstance(result, asyncio.Event) else result
 
     def _told(self, command: Command) -> str:
         """For people who read the log; never a profile's text, which has keys in it."""
@@ -240,12 +241,11 @@ class Control:
     def _tell_profiles(self) -> None:
         self._hub.set_profiles(tuple(self._profiles[name] for name in sorted(self._profiles)))
 
-
-async def _once(hold: asyncio.Event) -> Done:
-    """The answer to new settings, once they hold or have been waited for long enough."""
-    try:
-        async with asyncio.timeout(SETTINGS_WITHIN):
-            await hold.wait()
-    except TimeoutError:
-        return Done((LATER,))
-    return Done()
+    async def _once(self, hold: asyncio.Event) -> Done:
+        """The answer to new settings, once they hold or have been waited for long enough, or the firewall refused."""
+        try:
+            async with asyncio.timeout(SETTINGS_WITHIN):
+                await hold.wait()
+        except TimeoutError:
+            return Done((LATER,))
+        return Done(tuple(found.text for found in self._hub.snapshot().health if found.code == FIREWALL_REFUSED))

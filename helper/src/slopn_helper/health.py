@@ -10,6 +10,9 @@ from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list'
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, TunnelState
 
+FIREWALL_REFUSED = "firewall_refused"
+"""The warning's code while another policy is in force than the one that should be."""
+
 
 class Facts(Struct, frozen=True):
     """All that the health list is made of."""
@@ -46,7 +49,7 @@ def _firewall(facts: Facts) -> list[Warning]:
     else:
         what = "The firewall could not be reached, so rules that an earlier run left behind may still block traffic."
     text = f"{what} `slopn logs` says why; SloPN tries again by itself."
-    return [Warning("firewall_refused", Severity.ERROR, text)]
+    return [Warning(FIREWALL_REFUSED, Severity.ERROR, text)]
 
 
 def _restore(facts: Facts) -> list[Warning]:

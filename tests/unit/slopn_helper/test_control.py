@@ -12,7 +12,7 @@ import pytest
 
 from slopn_helper import control as module
 from slopn_helper.control import Control
-from slopn_helper.host.firewall.policy import Blocked
+from slopn_helper.host.firewall.policy import Blocked, Open
 from slopn_helper.hub import Hub
 from slopn_helper.logs import LogStore
 from slopn_helper.principal import ALL_RIGHTS, Principal
@@ -34,7 +34,7 @@ from slopn_wire.commands import (
 )
 from slopn_wire.events import Done, ErrorKind, Exported, Live, LogLine, Logs, Refused, Result, Snapshot
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connecting, TargetState
+from slopn_wire.state import Connecting, Disconnected, TargetState
 from support.fakes import PROFILE, SECRETS
 
 ROOT = Principal(uid=0, gid=0, pid=1, exe=None, rights=ALL_RIGHTS)
@@ -195,6 +195,15 @@ def test_settings(house: House) -> None:
     settings = Settings(kill_switch=KillSwitchMode.ALWAYS, resolvers=(ip_address("192.0.2.1"),))
     assert house.ask(ApplySettings(settings)) == Done()
     assert house.applied == [settings]
+
+
+def test_settings_that_the_firewall_refuses(house: House) -> None:
+    """Stored and tried again, but nobody is told that the host is closed when it isn't."""
+    house.hub.set_position(Position(Disconnected(), Open(), Blocked(allow_lan=False)), Live(), ())
+    answer = house.ask(ApplySettings(Settings(kill_switch=KillSwitchMode.ALWAYS)))
+    assert isinstance(answer, Done)
+    (note,) = answer.notes
+    assert "your traffic is not held back" in note
 
 
 def test_settings_that_somebody_else_has_changed(house: House) -> None:
