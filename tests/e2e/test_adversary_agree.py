@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from support.gateway import CLIENT4
 from support.scene import Scene
-from support.topology import GATEWAY4, GATEWAY_PORT
+from support.topology import GATEWAY4, GATEWAY6, GATEWAY_PORT
 from support.until import until
 
 MOVED = GATEWAY_PORT + 7
@@ -31,3 +33,12 @@ def test_a_gateway_that_moves(scene: Scene) -> None:
     assert scene.helper.status()["endpoint"] is None
     scene.connect()
     assert scene.helper.status()["endpoint"] == scene.wg().endpoint == f"{GATEWAY4}:{GATEWAY_PORT}"
+
+
+def test_another_profile_has_its_own_endpoint(scene: Scene) -> None:
+    """What is said right after a change of profile is where the new tunnel goes, not the old one."""
+    scene.add_profile(scene.gateway.config(endpoint=f"[{GATEWAY6}]:{GATEWAY_PORT}"), "six")
+    scene.connect()
+    for name, endpoint in (("six", f"[{GATEWAY6}]:{GATEWAY_PORT}"), ("lab", f"{GATEWAY4}:{GATEWAY_PORT}")):
+        done = scene.slopn("connect", name, "--wait", "20", "--json")
+        assert json.loads(done.stdout)["endpoint"] == scene.wg().endpoint == endpoint

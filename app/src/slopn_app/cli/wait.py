@@ -128,4 +128,6 @@ def _folded(view: SnapshotDoc, event: EventDoc) -> SnapshotDoc:
         folded["target_profile"] = body["target_profile"]
         folded["policy"] = body["policy"]
         folded["live"] = body["live"]
+        # Where the last tunnel's gateway had moved to says nothing of this one's.
+        folded["stats"] = {**view["stats"], "endpoint": None}
     return folded
