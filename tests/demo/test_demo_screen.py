@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from demo.screen import Screen, duration
 
 
@@ -43,8 +45,10 @@ def test_piped_output_is_plain() -> None:
     assert "✓ It held…" in out.shown()
 
 
-def test_terminal_gets_colours() -> None:
+def test_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal ticks are green, crosses red, and lines are redrawn in place."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     out = Terminal(tty=True)
     show(Screen(out))
     assert "\x1b[32m✓" in out.shown()

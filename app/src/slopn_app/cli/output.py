@@ -21,9 +21,10 @@ def clean(text: str) -> str:
 
 
 def say(*lines: str) -> None:
-    """Lines for a person, on stdout."""
+    """Lines for a person, on stdout; they are out before anything goes to stderr, also where both are one pipe."""
     for line in lines:
         print(clean(line))
+    sys.stdout.flush()
 
 
 def warn(*lines: str) -> None:
