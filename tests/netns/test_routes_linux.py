@@ -209,7 +209,7 @@ def test_from_full_to_split_and_back(client: Namespace, tmp_path: Path) -> None:
     """A changed profile leaves nothing of the old one, in either direction."""
     router = LinuxRouter(Journal(tmp_path / "journal"))
     apply(client, router, SPLIT)
-    until(lambda: "linkdown" in client.run("ip route show table local").stdout, 10, "the kernel sees that nobody holds it")
+    until(lambda: "linkdown" in client.run("ip route show table local").stdout, 10, "nobody holds the TUN")
     split = fingerprint(client)
     apply(client, router, FULL)
     full = fingerprint(client)
