@@ -107,7 +107,9 @@ class Namespace:
         """The argument vector that runs `cmd` in here from outside; a string goes through `sh -ec`."""
         argv = ["sh", "-ec", cmd] if isinstance(cmd, str) else [str(part) for part in cmd]
         if self._holder is not None:
-            return ["nsenter", "-t", str(self._holder.pid), "-n", "-m", "--", *argv]
+            # Root and working directory too: where the tests run in a chroot, the mount namespace alone would lead to
+            # the root of the machine, and its /etc.
+            return ["nsenter", "-t", str(self._holder.pid), "-n", "-m", "-r", "-w", "--", *argv]
         return ["ip", "netns", "exec", self.name, *argv]
 
     def run(
