@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from tools.console import CACHE, ROOT, as_root, give_up, output, run, say, timed
 
 LIST = ROOT / "tools/apt-packages.txt"
+RETRY = ["-o", "Acquire::Retries=5"]
 
 
 def packages(group: str) -> list[str]:
@@ -37,7 +38,7 @@ def install(names: list[str]) -> None:
         return
     with timed(f"apt: installing {' '.join(names)}"):
         update()
-        quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "-o", "Dpkg::Use-Pty=0"]
+        quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", "-o", "Dpkg::Use-Pty=0", *RETRY]
         run(as_root([*quiet, "install", "--no-install-recommends", *names]), quiet=True)
 
 
@@ -64,7 +65,7 @@ def update() -> None:
     """Fetch the package lists, once in a run."""
     if not _updated:
         say("   fetching the package lists")
-        run(as_root(["apt-get", "-qq", "update"]), quiet=True)
+        run(as_root(["apt-get", "-qq", *RETRY, "update"]), quiet=True)
         _updated.append(Path("/var/lib/apt/lists"))
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -57,6 +59,8 @@ def main() -> None:
     wanted = parser.parse_args()
     apt.install(apt.missing(apt.packages("fresh")))
     CACHE.mkdir(exist_ok=True)
+    # SIGTERM would leave the root behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     root = Path(tempfile.mkdtemp(prefix="fresh-", dir=CACHE))
     rows: list[tuple[str, float]] = []
     try:
@@ -77,7 +81,18 @@ def main() -> None:
 def build(root: Path) -> None:
     """A bare root with a clone of what is committed here."""
     with timed(f"bare Debian ({SUITE}) with {GIVEN}"):
-        run(["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", f"--include={GIVEN}", SUITE, root])
+        run(
+            [
+                "mmdebstrap",
+                "--quiet",
+                '--aptopt=Acquire::Retries "5"',
+                "--variant=minbase",
+                "--mode=root",
+                f"--include={GIVEN}",
+                SUITE,
+                root,
+            ]
+        )
         shutil.rmtree(root / "etc/ssl/certs")
         shutil.copytree("/etc/ssl/certs", root / "etc/ssl/certs")
         shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
