@@ -164,7 +164,8 @@ class Control:
                 await self._remove(self._named(name))
             case ApplySettings(settings=settings, instead_of=known):
                 if known not in {None, self.settings}:
-                    raise ValueError("The settings were changed by another program meanwhile; look at them again.")
+                    sentence = "The settings were changed by another program meanwhile; look at them again."
+                    return Refused(ErrorKind.CONFLICT, sentence)
                 return await self._apply(settings)
             case _:
                 assert_never(command)

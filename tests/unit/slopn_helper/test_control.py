@@ -211,7 +211,8 @@ def test_settings_that_somebody_else_has_changed(house: House) -> None:
     known = house.hub.snapshot().settings
     closed = Settings(kill_switch=KillSwitchMode.ALWAYS)
     assert house.ask(ApplySettings(closed, known)) == Done()
-    assert "changed by another program" in house.refused(ApplySettings(Settings(allow_lan=True), known))
+    late = ApplySettings(Settings(allow_lan=True), known)
+    assert "changed by another program" in house.refused(late, ErrorKind.CONFLICT)
     assert house.hub.snapshot().settings == closed
     assert house.ask(ApplySettings(known, closed)) == Done()
 

@@ -35,7 +35,12 @@ PROTOCOL_MAJOR = 1
 REPLY_TIMEOUT = 15.0
 """Seconds the helper has for one reply."""
 _CHUNK = 1 << 16
-_STATUS = {"invalid": Status.USAGE, "not_permitted": Status.NOT_PERMITTED, "failed": Status.FAILED}
+_STATUS = {
+    "invalid": Status.USAGE,
+    "not_permitted": Status.NOT_PERMITTED,
+    "conflict": Status.FAILED,
+    "failed": Status.FAILED,
+}
 
 
 class Channel:
@@ -89,9 +94,9 @@ class Channel:
         return result
 
     def attempt(self, command: Command) -> DoneDoc | RefusedDoc:
-        """As `do`, but what the helper finds wrong with the input comes back."""
+        """As `do`, but a refusal because another client was quicker comes back."""
         result = self._reply(command)
-        if result["type"] == "done" or (result["type"] == "refused" and result["kind"] == "invalid"):
+        if result["type"] == "done" or (result["type"] == "refused" and result["kind"] == "conflict"):
             return result
         _raise_refused(result)
         raise _unexpected(result)

@@ -233,7 +233,7 @@ class RefusedDoc(TypedDict):
     """`Refused`."""
 
     type: Literal["refused"]
-    kind: Literal["invalid", "not_permitted", "failed"]
+    kind: Literal["invalid", "not_permitted", "conflict", "failed"]
     message: str
 
 

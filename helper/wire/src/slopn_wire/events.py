@@ -171,6 +171,8 @@ class ErrorKind(StrEnum):
 
     INVALID = "invalid"
     NOT_PERMITTED = "not_permitted"
+    CONFLICT = "conflict"
+    """Another client was quicker: what the request builds on isn't so any more. Look again, then ask again."""
     FAILED = "failed"
 
 

@@ -34,6 +34,9 @@ VERB = Verb(
 _YES = frozenset({"yes", "on", "true", "1"})
 _NO = frozenset({"no", "off", "false", "0"})
 
+_MOST_TRIES = 100
+"""Each lost one means that somebody else's change was carried out."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Show all settings or one, or change one."""
@@ -70,15 +73,13 @@ def _set(arguments: argparse.Namespace) -> int:
 
 def _change(channel: Channel, key: str, value: Any) -> list[str]:
     """Change one and keep the others as they are, also those that somebody else is changing right now."""
-    settings: SettingsDoc = channel.snapshot()["settings"]
-    while True:
+    for _ in range(_MOST_TRIES):
+        settings: SettingsDoc = channel.snapshot()["settings"]
         wanted = {**settings, key: value}
         reply = channel.attempt({"type": "apply_settings", "settings": wanted, "instead_of": settings})
         if reply["type"] == "done":
             return reply["notes"]
-        known, settings = settings, channel.snapshot()["settings"]
-        if settings == known:
-            raise Failure(Status.USAGE, *reply["message"].splitlines())
+    raise Failure(Status.FAILED, "Other programs keep changing the settings.")
 
 
 def _key(text: str) -> str:

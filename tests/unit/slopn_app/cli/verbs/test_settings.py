@@ -98,11 +98,25 @@ def test_somebody_else_changes_another_setting(helper: FakeHelper, slopn: Slopn)
         if command.instead_of == theirs:
             return Done()
         helper.hub.view = Snapshot(settings=theirs)
-        return Refused(ErrorKind.INVALID, "changed meanwhile")
+        return Refused(ErrorKind.CONFLICT, "changed meanwhile")
 
     helper.answer(ApplySettings, answer)
     assert slopn("settings", "set", "kill_switch", "always").status == 0
     assert helper.commands[-1] == ApplySettings(replace(theirs, kill_switch=KillSwitchMode.ALWAYS), theirs)
+
+
+def test_somebody_else_changes_it_there_and_back(helper: FakeHelper, slopn: Slopn) -> None:
+    """Refused although nothing looks different: asked again all the same."""
+    answers = iter([Refused(ErrorKind.CONFLICT, "changed meanwhile")] * 3)
+    helper.answer(ApplySettings, lambda _: next(answers, Done()))
+    assert slopn("settings", "set", "kill_switch", "always").status == 0
+
+
+def test_somebody_else_never_ends(helper: FakeHelper, slopn: Slopn) -> None:
+    """Given up with a failure, not with wrong usage."""
+    helper.answer(ApplySettings, Refused(ErrorKind.CONFLICT, "changed meanwhile"))
+    outcome = slopn("settings", "set", "kill_switch", "always")
+    assert (outcome.status, outcome.err) == (1, "slopn: Other programs keep changing the settings.\n")
 
 
 def test_a_refusal_for_another_reason(helper: FakeHelper, slopn: Slopn) -> None:
