@@ -94,9 +94,9 @@ class Channel:
         return result
 
     def attempt(self, command: Command) -> DoneDoc | RefusedDoc:
-        """As `do`, but a refusal because another client was quicker comes back."""
+        """As `do`, but what the helper finds wrong with the input, or outdated in it, comes back."""
         result = self._reply(command)
-        if result["type"] == "done" or (result["type"] == "refused" and result["kind"] == "conflict"):
+        if result["type"] == "done" or (result["type"] == "refused" and result["kind"] in {"invalid", "conflict"}):
             return result
         _raise_refused(result)
         raise _unexpected(result)

@@ -79,6 +79,8 @@ def _change(channel: Channel, key: str, value: Any) -> list[str]:
         reply = channel.attempt({"type": "apply_settings", "settings": wanted, "instead_of": settings})
         if reply["type"] == "done":
             return reply["notes"]
+        if reply["kind"] == "invalid":
+            raise Failure(Status.USAGE, *reply["message"].splitlines())
     raise Failure(Status.FAILED, "Other programs keep changing the settings.")
 
 
