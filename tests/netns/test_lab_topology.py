@@ -92,7 +92,8 @@ def test_silence_is_no_leak(lab: Lab) -> None:
         lab.client.run("ip neigh flush dev eth0; ip -6 neigh flush dev eth0", check=False)
         lab.client.run(["ping", "-c1", "-W2", ETH0.router4])
         tally = capture.reset()
-        assert set(tally.leaks) == {"lan/icmp"}
+        # The kernel repeats its MLD reports for a while after an address came (RFC 3810), whenever it likes.
+        assert set(tally.leaks) - {"multicast/mld"} == {"lan/icmp"}
         assert tally.frames > tally.total
 
 
