@@ -20,6 +20,7 @@ import msgspec
 
 from slopn_wire.commands import Request
 from slopn_wire.events import ServerMessage
+from slopn_wire.greeting import Greeting
 from slopn_wire.profile import IPAddress, IPInterface, IPNetwork
 
 _IP_TYPES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
@@ -64,3 +65,4 @@ def decode(raw: bytes | str, kind: type[_T]) -> _T:
 
 request_decoder: msgspec.json.Decoder[Request] = decoder(Request)
 server_decoder: msgspec.json.Decoder[ServerMessage] = decoder(ServerMessage)
+greeting_decoder: msgspec.json.Decoder[Greeting] = decoder(Greeting)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from slopn_wire.devices import Right
+from slopn_wire.logs import LogFilter
 from slopn_wire.settings import Settings
 
 
@@ -19,6 +21,20 @@ class Disconnect(Struct, frozen=True, forbid_unknown_fields=True, tag="disconnec
 
 class Reconnect(Struct, frozen=True, forbid_unknown_fields=True, tag="reconnect"):
     """Take the tunnel down and bring the same one up again."""
+
+
+class Pause(Struct, frozen=True, forbid_unknown_fields=True, tag="pause"):
+    """Take the tunnel down and bring it up again after `seconds` (1 to `LONGEST_PAUSE`)."""
+
+    seconds: int
+
+
+LONGEST_PAUSE = 24 * 60 * 60
+"""Seconds."""
+
+
+class Unlock(Struct, frozen=True, forbid_unknown_fields=True, tag="unlock"):
+    """Let this computer's traffic out directly: want no tunnel, and block no longer while there is none."""
 
 
 class ImportProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="import_profile"):
@@ -55,23 +71,112 @@ class GetSnapshot(Struct, frozen=True, forbid_unknown_fields=True, tag="get_snap
 
 
 class Watch(Struct, frozen=True, forbid_unknown_fields=True, tag="watch"):
-    """The reply is a `Snapshot`; `Event`s with rising `seq` follow. With `logs`, `LogLine`s come too."""
+    """The reply is a `Snapshot`, then `Event`s with rising `seq` follow.
 
-    logs: bool = False
+    With `after` and the `epoch` of the snapshot that it belongs to: the reply is `Resumed` if every event after `after`
+    is still there, and they follow without a gap; else it is a `Snapshot` all the same.
+    """
+
+    after: int | None = None
+    epoch: str = ""
 
 
 class GetLogs(Struct, frozen=True, forbid_unknown_fields=True, tag="get_logs"):
-    """The reply is a `Logs`: what the ring still holds, oldest first."""
+    """The reply is a `Logs`: what the helper still holds, oldest first."""
 
+    filter: LogFilter = LogFilter()
     since: float = 0.0
     """Unix time."""
-    level: str = "debug"
+
+
+class FollowLogs(Struct, frozen=True, forbid_unknown_fields=True, tag="follow_logs"):
+    """The reply is `Done`; then `Logs` come as lines do, from the first one numbered above `after`.
+
+    A second one replaces the first.
+    """
+
+    filter: LogFilter = LogFilter()
+    since: float = 0.0
+    """Unix time."""
+    after: int = 0
+
+
+class Pair(Struct, frozen=True, forbid_unknown_fields=True, tag="pair"):
+    """Become a paired front end. Allowed without a certificate.
+
+    The reply is `Paired`, or `NumberNeeded`: the user reads a number where the helper shows it, and repeats it.
+    """
+
+    name: str
+    """For people: `command line`, `window`."""
+    request: str
+    """Certificate signing request, PEM, of a key that never leaves the front end."""
+    rights: tuple[Right, ...] = tuple(Right)
+
+
+class ConfirmPairing(Struct, frozen=True, forbid_unknown_fields=True, tag="confirm_pairing"):
+    """Repeat the number that the helper shows. The reply is `Paired`. Allowed without a certificate."""
+
+    pairing: str
+    number: str
+
+
+class Renew(Struct, frozen=True, forbid_unknown_fields=True, tag="renew"):
+    """Another certificate for this front end and another key; the old one holds until the new one is used."""
+
+    request: str
+
+
+class GetPairings(Struct, frozen=True, forbid_unknown_fields=True, tag="get_pairings"):
+    """The reply is `Pairings`: who waits to be paired, with the numbers to repeat."""
+
+
+class RenameDevice(Struct, frozen=True, forbid_unknown_fields=True, tag="rename_device"):
+    """Call a paired front end something else."""
+
+    device: str
+    name: str
+
+
+class RevokeDevice(Struct, frozen=True, forbid_unknown_fields=True, tag="revoke_device"):
+    """End a pairing; its connections end at once."""
+
+    device: str
+
+
+class GetUsers(Struct, frozen=True, forbid_unknown_fields=True, tag="get_users"):
+    """The reply is `Users`: who may use SloPN on this computer, and why."""
+
+
+class AddUser(Struct, frozen=True, forbid_unknown_fields=True, tag="add_user"):
+    """Let a user of this computer use SloPN. For root alone."""
+
+    name: str
+
+
+class RemoveUser(Struct, frozen=True, forbid_unknown_fields=True, tag="remove_user"):
+    """Take back `AddUser`; the user's connections end at once. For root alone."""
+
+    name: str
+
+
+class Diagnose(Struct, frozen=True, forbid_unknown_fields=True, tag="diagnose"):
+    """The reply is a `Diagnosis`: checks with verdicts, and what a support person needs, redacted."""
+
+
+class Replay(Struct, frozen=True, forbid_unknown_fields=True, tag="replay"):
+    """Run a recording through the pure core again, without touching anything. The reply is `Replayed`."""
+
+    recording: bytes
+    """The flight recorder's lines, compressed by zlib (RFC 1950)."""
 
 
 Command = (
     Connect
     | Disconnect
     | Reconnect
+    | Pause
+    | Unlock
     | ImportProfile
     | ExportProfile
     | RemoveProfile
@@ -79,6 +184,18 @@ Command = (
     | GetSnapshot
     | Watch
     | GetLogs
+    | FollowLogs
+    | Pair
+    | ConfirmPairing
+    | Renew
+    | GetPairings
+    | RenameDevice
+    | RevokeDevice
+    | GetUsers
+    | AddUser
+    | RemoveUser
+    | Diagnose
+    | Replay
 )
 
 
@@ -87,3 +204,8 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True):
 
     id: int
     command: Command
+    key: str = ""
+    """Chosen at random by the client and sent again with a retry: a command with a key is carried out once.
+
+    Empty: each request stands for itself.
+    """

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from slopn_wire.devices import AllowedUser, Device, PendingPairing, Right, ShownPairing
+from slopn_wire.logs import Logs
 from slopn_wire.profile import DnsConfig, Endpoint, IPInterface, Profile
 from slopn_wire.settings import Settings
 from slopn_wire.state import Disconnected, TargetState, TunnelState
@@ -38,7 +40,9 @@ class Warning(Struct, frozen=True):  # noqa: A001 - the health list's word in ev
     code: str
     severity: Severity
     text: str
-    """What is wrong, what it means, what to do: one or two sentences."""
+    """What is wrong and what it means: one or two sentences."""
+    remedy: str = ""
+    """What to do about it; empty: nothing."""
 
 
 class Network(Struct, frozen=True):
@@ -73,6 +77,8 @@ class Snapshot(Struct, frozen=True, tag="snapshot"):
     """Everything a fresh client needs to draw itself, as of event `seq`."""
 
     seq: int = 0
+    epoch: str = ""
+    """The helper's run that `seq` belongs to: another one after each start."""
     protocol: tuple[int, int] = PROTOCOL
     version: str = ""
     state: TunnelState = Disconnected()
@@ -80,6 +86,8 @@ class Snapshot(Struct, frozen=True, tag="snapshot"):
     """Unix time at which `state` was entered."""
     target: TargetState = TargetState.UNSECURED
     target_profile: str | None = None
+    paused_until: float | None = None
+    """Unix time; None unless `target` is PAUSED."""
     policy: PolicyKind = PolicyKind.UNKNOWN
     settings: Settings = Settings()
     profiles: tuple[Profile, ...] = ()
@@ -87,6 +95,8 @@ class Snapshot(Struct, frozen=True, tag="snapshot"):
     network: Network = Network(online=False)
     live: Live = Live()
     stats: Stats = Stats()
+    devices: tuple[Device, ...] = ()
+    pairings: tuple[PendingPairing, ...] = ()
 
 
 class StateChanged(Struct, frozen=True, tag="state"):
@@ -96,6 +106,7 @@ class StateChanged(Struct, frozen=True, tag="state"):
     since: float
     target: TargetState
     target_profile: str | None
+    paused_until: float | None
     policy: PolicyKind
     live: Live
 
@@ -124,7 +135,28 @@ class NetworkInfo(Struct, frozen=True, tag="network"):
     network: Network
 
 
-EventBody = StateChanged | SettingsChanged | ProfilesChanged | HealthChanged | NetworkInfo | Stats
+class DevicesChanged(Struct, frozen=True, tag="devices"):
+    """All paired front ends."""
+
+    devices: tuple[Device, ...]
+
+
+class PairingsChanged(Struct, frozen=True, tag="pairings"):
+    """All front ends that wait to be paired."""
+
+    pairings: tuple[PendingPairing, ...]
+
+
+EventBody = (
+    StateChanged
+    | SettingsChanged
+    | ProfilesChanged
+    | HealthChanged
+    | NetworkInfo
+    | Stats
+    | DevicesChanged
+    | PairingsChanged
+)
 
 
 class Event(Struct, frozen=True, tag="event"):
@@ -135,23 +167,14 @@ class Event(Struct, frozen=True, tag="event"):
     body: EventBody
 
 
-class LogLine(Struct, frozen=True, tag="log"):
-    """One redacted line of the helper's log. Not numbered with the events: a client may leave logs out."""
-
-    at: float
-    level: str
-    logger: str
-    message: str
-
-
 class Lagged(Struct, frozen=True, tag="lagged"):
     """The reader fell too far behind; events were dropped. Ask for a new snapshot."""
 
 
-class Logs(Struct, frozen=True, tag="logs"):
-    """Reply to `GetLogs`."""
+class Resumed(Struct, frozen=True, tag="resumed"):
+    """Reply to `Watch` with `after`: the events after it follow, without a gap."""
 
-    lines: tuple[LogLine, ...]
+    seq: int
 
 
 class Exported(Struct, frozen=True, tag="exported"):
@@ -171,6 +194,10 @@ class ErrorKind(StrEnum):
 
     INVALID = "invalid"
     NOT_PERMITTED = "not_permitted"
+    NOT_PAIRED = "not_paired"
+    """This front end has no certificate, or one that holds no longer: pair, then ask again."""
+    LIMITED = "limited"
+    """Too much at once; ask again later."""
     CONFLICT = "conflict"
     """Another client was quicker: what the request builds on isn't so any more. Look again, then ask again."""
     FAILED = "failed"
@@ -183,7 +210,98 @@ class Refused(Struct, frozen=True, tag="refused"):
     message: str
 
 
-Result = Snapshot | Logs | Exported | Done | Refused
+class Paired(Struct, frozen=True, tag="paired"):
+    """Reply to `Pair`, `ConfirmPairing` and `Renew`: the certificate to connect with from now on."""
+
+    device: str
+    certificate: str
+    """PEM, signed by the greeting's authority."""
+    rights: tuple[Right, ...]
+
+
+class NumberNeeded(Struct, frozen=True, tag="number_needed"):
+    """Reply to `Pair`: the user must repeat a number that the helper shows elsewhere, before `expires` (Unix time)."""
+
+    pairing: str
+    expires: float
+
+
+class Pairings(Struct, frozen=True, tag="pairings"):
+    """Reply to `GetPairings`. A user sees the own ones, root all of them."""
+
+    pairings: tuple[ShownPairing, ...]
+
+
+class Users(Struct, frozen=True, tag="users"):
+    """Reply to `GetUsers`."""
+
+    users: tuple[AllowedUser, ...]
+
+
+class Verdict(StrEnum):
+    """What a check found."""
+
+    FINE = "fine"
+    NOTICE = "notice"
+    """Worth knowing; nothing is broken."""
+    BROKEN = "broken"
+    UNKNOWN = "unknown"
+    """It could not be checked."""
+
+
+class Check(Struct, frozen=True):
+    """One thing that was looked at."""
+
+    code: str
+    verdict: Verdict
+    text: str
+    remedy: str = ""
+
+
+class Diagnosis(Struct, frozen=True, tag="diagnosis"):
+    """Reply to `Diagnose`. `files`: name → redacted text."""
+
+    checks: tuple[Check, ...]
+    files: dict[str, str]
+
+
+class ReplayedStep(Struct, frozen=True):
+    """One input of a recording, run through the core again."""
+
+    number: int
+    at: float
+    """Unix time of the recording."""
+    input: str
+    """Its JSON."""
+    state: TunnelState
+    """After it, as the core says now."""
+    recorded: TunnelState
+    """After it, as the core said then."""
+
+
+class Replayed(Struct, frozen=True, tag="replayed"):
+    """Reply to `Replay`. `problem`: why the rest of the recording could not be run; empty if there is no rest."""
+
+    steps: tuple[ReplayedStep, ...]
+    version: str
+    """Of the SloPN that made the recording."""
+    problem: str = ""
+
+
+Result = (
+    Snapshot
+    | Resumed
+    | Logs
+    | Exported
+    | Done
+    | Refused
+    | Paired
+    | NumberNeeded
+    | Pairings
+    | Users
+    | Diagnosis
+    | Replayed
+)
 
 
 class Reply(Struct, frozen=True, tag="reply"):
@@ -193,4 +311,4 @@ class Reply(Struct, frozen=True, tag="reply"):
     result: Result
 
 
-ServerMessage = Reply | Event | LogLine | Lagged
+ServerMessage = Reply | Event | Logs | Lagged

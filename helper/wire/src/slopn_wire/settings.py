@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from slopn_wire.logs import LogLevel
 from slopn_wire.profile import IPAddress
 
 
@@ -30,3 +31,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Who is asked for an endpoint's name. Empty: the resolvers the host had before we changed it."""
     dns_mechanism: str | None = None
     """Override of the choice of DNS mechanism (`resolved`, `resolv_conf`), for support."""
+    local_user: bool = True
+    """The user who sits at this computer's screen may use SloPN, also without being in its group."""
+    log_level: LogLevel = LogLevel.INFO
+    """What is logged, from this level up."""
+    log_addresses: bool = True
+    """Off: IP addresses and host names are blotted out of the log before it is written anywhere."""

@@ -14,6 +14,8 @@ class TargetState(StrEnum):
 
     UNSECURED = "unsecured"
     SECURED = "secured"
+    PAUSED = "paused"
+    """Secured again when the pause is over; until then as if unsecured."""
 
 
 class AfterDisconnect(StrEnum):
@@ -22,6 +24,7 @@ class AfterDisconnect(StrEnum):
     NOTHING = "nothing"
     RECONNECT = "reconnect"
     BLOCK = "block"
+    PAUSE = "pause"
 
 
 class Step(StrEnum):
@@ -50,7 +53,10 @@ class ErrorCause(StrEnum):
 
 
 class Disconnected(Struct, frozen=True, tag="disconnected"):
-    """No tunnel and none wanted."""
+    """No tunnel and none wanted, or none for now."""
+
+    resume: str | None = None
+    """Paused: the profile to connect to again when the pause is over."""
 
 
 class Connecting(Struct, frozen=True, tag="connecting"):

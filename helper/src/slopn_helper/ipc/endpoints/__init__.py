@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple, Protocol
+import ssl
+from typing import Protocol
 
 from slopn_helper.ipc.authz import Credentials
 
 
-class Connection(NamedTuple):
-    """An accepted client."""
+class Connection(Protocol):
+    """An accepted client, before a word was said."""
 
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    peer: Credentials
+    @property
+    def peer(self) -> Credentials:
+        """Who it is, by the operating system."""
+        ...
+
+    def say(self, data: bytes) -> None:
+        """Send the greeting, in plain. Never waits: a few kilobytes always fit. Raises `OSError`."""
+        ...
+
+    async def secure(
+        self, context: ssl.SSLContext, within: float
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Be the server of a TLS handshake that may take `within` seconds.
+
+        Raises `OSError` (`ssl.SSLError` is one) and `TimeoutError`; the connection is closed then.
+        """
+        ...
+
+    def close(self) -> None:
+        """Hang up; what was said still arrives. More than once does no harm."""
+        ...
 
 
 class Endpoint(Protocol):
