@@ -9,10 +9,20 @@ import pytest
 from model.world import ENDPOINTS, Move, World, advance, explore, settle, wanted
 from slopn_helper.host.firewall.policy import Blocked, Open, Tunnelled
 from slopn_helper.tunnel.effects import ApplyFirewall, SetTimer
-from slopn_helper.tunnel.inputs import Connect, EffectFailed, HandshakeDone, Input, Resolved, Stopping, TimerFired
+from slopn_helper.tunnel.inputs import (
+    Connect,
+    EffectFailed,
+    HandshakeDone,
+    Input,
+    NetworkChanged,
+    Pause,
+    Resolved,
+    Stopping,
+    TimerFired,
+)
 from slopn_helper.tunnel.policy import closed
 from slopn_helper.tunnel.states.disconnecting import TRIES
-from slopn_wire.commands import Disconnect
+from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting, ErrorCause, ErrorState, Step
 
@@ -140,7 +150,7 @@ def test_nothing_waits_for_ever(settings: Settings) -> None:
     refused = {world for move in moves(settings) if _refuses_the_timer(move) for world in (move.after,)}
     for world in rests(settings) - refused:
         match world.state:
-            case ErrorState(cause=ErrorCause.BAD_PROFILE) | Disconnected() | Connected():
+            case ErrorState(cause=ErrorCause.BAD_PROFILE) | Disconnected(resume=None) | Connected():
                 continue
             case Connecting(step=step):
                 assert step is not Step.CONFIGURING, world
@@ -187,6 +197,40 @@ def test_connect_always_leads_to_a_tunnel(settings: Settings) -> None:
         assert isinstance(up.state, Connected), (world, up)
         assert up.state.profile == "b"
         assert up.in_force == wanted(up, settings)
+
+
+@each_mode
+def test_a_pause_always_begins(settings: Settings) -> None:
+    """From everywhere, when nothing fails any more: no tunnel, nothing left, a timer runs, the policy of the table."""
+    for world in rests(settings):
+        paused = settle(world, settings, Pause("b"), *[TimerFired()] * TRIES, pause_left=60.0)
+        assert paused.state == Disconnected(resume="b"), world
+        assert paused.timer, world
+        assert (paused.engine, paused.configured) == (False, False) or isinstance(world.state, Disconnected), world
+        assert paused.in_force == wanted(paused, settings), world
+
+
+@each_mode
+@pytest.mark.parametrize("end", [TimerFired(), NetworkChanged(online=True), Connect("b")], ids=repr)
+def test_a_pause_always_ends(settings: Settings, end: Input) -> None:
+    """When its time is up, by the timer, after sleep or because the user says so, a tunnel is built, closed from the start."""
+    for world in rests(settings):
+        if not isinstance(world.state, Disconnected) or world.state.resume is None:
+            continue
+        begun = advance(world, end, settings).after
+        assert isinstance(begun.state, Connecting), world
+        assert closed(begun.in_force) == (settings.kill_switch is not KillSwitchMode.OFF), world
+        assert isinstance(settle(world, settings, end, *UP).state, Connected), world
+
+
+@each_mode
+def test_a_pause_lasts_its_time(settings: Settings) -> None:
+    """While there is time left, only the user or a timer that can't be set ends it."""
+    for move in moves(settings):
+        before, after = move.before.state, move.after.state
+        if isinstance(before, Disconnected) and before.resume and isinstance(after, Connecting) and move.pause_left:
+            by_user = isinstance(move.inp, Connect | Reconnect)
+            assert by_user or _refuses_the_timer(move), move
 
 
 @each_mode

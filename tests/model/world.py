@@ -35,6 +35,7 @@ from slopn_helper.tunnel.inputs import (
     HostConfigured,
     Input,
     NetworkChanged,
+    Pause,
     Resolved,
     SettingsApplied,
     Started,
@@ -56,11 +57,14 @@ FACTS = {
 }
 RESOLVERS = (ip_address("192.0.2.53"),)
 MOST_ATTEMPTS = 1
+PAUSE_LEFT = (60.0, 0.0)
+"""Both ways that the clock can stand when something happens."""
 SETTLED: tuple[Input, ...] = (
     Connect("a"),
     Connect("b"),
     Disconnect(),
     Reconnect(),
+    Pause("a"),
     Resolved(ENDPOINTS),
     HandshakeDone(),
     HandshakeStale(),
@@ -108,11 +112,12 @@ class Move(msgspec.Struct, frozen=True):
     inp: Input
     ran: tuple[Ran, ...]
     after: World
+    pause_left: float = 0.0
 
 
-def context(in_force: FirewallPolicy | None) -> Context:
+def context(in_force: FirewallPolicy | None, pause_left: float = 0.0) -> Context:
     """What the core sees of this world."""
-    return Context(FACTS, RESOLVERS, in_force)
+    return Context(FACTS, RESOLVERS, in_force, pause_left=pause_left)
 
 
 def wanted(world: World, settings: Settings) -> FirewallPolicy:
@@ -120,12 +125,13 @@ def wanted(world: World, settings: Settings) -> FirewallPolicy:
     return policy_for(world.state, settings, context(world.in_force))
 
 
-def advance(world: World, inp: Input, settings: Settings) -> Move:
+def advance(world: World, inp: Input, settings: Settings, pause_left: float = 0.0) -> Move:
     """Handle `inp`; every effect succeeds."""
-    return _carry_out(world, inp, step(world.state, inp, settings, context(world.in_force)), None)
+    nxt = step(world.state, inp, settings, context(world.in_force, pause_left))
+    return _carry_out(world, inp, nxt, None, pause_left)
 
 
-def _carry_out(world: World, inp: Input, nxt: Next, fail_at: int | None) -> Move:
+def _carry_out(world: World, inp: Input, nxt: Next, fail_at: int | None, pause_left: float = 0.0) -> Move:
     """Do what `nxt` asks for; the effect number `fail_at` fails and those after it are not begun."""
     now = msgspec.structs.replace(world, state=nxt.state, pending=world.pending[1:] if world.pending else ())
     ran = []
@@ -137,7 +143,7 @@ def _carry_out(world: World, inp: Input, nxt: Next, fail_at: int | None) -> Move
             now = msgspec.structs.replace(spoilt, pending=(*spoilt.pending, EffectFailed(effect)))
             break
         now = _do(now, effect)
-    return Move(world, inp, tuple(ran), now)
+    return Move(world, inp, tuple(ran), now, pause_left)
 
 
 def _do(world: World, effect: Effect) -> World:
@@ -161,12 +167,12 @@ def _do(world: World, effect: Effect) -> World:
             return world
 
 
-def settle(world: World, settings: Settings, *inputs: Input) -> World:
+def settle(world: World, settings: Settings, *inputs: Input, pause_left: float = 0.0) -> World:
     """Give `inputs` one after the other, everything succeeding, each until the world rests."""
     for inp in inputs:
-        world = advance(world, inp, settings).after
+        world = advance(world, inp, settings, pause_left).after
         while world.pending:
-            world = advance(world, world.pending[0], settings).after
+            world = advance(world, world.pending[0], settings, pause_left).after
     return world
 
 
@@ -184,6 +190,8 @@ def starts() -> Iterator[World]:
     for profile in (None, "a"):
         for left in (False, True):
             yield World(configured=left, pending=(Started(profile),))
+    for left in (False, True):
+        yield World(configured=left, pending=(Started("a", paused=True),))
 
 
 def explore(settings: Settings, *, after_others: Iterable[World] = ()) -> Iterator[Move]:
@@ -198,13 +206,14 @@ def explore(settings: Settings, *, after_others: Iterable[World] = ()) -> Iterat
         world = todo.popleft()
         for inp in world.pending[:1] or SETTLED:
             before = world if world.pending else _happens(world, inp)
-            nxt = step(before.state, inp, settings, context(before.in_force))
-            for fail_at in (None, *range(len(nxt.effects))):
-                move = _carry_out(before, inp, nxt, fail_at)
-                yield move
-                if move.after not in seen and _worth_following(move.after):
-                    seen.add(move.after)
-                    todo.append(move.after)
+            for pause_left in PAUSE_LEFT:
+                nxt = step(before.state, inp, settings, context(before.in_force, pause_left))
+                for fail_at in (None, *range(len(nxt.effects))):
+                    move = _carry_out(before, inp, nxt, fail_at, pause_left)
+                    yield move
+                    if move.after not in seen and _worth_following(move.after):
+                        seen.add(move.after)
+                        todo.append(move.after)
 
 
 def _worth_following(world: World) -> bool:

@@ -27,3 +27,5 @@ class Context(Struct, frozen=True):
     """The policy last put in force. None: not known yet, as after a start."""
     jitter: float = 0.5
     """A random number in [0, 1)."""
+    pause_left: float = 0.0
+    """Seconds until the user's pause is over, by the wall clock: a timer alone would sleep when the computer does."""

@@ -211,8 +211,8 @@ class TunnelDriver:
 def _told(state: TunnelState) -> str:
     """For people who read the log."""
     match state:
-        case Disconnected():
-            return "disconnected"
+        case Disconnected(resume=resume):
+            return "disconnected" if resume is None else f"paused: {resume} follows"
         case Connecting(profile=profile, step=step, attempt=attempt, endpoints=endpoints, cause=cause):
             to = f" with {', '.join(map(str, endpoints))}" if step is Step.HANDSHAKE else ""
             tries = f" (attempt {attempt + 1}; {short(cause)})" if cause is not None else ""
@@ -220,7 +220,9 @@ def _told(state: TunnelState) -> str:
         case Connected(profile=profile, endpoints=endpoints, interface=interface):
             return f"connected to {profile} by {interface}, {', '.join(map(str, endpoints))}"
         case Disconnecting(profile=profile, then=then):
-            return f"disconnecting, then {then}" + (f" {profile}" if then is AfterDisconnect.RECONNECT else "")
+            return f"disconnecting, then {then}" + (
+                f" {profile}" if then in {AfterDisconnect.RECONNECT, AfterDisconnect.PAUSE} else ""
+            )
         case ErrorState(profile=profile, cause=cause, blocking=blocking):
             return f"no tunnel to {profile}: {short(cause)}; traffic is {'' if blocking else 'not '}held back"
         case _:

@@ -16,10 +16,18 @@ class Connect(Struct, frozen=True, tag="connect"):
     profile: str
 
 
+class Pause(Struct, frozen=True, tag="pause"):
+    """The user wants no tunnel for now, and `profile` again when `Context.pause_left` has run out."""
+
+    profile: str
+
+
 class Started(Struct, frozen=True, tag="started"):
     """The helper has just started. `profile` is what the user wanted before; None: nothing."""
 
     profile: str | None
+    paused: bool = False
+    """The user wants it when the pause is over."""
 
 
 class Resolved(Struct, frozen=True, tag="resolved"):
@@ -83,7 +91,7 @@ class EffectFailed(Struct, frozen=True, tag="effect_failed"):
     """What the failure is known to mean; None: the usual meaning of this effect's failure."""
 
 
-TunnelCommand = Connect | Disconnect | Reconnect
+TunnelCommand = Connect | Disconnect | Reconnect | Pause
 Observation = (
     Started
     | Resolved

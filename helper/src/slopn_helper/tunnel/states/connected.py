@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.effects import ApplyFirewall
-from slopn_helper.tunnel.inputs import Connect, EffectFailed, EngineDown, HandshakeStale, Input, NetworkChanged
+from slopn_helper.tunnel.inputs import Connect, EffectFailed, EngineDown, HandshakeStale, Input, NetworkChanged, Pause
 from slopn_helper.tunnel.states import Next, connecting, disconnecting, error
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.state import AfterDisconnect, Connected, ErrorCause
@@ -17,6 +17,8 @@ def handle(state: Connected, inp: Input, ctx: Context) -> Next:
             return disconnecting.enter(state.profile, AfterDisconnect.NOTHING)
         case Reconnect():
             return disconnecting.enter(state.profile, AfterDisconnect.RECONNECT)
+        case Pause(profile=profile):
+            return disconnecting.enter(profile, AfterDisconnect.PAUSE)
         case Connect(profile=profile) if profile != state.profile:
             return disconnecting.enter(profile, AfterDisconnect.RECONNECT)
         case HandshakeStale():

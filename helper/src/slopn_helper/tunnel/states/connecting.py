@@ -21,6 +21,7 @@ from slopn_helper.tunnel.inputs import (
     HostConfigured,
     Input,
     NetworkChanged,
+    Pause,
     Resolved,
     TimerFired,
 )
@@ -60,6 +61,8 @@ def handle(state: Connecting, inp: Input, ctx: Context) -> Next:
             return disconnecting.enter(state.profile, AfterDisconnect.NOTHING)
         case Reconnect():
             return disconnecting.enter(state.profile, AfterDisconnect.RECONNECT)
+        case Pause(profile=profile):
+            return disconnecting.enter(profile, AfterDisconnect.PAUSE)
         case Connect(profile=profile) if profile != state.profile:
             return disconnecting.enter(profile, AfterDisconnect.RECONNECT)
         case Connect() if state.step is Step.WAITING:

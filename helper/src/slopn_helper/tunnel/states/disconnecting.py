@@ -15,7 +15,7 @@ from slopn_helper.tunnel.effects import (
     StartEngine,
     StopEngine,
 )
-from slopn_helper.tunnel.inputs import Connect, EffectFailed, EngineStopped, Input, TimerFired
+from slopn_helper.tunnel.inputs import Connect, EffectFailed, EngineStopped, Input, Pause, TimerFired
 from slopn_helper.tunnel.states import Next, connecting, disconnected, error
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.state import AfterDisconnect, Disconnecting, ErrorCause
@@ -53,6 +53,8 @@ def handle(state: Disconnecting, inp: Input, ctx: Context) -> Next:
             return Next(Disconnecting(state.profile, AfterDisconnect.RECONNECT, state.attempt))
         case Connect(profile=profile):
             return Next(Disconnecting(profile, AfterDisconnect.RECONNECT, state.attempt))
+        case Pause(profile=profile):
+            return Next(Disconnecting(profile, AfterDisconnect.PAUSE, state.attempt))
         case EngineStopped():
             return _finish(state, ctx)
         case TimerFired():
@@ -84,6 +86,8 @@ def _finish(state: Disconnecting, ctx: Context) -> Next:
             return disconnected.enter()
         case AfterDisconnect.RECONNECT:
             return connecting.enter(state.profile)
+        case AfterDisconnect.PAUSE:
+            return disconnected.pause(state.profile, ctx)
         case AfterDisconnect.BLOCK:
             return error.enter(state.cause or ErrorCause.ENGINE, state.profile, state.retries, ctx)
 

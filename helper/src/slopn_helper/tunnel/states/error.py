@@ -5,7 +5,7 @@ from __future__ import annotations
 from slopn_helper.tunnel.backoff import delay
 from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.effects import SetTimer
-from slopn_helper.tunnel.inputs import Connect, EffectFailed, Input, NetworkChanged, SettingsApplied, TimerFired
+from slopn_helper.tunnel.inputs import Connect, EffectFailed, Input, NetworkChanged, Pause, SettingsApplied, TimerFired
 from slopn_helper.tunnel.states import Next, connecting, disconnecting
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.state import AfterDisconnect, ErrorCause, ErrorState
@@ -26,6 +26,8 @@ def handle(state: ErrorState, inp: Input, ctx: Context) -> Next:
             return disconnecting.enter(state.profile, AfterDisconnect.NOTHING)
         case Reconnect():
             return disconnecting.enter(state.profile, AfterDisconnect.RECONNECT)
+        case Pause(profile=profile):
+            return disconnecting.enter(profile, AfterDisconnect.PAUSE)
         case Connect(profile=profile):
             return disconnecting.enter(profile, AfterDisconnect.RECONNECT)
         case TimerFired():
