@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test leak bench fuzz fresh lock shrink engine wireguard-go clean
+.PHONY: help demo setup check test leak bench fuzz wire fresh lock shrink engine wireguard-go clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,8 +32,11 @@ leak: setup wireguard-go ## every leak test, the long ones too
 bench: setup wireguard-go ## throughput and CPU per GB against the latest wireguard-go (ARGS=--help)
 	$(TESTS) -m bench $(ARGS)
 
-fuzz: setup ## fuzz what parses foreign bytes (ARGS=seconds a target, 60)
+fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and perhaps a target's name")
 	@$(TOOL).fuzz $(ARGS)
+
+wire: setup ## write helper/wire/schema/ anew: the wire's types as JSON Schema
+	@$(PYTHON) -m tools.wire $(ARGS)
 
 fresh: ## make test and make demo, twice, in a bare Debian 12 that has only git, make and python3
 	@$(TOOL).fresh $(ARGS)

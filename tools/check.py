@@ -42,9 +42,10 @@ def types() -> None:
 
 
 def repository() -> None:
-    """File lengths, and requirements that belong to the pyproject files."""
+    """File lengths, requirements that belong to the pyproject files, a schema that is the types'."""
     lengths.check()
     lock.check()
+    run([VENV / "bin/python", "-m", "tools.wire", "--check"])
 
 
 def rust() -> None:

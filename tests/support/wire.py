@@ -21,6 +21,7 @@ _LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(min_value=-(1 << 53), max_value=1 << 53),
     float: st.floats(allow_nan=False, allow_infinity=False),
     bool: st.booleans(),
+    bytes: st.binary(max_size=12),
     type(None): st.none(),
     IPAddress: _ADDRESSES,
     IPInterface: _ADDRESSES.map(ipaddress.ip_interface),
@@ -40,6 +41,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         if arguments[-1] is Ellipsis:
             return st.lists(values(arguments[0]), max_size=2).map(tuple)
         return st.tuples(*(values(member) for member in arguments))
+    if origin is dict:
+        return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=2)
     if issubclass(kind, enum.Enum):
         return st.sampled_from(kind)
     assert issubclass(kind, msgspec.Struct), kind
