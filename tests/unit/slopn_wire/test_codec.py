@@ -8,9 +8,12 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from slopn_wire.codec import decode, encode, request_decoder, server_decoder
-from slopn_wire.commands import ApplySettings, Connect, Request
-from slopn_wire.events import Done, Reply, ServerMessage
+from slopn_wire.codec import decode, encode, greeting_decoder, request_decoder, server_decoder
+from slopn_wire.commands import ApplySettings, Connect, Replay, Request
+from slopn_wire.devices import Device, PendingPairing, Right
+from slopn_wire.events import Diagnosis, Done, NumberNeeded, PairingsChanged, Reply, ServerMessage
+from slopn_wire.framing import frame
+from slopn_wire.greeting import MAX_GREETING, Greeting
 from slopn_wire.settings import Settings
 from support.wire import values
 
@@ -31,8 +34,42 @@ def test_messages_survive_the_wire(message: Any) -> None:
 def test_messages_are_plain_json(message: Any) -> None:
     """Any JSON reader understands a message, and every field is there, whether or not it has its default."""
     document = json.loads(encode(message))
-    assert document["type"] in {"reply", "event", "log", "lagged"}
+    assert document["type"] in {"reply", "event", "logs", "lagged"}
     assert set(document) == {"type", *message.__struct_fields__}
+
+
+@given(values(Greeting))
+def test_greetings_survive_the_wire(greeting: Greeting) -> None:
+    """What is said before TLS comes out as it went in."""
+    assert greeting_decoder.decode(encode(greeting)) == greeting
+
+
+def test_a_greeting_is_small() -> None:
+    """A certificate of the kind that we make, and the longest sentence, fit many times."""
+    pem = "-----BEGIN CERTIFICATE-----\n" + "A" * 1000 + "\n-----END CERTIFICATE-----\n"
+    assert len(frame(encode(Greeting(version="1.0.0", authority=pem)))) < MAX_GREETING / 8
+
+
+def test_bytes_are_base64() -> None:
+    """A recording is compressed, and JSON has only text."""
+    request = Request(1, Replay(b"\x00\xff"))
+    assert json.loads(encode(request))["command"]["recording"] == "AP8="
+    assert request_decoder.decode(encode(request)) == request
+
+
+def test_texts_by_name_stay_a_mapping() -> None:
+    """The files of a diagnosis keep their names, whatever characters those have."""
+    reply = Reply(1, Diagnosis((), {"log.jsonl": "{}", "größe": "\u2028"}))
+    assert server_decoder.decode(encode(reply)) == reply
+
+
+def test_no_event_and_no_snapshot_can_carry_a_pairings_number() -> None:
+    """It goes to those who ask for it with the right to, in a reply of its own: every watcher sees the rest."""
+    assert "number" not in PendingPairing.__struct_fields__
+    pairing = PendingPairing("p1", "window", "ann", 1000, "/usr/bin/x", (Right.VIEW,), 5.0)
+    assert b"number" not in encode(PairingsChanged((pairing,)))
+    assert b"number" not in encode(NumberNeeded("p1", 5.0)).replace(b"number_needed", b"")
+    assert not {"certificate", "serial", "key"} & set(Device.__struct_fields__)
 
 
 def test_addresses_are_text() -> None:
@@ -64,6 +101,13 @@ def test_addresses_are_text() -> None:
             b'{"id":1,"command":{"type":"apply_settings","settings":{"kill_switch":"maybe"}}}',
             "Invalid enum value 'maybe'",
         ),
+        (b'{"id":1,"command":{"type":"pause","seconds":1.5}}', r"got `float` - at `\$.command.seconds`"),
+        (b'{"id":1,"command":{"type":"pause"}}', "required field `seconds`"),
+        (b'{"id":1,"command":{"type":"watch","after":"7"}}', r"at `\$.command.after`"),
+        (b'{"id":1,"command":{"type":"get_logs","filter":{"level":"loud"}}}', "Invalid enum value 'loud'"),
+        (b'{"id":1,"command":{"type":"pair","name":"x","request":"y","rights":["all"]}}', "Invalid enum value 'all'"),
+        (b'{"id":1,"command":{"type":"replay","recording":"?"}}', "Invalid base64"),
+        (b'{"id":1,"command":{"type":"disconnect"},"key":null}', r"at `\$.key`"),
     ],
 )
 def test_what_is_no_request_is_refused(raw: bytes, message: str) -> None:
@@ -91,6 +135,9 @@ def test_decode_takes_one_kind() -> None:
         '{"type":"connect","profil":"x"}',
         '{"type":"apply_settings","settings":{"killswitch":"off"}}',
         '{"type":"watch","a":1}',
+        '{"type":"follow_logs","filter":{"levle":"error"}}',
+        '{"type":"pair","name":"x","request":"y","right":[]}',
+        '{"type":"disconnect"},"ky":"x"',
     ],
 )
 def test_a_misspelt_field_is_refused(text: str) -> None:

@@ -14,6 +14,8 @@ FIELD = {
     "ProfilesChanged": "profiles",
     "HealthChanged": "health",
     "NetworkInfo": "network",
+    "DevicesChanged": "devices",
+    "PairingsChanged": "pairings",
 }
 
 
