@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import assert_never
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
-from slopn_helper import conf
 from slopn_helper.health import FIREWALL_REFUSED
-from slopn_helper.hub import Hub, Subscription
-from slopn_helper.logs import LEVELS, LogStore
+from slopn_helper.hub import Hub
+from slopn_helper.pause import Pause as Pausing
 from slopn_helper.principal import Principal
+from slopn_helper.profiles import Profiles
+from slopn_helper.ring import Subscription
 from slopn_helper.secrets import ProfileSecrets, SecretError
 from slopn_helper.store import Loaded, Store, StoreError, Wish
 from slopn_helper.tunnel.inputs import Connect as ConnectTo
+from slopn_helper.tunnel.inputs import Pause as PauseFrom
 from slopn_helper.tunnel.inputs import TunnelCommand
 from slopn_wire.commands import (
+    LONGEST_PAUSE,
     ApplySettings,
     Command,
     Connect,
+    Diagnose,
     Disconnect,
     ExportProfile,
-    GetLogs,
     GetSnapshot,
     ImportProfile,
+    Pause,
     Reconnect,
     RemoveProfile,
-    Watch,
+    Replay,
+    Unlock,
 )
-from slopn_wire.events import Done, ErrorKind, Exported, Logs, Refused, Result, Snapshot
+from slopn_wire.devices import Device, PendingPairing
+from slopn_wire.events import Diagnosis, Done, ErrorKind, Exported, Refused, Replayed, Result, Snapshot
 from slopn_wire.profile import Profile
-from slopn_wire.settings import Settings
+from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Disconnected, TargetState
 
 MECHANISMS = ("resolved", "resolv_conf")
@@ -45,56 +52,87 @@ LATER = "The new settings hold as soon as SloPN is done with what it is doing ri
 _log = logging.getLogger(__name__)
 
 
+class Daemon(Protocol):
+    """What commands lead to, beside the store."""
+
+    def post(self, command: TunnelCommand) -> None:
+        """Hand a command to the tunnel."""
+
+    def apply_settings(self, settings: Settings) -> asyncio.Event:
+        """Let other settings hold; the event is set once they do, or were refused."""
+        ...
+
+    def count(self) -> None:
+        """Tell the hub the counters as of now."""
+
+    def diagnose(self) -> Awaitable[Diagnosis]:
+        """Look at everything."""
+        ...
+
+    def replay(self, recording: bytes) -> Replayed:
+        """Run a recording through the core again. Blocks; any thread."""
+        ...
+
+
 class Control:
     """What the IPC server sees as the hub; also the runner's book of profiles. One command at a time changes the store."""
 
-    def __init__(self, hub: Hub, store: Store, logs: LogStore, loaded: Loaded) -> None:
+    def __init__(self, hub: Hub, store: Store, loaded: Loaded, clock: Callable[[], float] = time.time) -> None:
         self._hub = hub
         self._store = store
-        self._logs = logs
-        self._profiles = {profile.name: profile for profile in loaded.profiles}
-        self._wish = loaded.wish
+        self._clock = clock
+        self._profiles = Profiles(store, loaded.profiles, hub.set_profiles)
+        self._wish = Wish()
+        self._pause: Pausing | None = None
+        self._take(loaded.wish)
         self.settings: Settings = loaded.settings
         self._busy = asyncio.Lock()
-        self._post: Callable[[TunnelCommand], None] = lambda _: None
-        self._settings_changed: Callable[[Settings], asyncio.Event] = lambda _: asyncio.Event()
-        self._count: Callable[[], None] = lambda: None
+        self._daemon: Daemon | None = None
         hub.start(
             profiles=loaded.profiles,
             settings=loaded.settings,
-            target=loaded.wish.target,
-            target_profile=loaded.wish.profile,
+            target=self._wish.target,
+            target_profile=self._wish.profile,
+            paused_until=self._wish.until,
             stored=loaded.warnings,
         )
 
-    def connect_to(
-        self,
-        post: Callable[[TunnelCommand], None],
-        settings_changed: Callable[[Settings], asyncio.Event],
-        count: Callable[[], None],
-    ) -> None:
-        """Where commands of the tunnel and changed settings go.
-
-        What `settings_changed` returns is set once they hold. `count` tells the hub the counters as of now.
-        """
-        self._post = post
-        self._settings_changed = settings_changed
-        self._count = count
+    def connect_to(self, daemon: Daemon) -> None:
+        """Where commands of the tunnel and changed settings go. Nothing is asked of us before."""
+        self._daemon = daemon
 
     @property
     def wish(self) -> Wish:
         """What the user wants."""
         return self._wish
 
+    def pause_left(self) -> float:
+        """See `runner.ProfileBook`."""
+        return 0.0 if self._pause is None else self._pause.left()
+
+    def pause_over(self) -> None:
+        """A pause that ran out is a wish for a tunnel again; on disk it says so already, by its end."""
+        if self._wish.target is TargetState.PAUSED and self.pause_left() <= 0:
+            self._take(Wish(TargetState.SECURED, self._wish.profile))
+            self._tell_wish()
+
     def snapshot(self) -> Snapshot:
         """See `ipc.Hub.snapshot`."""
-        self._count()
+        self._wired.count()
         return self._hub.snapshot()
 
-    def subscribe(self) -> Subscription:
+    def subscribe(self, after: int | None = None, epoch: str = "") -> Subscription:
         """See `ipc.Hub.subscribe`."""
-        self._count()
-        return self._hub.subscribe()
+        self._wired.count()
+        return self._hub.subscribe(after, epoch)
+
+    def set_devices(self, devices: tuple[Device, ...]) -> None:
+        """See `ipc.Hub.set_devices`."""
+        self._hub.set_devices(devices)
+
+    def set_pairings(self, pairings: tuple[PendingPairing, ...]) -> None:
+        """See `ipc.Hub.set_pairings`."""
+        self._hub.set_pairings(pairings)
 
     def profile(self, name: str) -> Profile | None:
         """See `runner.ProfileBook`."""
@@ -102,24 +140,34 @@ class Control:
 
     def names(self) -> Sequence[str]:
         """See `runner.ProfileBook`."""
-        return tuple(self._profiles)
+        return self._profiles.names()
 
     def secrets(self, name: str) -> ProfileSecrets:
         """See `runner.ProfileBook`."""
-        return self._store.secrets(name)
+        return self._profiles.secrets(name)
 
     async def submit(self, who: Principal, command: Command) -> Result:
         """See `ipc.Hub.submit`; the server has checked the caller's rights."""
-        level = logging.DEBUG if isinstance(command, GetSnapshot | Watch | GetLogs) else logging.INFO
-        _log.log(level, "%s (uid %d, pid %d)", self._told(command), who.uid, who.pid)
-        async with self._busy:
-            try:
+        level = logging.DEBUG if isinstance(command, GetSnapshot) else logging.INFO
+        _log.log(level, "%s (%s, uid %d, pid %d)", self._told(command), who.device, who.uid, who.pid)
+        try:
+            if isinstance(command, Diagnose):
+                return await self._wired.diagnose()
+            if isinstance(command, Replay):
+                return await asyncio.to_thread(self._wired.replay, command.recording)
+            async with self._busy:
                 result = await self._do(command)
-            except (conf.ConfError, ValueError) as error:
-                return Refused(ErrorKind.INVALID, str(error))
-            except (StoreError, SecretError) as error:
-                return Refused(ErrorKind.FAILED, str(error))
+        except ValueError as error:
+            return Refused(ErrorKind.INVALID, str(error))
+        except (StoreError, SecretError) as error:
+            return Refused(ErrorKind.FAILED, str(error))
         return await self._once(result) if isinstance(result, asyncio.Event) else result
+
+    @property
+    def _wired(self) -> Daemon:
+        if self._daemon is None:
+            raise RuntimeError("connect_to comes first")
+        return self._daemon
 
     def _told(self, command: Command) -> str:
         """For people who read the log; never a profile's text, which has keys in it."""
@@ -129,6 +177,8 @@ class Control:
                 return f"{kind} {name}"
             case RemoveProfile(name=name):
                 return f"{kind} {name}"
+            case Pause(seconds=seconds):
+                return f"{kind} for {seconds} s"
             case ApplySettings(settings=settings):
                 old = msgspec.structs.asdict(self.settings)
                 changed = {key: value for key, value in msgspec.structs.asdict(settings).items() if value != old[key]}
@@ -138,95 +188,79 @@ class Control:
 
     async def _do(self, command: Command) -> Result | asyncio.Event:
         match command:
-            case GetSnapshot() | Watch():
+            case GetSnapshot():
                 return self.snapshot()
-            case GetLogs(since=since, level=level):
-                if level not in LEVELS:
-                    raise ValueError(f"unknown log level “{level}”; known: {', '.join(LEVELS)}")
-                return Logs(self._logs.lines(since, level))
             case Connect(profile=profile):
-                name = self._which(profile)
-                await self._want(TargetState.SECURED, name)
-                self._post(ConnectTo(name))
+                name = self._profiles.choose(profile, self._wish.profile)
+                await self._want(Wish(TargetState.SECURED, name))
+                self._wired.post(ConnectTo(name))
             case Disconnect():
-                await self._want(TargetState.UNSECURED, self._wish.profile)
-                self._post(command)
+                await self._want(Wish(TargetState.UNSECURED, self._wish.profile))
+                self._wired.post(command)
             case Reconnect():
-                if self._wish.target is TargetState.UNSECURED:
-                    raise ValueError("Nothing is connected; say which profile with `slopn connect PROFILE`.")
-                self._post(command)
+                name = self._wanted("reconnect")
+                if self._wish.target is TargetState.PAUSED:
+                    await self._want(Wish(TargetState.SECURED, name))
+                self._wired.post(command)
+            case Pause(seconds=seconds):
+                if not 1 <= seconds <= LONGEST_PAUSE:
+                    raise ValueError(f"A pause is from 1 s to {LONGEST_PAUSE // 3600} hours long, not {seconds} s.")
+                name = self._wanted("pause")
+                await self._want(Wish(TargetState.PAUSED, name, self._clock() + seconds))
+                self._wired.post(PauseFrom(name))
+            case Unlock():
+                return await self._unlock()
             case ImportProfile():
-                return await self._import(command)
+                return Done((await self._profiles.add(command, self._in_use)).notes)
             case ExportProfile(name=name):
-                secrets = await asyncio.to_thread(self._store.secrets, self._named(name).name)
-                return Exported(conf.write(self._named(name), secrets))
+                return Exported(await self._profiles.export(name))
             case RemoveProfile(name=name):
-                await self._remove(self._named(name))
+                await self._profiles.remove(name, self._in_use)
+                if self._wish.profile == name:
+                    await self._want(Wish(self._wish.target))
             case ApplySettings(settings=settings, instead_of=known):
                 if known not in {None, self.settings}:
                     sentence = "The settings were changed by another program meanwhile; look at them again."
                     return Refused(ErrorKind.CONFLICT, sentence)
                 return await self._apply(settings)
             case _:
-                assert_never(command)
+                raise ValueError(f"{type(command).__name__} is nothing that the tunnel's part of SloPN does.")
         return Done()
 
-    def _which(self, name: str | None) -> str:
-        if name is not None:
-            return self._named(name).name
-        if self._wish.profile in self._profiles:
-            return self._wish.profile
-        match tuple(self._profiles):
-            case (only,):
-                return only
-            case ():
-                raise ValueError("There is no profile yet; add one with `slopn import FILE`.")
-            case several:
-                raise ValueError(f"Say which profile: {', '.join(sorted(several))}.")
+    def _wanted(self, verb: str) -> str:
+        """The profile that the user wants, now or after a pause."""
+        if self._wish.target is TargetState.UNSECURED or self._wish.profile is None:
+            raise ValueError(f"Nothing is connected that you could {verb}; connect first with `slopn connect PROFILE`.")
+        return self._wish.profile
 
-    def _named(self, name: str) -> Profile:
-        profile = self._profiles.get(name)
-        if profile is None:
-            known = ", ".join(sorted(self._profiles)) or "none yet"
-            raise ValueError(f"There is no profile “{name}”. There are: {known}.")
-        return profile
-
-    async def _want(self, target: TargetState, profile: str | None) -> None:
-        wish = Wish(target, profile)
+    async def _want(self, wish: Wish) -> None:
         await asyncio.to_thread(self._store.save_wish, wish)
+        self._take(wish)
+        self._tell_wish()
+
+    def _take(self, wish: Wish) -> None:
+        self._pause = None
+        if wish.target is TargetState.PAUSED:
+            self._pause = Pausing(wish.until or 0.0, self._clock)
+            wish = msgspec.structs.replace(wish, until=self._pause.until)
+            if self._pause.left() <= 0:
+                self._pause, wish = None, Wish(TargetState.SECURED, wish.profile)
         self._wish = wish
-        self._hub.set_target(target, profile)
 
-    async def _import(self, command: ImportProfile) -> Result:
-        problem = conf.name_problem(command.name)
-        if problem is not None:
-            raise ValueError(problem)
-        if command.name in self._profiles:
-            if not command.replace:
-                raise ValueError(
-                    f"There is a profile “{command.name}” already; give another --name, or --replace to replace it."
-                )
-            self._refuse_if_in_use(command.name)
-        parsed = await asyncio.to_thread(conf.parse, command.text, command.filename)
-        profile = parsed.named(command.name)
-        await asyncio.to_thread(self._store.save_profile, profile, parsed.secrets)
-        self._profiles[profile.name] = profile
-        self._tell_profiles()
-        return Done(profile.notes)
+    def _tell_wish(self) -> None:
+        self._hub.set_target(self._wish.target, self._wish.profile, self._wish.until)
 
-    async def _remove(self, profile: Profile) -> None:
-        self._refuse_if_in_use(profile.name)
-        await asyncio.to_thread(self._store.remove_profile, profile.name)
-        del self._profiles[profile.name]
-        if self._wish.profile == profile.name:
-            await self._want(self._wish.target, None)
-        self._tell_profiles()
+    async def _unlock(self) -> asyncio.Event:
+        await self._want(Wish(TargetState.UNSECURED, self._wish.profile))
+        self._wired.post(Disconnect())
+        mode = self.settings.kill_switch
+        wanted = KillSwitchMode.ON if mode is KillSwitchMode.ALWAYS else mode
+        return await self._apply(msgspec.structs.replace(self.settings, kill_switch=wanted))
 
-    def _refuse_if_in_use(self, name: str) -> None:
+    def _in_use(self, name: str) -> bool:
         state = self._hub.snapshot().state
-        wanted = self._wish.target is TargetState.SECURED and self._wish.profile == name
-        if wanted or (not isinstance(state, Disconnected) and state.profile == name):
-            raise ValueError(f"The profile “{name}” is in use; disconnect first with `slopn disconnect`.")
+        wanted = self._wish.target is not TargetState.UNSECURED and self._wish.profile == name
+        return wanted or (not isinstance(state, Disconnected) and state.profile == name)
 
     async def _apply(self, settings: Settings) -> asyncio.Event:
         if settings.dns_mechanism is not None and settings.dns_mechanism not in MECHANISMS:
@@ -237,10 +271,7 @@ class Control:
         await asyncio.to_thread(self._store.save_settings, settings)
         self.settings = settings
         self._hub.set_settings(settings)
-        return self._settings_changed(settings)
-
-    def _tell_profiles(self) -> None:
-        self._hub.set_profiles(tuple(self._profiles[name] for name in sorted(self._profiles)))
+        return self._wired.apply_settings(settings)
 
     async def _once(self, hold: asyncio.Event) -> Done:
         """The answer to new settings, once they hold or have been waited for long enough, or the firewall refused."""

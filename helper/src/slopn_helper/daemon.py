@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol
 
 from slopn_helper.control import Control
@@ -14,11 +14,11 @@ from slopn_helper.host.netmon import NetworkMonitor, NetworkState
 from slopn_helper.hub import Hub
 from slopn_helper.runner import INTERFACE, HostRunner
 from slopn_helper.tunnel import inputs
-from slopn_helper.tunnel.driver import Position, TunnelDriver
-from slopn_wire.events import Network, Stats
+from slopn_helper.tunnel.driver import Note, Position, TunnelDriver
+from slopn_wire.events import Diagnosis, Network, Replayed, Stats
 from slopn_wire.profile import Endpoint, IPAddress
 from slopn_wire.settings import Settings
-from slopn_wire.state import TargetState
+from slopn_wire.state import Disconnected, TargetState
 
 STATS_EVERY = 1.0
 """Seconds between two looks at the counters while somebody watches."""
@@ -53,7 +53,13 @@ class Daemon:
         monitor: NetworkMonitor,
         dns: Dns,
         serve: Callable[[], Coroutine[None, None, None]],
+        beside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
+        diagnose: Callable[[], Coroutine[None, None, Diagnosis]],
+        replay: Callable[[bytes], Replayed],
+        note: Note,
+        follow_settings: Callable[[Settings], None],
     ) -> None:
+        """`beside`: what else runs as long as the helper. `follow_settings` takes those that are nobody else's here."""
         self._control = control
         self._hub = hub
         self._runner = runner
@@ -61,12 +67,17 @@ class Daemon:
         self._monitor = monitor
         self._dns = dns
         self._serve = serve
-        self._driver = TunnelDriver(runner, self._publish, control.settings)
+        self._beside = beside
+        self._follow_settings = follow_settings
+        self._driver = TunnelDriver(runner, self._publish, control.settings, note)
         self._dns.override = control.settings.dns_mechanism
+        self.diagnose = diagnose
+        self.replay = replay
+        """Both: see `control.Daemon`."""
         self._seen = asyncio.Event()
         self._known = asyncio.Event()
         self._silent: set[bytes] = set()
-        control.connect_to(self._driver.post, self._apply_settings, self._count)
+        control.connect_to(self)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Serve until `stop` is set; then undo all but the block and return."""
@@ -78,13 +89,15 @@ class Daemon:
                 tasks.create_task(self._watch_counters()),
                 tasks.create_task(self._dns.guard()),
                 tasks.create_task(self._answer()),
+                *(tasks.create_task(each()) for each in self._beside),
             ]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(NETWORK_WITHIN):
                     await self._seen.wait()
             wish = self._control.wish
             # A wish whose profile is gone keeps the host closed: the core finds no such profile, and says so.
-            self._driver.post(inputs.Started((wish.profile or "") if wish.target is TargetState.SECURED else None))
+            profile = None if wish.target is TargetState.UNSECURED else wish.profile or ""
+            self._driver.post(inputs.Started(profile, paused=wish.target is TargetState.PAUSED))
             ready()
             await stop.wait()
             _log.info("told to end")
@@ -92,18 +105,34 @@ class Daemon:
             for loop in loops:
                 loop.cancel()
 
+    def post(self, command: inputs.TunnelCommand) -> None:
+        """See `control.Daemon.post`."""
+        self._driver.post(command)
+
+    def apply_settings(self, settings: Settings) -> asyncio.Event:
+        """See `control.Daemon.apply_settings`."""
+        self._dns.override = settings.dns_mechanism
+        self._follow_settings(settings)
+        return self._driver.apply_settings(settings)
+
+    def count(self) -> None:
+        """See `control.Daemon.count`."""
+        now = self._engine.counters()
+        first = self._runner.first_gateway()
+        moved = next((peer.endpoint for peer in now.peers if peer.public_key == first), None)
+        endpoint = None if moved is None else Endpoint(*moved)
+        self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint))
+
     async def _answer(self) -> None:
         """Clients wait for the first policy: before it, nobody knows what is in force, and a guess would be a lie."""
         await self._known.wait()
         await self._serve()
 
     def _publish(self, position: Position) -> None:
+        if not isinstance(position.state, Disconnected):
+            self._control.pause_over()
         self._hub.set_position(position, self._runner.live, self._runner.unrestored)
         self._known.set()
-
-    def _apply_settings(self, settings: Settings) -> asyncio.Event:
-        self._dns.override = settings.dns_mechanism
-        return self._driver.apply_settings(settings)
 
     async def _watch_network(self) -> None:
         last: NetworkState | None = None
@@ -148,15 +177,8 @@ class Daemon:
     async def _watch_counters(self) -> None:
         while True:
             await self._hub.somebody_reads()
-            self._count()
+            self.count()
             await asyncio.sleep(STATS_EVERY)
-
-    def _count(self) -> None:
-        now = self._engine.counters()
-        first = self._runner.first_gateway()
-        moved = next((peer.endpoint for peer in now.peers if peer.public_key == first), None)
-        endpoint = None if moved is None else Endpoint(*moved)
-        self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint))
 
 
 def _told(network: NetworkState) -> str:

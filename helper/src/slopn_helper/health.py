@@ -1,6 +1,11 @@
-"""What is wrong, as a list: each entry a code that stays, a severity, and a sentence that says what to do. Pure."""
+"""What is wrong, as a list: each entry a code that stays, a severity, a sentence, and what to do about it. Pure.
+
+`REGISTRY` has every warning that there is; who finds something wrong names its code and fills in the sentence.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -10,8 +15,73 @@ from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list'
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, TunnelState
 
+
+class Kind(Struct, frozen=True):
+    """A warning before it is one."""
+
+    severity: Severity
+    text: str
+    """What is wrong and what it means; names in braces are filled in."""
+    remedy: str = ""
+
+
 FIREWALL_REFUSED = "firewall_refused"
-"""The warning's code while another policy is in force than the one that should be."""
+"""The code while another policy is in force than the one that should be."""
+
+REGISTRY: dict[str, Kind] = {
+    FIREWALL_REFUSED: Kind(
+        Severity.ERROR, "{what}", "SloPN tries again by itself; `slopn logs` says why the firewall refused."
+    ),
+    "restore_incomplete": Kind(
+        Severity.WARNING,
+        "Not everything could be put back as it was: {what}.",
+        "Run `sudo slopn-helper restore`.",
+    ),
+    "journal_damaged": Kind(
+        Severity.WARNING,
+        "{what}.",
+        "Compare this computer's routes and resolv.conf with what you expect once you are disconnected.",
+    ),
+    "kill_switch_off": Kind(
+        Severity.INFO,
+        "The kill switch is off: if the tunnel drops, your traffic goes out directly.",
+        "Turn it on with `slopn settings set kill_switch on`.",
+    ),
+    "profile_damaged": Kind(
+        Severity.ERROR, "A stored profile was damaged and is set aside as {file}.", "Import it again."
+    ),
+    "profile_without_keys": Kind(
+        Severity.ERROR,
+        "The profile “{profile}” can't be used: {why}.",
+        "Import it again with `slopn import --replace`.",
+    ),
+    "settings_damaged": Kind(
+        Severity.ERROR,
+        "The settings were damaged and are set aside as {file}. The kill switch is on always until you set it otherwise.",
+        "Look at the settings with `slopn settings` and set what you want.",
+    ),
+    "wish_damaged": Kind(
+        Severity.ERROR,
+        "Whether you wanted to be connected was lost; the damaged file is set aside as {file}. "
+        "This host stays closed until you connect or disconnect.",
+        "Run `slopn connect` or `slopn disconnect`.",
+    ),
+    "pairings_lost": Kind(
+        Severity.WARNING,
+        "The keys that front ends are paired by were lost, so all pairings have ended: {why}.",
+        "Nothing, for SloPN's own front ends: they pair again by themselves. Pair others with `slopn pair`.",
+    ),
+    "users_damaged": Kind(
+        Severity.WARNING,
+        "The list of added users was damaged and is set aside as {file}: nobody on it may use SloPN.",
+        "Add them again with `sudo slopn users add NAME`.",
+    ),
+    "clock_wrong": Kind(
+        Severity.WARNING,
+        "This computer's clock stands before the day SloPN was set up on it.",
+        "Set the clock; until then times in SloPN's log are wrong.",
+    ),
+}
 
 
 class Facts(Struct, frozen=True):
@@ -23,20 +93,24 @@ class Facts(Struct, frozen=True):
     wanted: FirewallPolicy
     unrestored: tuple[str, ...] = ()
     stored: tuple[Warning, ...] = ()
-    """What the store found damaged."""
+    """What was found when the helper started, and lasts."""
+
+
+def warning(code: str, **about: str) -> Warning:
+    """The registry's `code` with its sentence filled in. Raises `KeyError` for a code or a name that isn't there."""
+    kind = REGISTRY[code]
+    return Warning(code, kind.severity, kind.text.format(**about), kind.remedy)
 
 
 def warnings(facts: Facts) -> tuple[Warning, ...]:
     """The health list, gravest first."""
-    found = [*_firewall(facts), *_restore(facts), *facts.stored, *_kill_switch(facts)]
+    return sort([*_firewall(facts), *_restore(facts), *facts.stored, *_kill_switch(facts)])
+
+
+def sort(found: Iterable[Warning]) -> tuple[Warning, ...]:
+    """Gravest first, else in their order."""
     order = list(reversed(Severity))
-    return tuple(sorted(found, key=lambda warning: order.index(warning.severity)))
-
-
-def journal_damaged(sentence: str) -> Warning:
-    """For a part of the undo journal that could not be read when the helper started; told once, it fails no undo."""
-    text = f"{sentence}. Compare this computer's routes and resolv.conf with what you expect once you are disconnected."
-    return Warning("journal_damaged", Severity.WARNING, text)
+    return tuple(sorted(found, key=lambda one: order.index(one.severity)))
 
 
 def _firewall(facts: Facts) -> list[Warning]:
@@ -48,20 +122,14 @@ def _firewall(facts: Facts) -> list[Warning]:
         what = "The firewall refused the kill switch: your traffic is not held back."
     else:
         what = "The firewall could not be reached, so rules that an earlier run left behind may still block traffic."
-    text = f"{what} `slopn logs` says why; SloPN tries again by itself."
-    return [Warning(FIREWALL_REFUSED, Severity.ERROR, text)]
+    return [warning(FIREWALL_REFUSED, what=what)]
 
 
 def _restore(facts: Facts) -> list[Warning]:
-    if not facts.unrestored:
-        return []
-    what = "; ".join(facts.unrestored)
-    text = f"Not everything could be put back as it was: {what}. Run `sudo slopn-helper restore`."
-    return [Warning("restore_incomplete", Severity.WARNING, text)]
+    return [warning("restore_incomplete", what="; ".join(facts.unrestored))] if facts.unrestored else []
 
 
 def _kill_switch(facts: Facts) -> list[Warning]:
     if facts.settings.kill_switch is not KillSwitchMode.OFF or not isinstance(facts.state, Connected):
         return []
-    text = "The kill switch is off: if the tunnel drops, your traffic goes out directly."
-    return [Warning("kill_switch_off", Severity.INFO, text)]
+    return [warning("kill_switch_off")]

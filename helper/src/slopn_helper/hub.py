@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
-from collections import deque
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
 from slopn_helper import __version__
 from slopn_helper.health import Facts, warnings
 from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
+from slopn_helper.ring import EventRing, Subscription
 from slopn_helper.tunnel.driver import Position
+from slopn_wire.devices import Device, PendingPairing
 from slopn_wire.events import (
+    DevicesChanged,
     Event,
     EventBody,
     HealthChanged,
-    Lagged,
     Live,
     Network,
     NetworkInfo,
+    PairingsChanged,
     PolicyKind,
     ProfilesChanged,
+    Resumed,
     SettingsChanged,
     Snapshot,
     StateChanged,
@@ -36,34 +38,33 @@ from slopn_wire.profile import Profile
 from slopn_wire.settings import Settings
 from slopn_wire.state import TargetState, TunnelState
 
-READER_LIMIT = 256
-"""Events that wait for a slow reader before it is told to ask again."""
-
 
 class Hub:
     """Holds the snapshot. Each change of it is one numbered event to every subscription. Belongs to one event loop."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, epoch: str | None = None) -> None:
         self._clock = clock
-        self._snapshot = Snapshot(version=__version__)
+        self._snapshot = Snapshot(version=__version__, epoch=epoch or secrets.token_hex(8))
         self._facts: Facts | None = None
         self._stored: tuple[Warning, ...] = ()
-        self._subscriptions: set[Subscription] = set()
+        self._ring = EventRing()
         self._arrived = asyncio.Event()
 
     def snapshot(self) -> Snapshot:
         """The whole, as of the last event."""
         return self._snapshot
 
-    def subscribe(self) -> Subscription:
-        """A reader that misses no event after its snapshot. Use it as a context."""
-        subscription = Subscription(self._snapshot, self._subscriptions)
+    def subscribe(self, after: int | None = None, epoch: str = "") -> Subscription:
+        """See `ipc.Hub.subscribe`. Use it as a context."""
         self._arrived.set()
-        return subscription
+        now = self._snapshot
+        if after is not None and epoch == now.epoch and self._ring.has_all_after(after, now.seq):
+            return Subscription(self._ring, Resumed(after), after)
+        return Subscription(self._ring, now, now.seq)
 
     async def somebody_reads(self) -> None:
         """Return once there is a subscription."""
-        while not self._subscriptions:
+        while not self._ring.readers:
             self._arrived.clear()
             await self._arrived.wait()
 
@@ -74,6 +75,7 @@ class Hub:
         settings: Settings,
         target: TargetState,
         target_profile: str | None,
+        paused_until: float | None,
         stored: tuple[Warning, ...],
     ) -> None:
         """What was on disk, before anybody reads."""
@@ -84,6 +86,7 @@ class Hub:
             settings=settings,
             target=target,
             target_profile=target_profile,
+            paused_until=paused_until,
             since=self._clock(),
             health=stored,
         )
@@ -96,17 +99,21 @@ class Hub:
             since=old.since if _same(position.state, old.state) else self._clock(),
             target=old.target,
             target_profile=old.target_profile,
+            paused_until=old.paused_until,
             policy=kind_of(position.in_force),
             live=live,
         )
-        if changed != StateChanged(old.state, old.since, old.target, old.target_profile, old.policy, old.live):
+        if changed != _position(old):
             self._emit(changed)
         facts = Facts(position.state, old.settings, position.in_force, position.wanted, unrestored, self._stored)
         self._set_health(facts)
 
-    def set_target(self, target: TargetState, profile: str | None) -> None:
-        """The user wants something else. Told with the state that follows from it."""
-        self._snapshot = msgspec.structs.replace(self._snapshot, target=target, target_profile=profile)
+    def set_target(self, target: TargetState, profile: str | None, paused_until: float | None) -> None:
+        """The user wants something else; paused until then (Unix time), or None."""
+        old = self._snapshot
+        changed = StateChanged(old.state, old.since, target, profile, paused_until, old.policy, old.live)
+        if changed != _position(old):
+            self._emit(changed)
 
     def set_settings(self, settings: Settings) -> None:
         """Other settings hold."""
@@ -127,7 +134,24 @@ class Hub:
         if stats != self._snapshot.stats:
             self._emit(stats)
 
+    def set_devices(self, devices: tuple[Device, ...]) -> None:
+        """See `ipc.Hub.set_devices`."""
+        if devices != self._snapshot.devices:
+            self._emit(DevicesChanged(devices))
+
+    def set_pairings(self, pairings: tuple[PendingPairing, ...]) -> None:
+        """See `ipc.Hub.set_pairings`."""
+        if pairings != self._snapshot.pairings:
+            self._emit(PairingsChanged(pairings))
+
+    def set_lasting(self, stored: tuple[Warning, ...]) -> None:
+        """Warnings that hold until the helper is started anew or this is called again."""
+        self._stored = stored
+        if self._facts is not None:
+            self._set_health(msgspec.structs.replace(self._facts, stored=stored))
+
     def _set_health(self, facts: Facts) -> None:
+        self._facts = facts
         health = warnings(facts)
         if health != self._snapshot.health:
             self._emit(HealthChanged(health))
@@ -135,45 +159,7 @@ class Hub:
     def _emit(self, body: EventBody) -> None:
         event = Event(self._snapshot.seq + 1, body)
         self._snapshot = fold(self._snapshot, event)
-        for subscription in tuple(self._subscriptions):
-            subscription.push(event)
-
-
-class Subscription:
-    """One reader: a snapshot, then every event after it. Leaving the context ends it."""
-
-    def __init__(self, snapshot: Snapshot, register: set[Subscription], limit: int = READER_LIMIT) -> None:
-        self.snapshot = snapshot
-        self._register = register
-        self._limit = limit
-        self._queue: deque[Event | Lagged] = deque()
-        self._wake = asyncio.Event()
-        register.add(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._register.discard(self)
-
-    def push(self, event: Event) -> None:
-        """Queue `event`. Beyond the limit the reader is told that it lagged, and nothing more."""
-        if len(self._queue) >= self._limit:
-            self._register.discard(self)
-            self._queue.clear()
-            self._queue.append(Lagged())
-        else:
-            self._queue.append(event)
-        self._wake.set()
-
-    async def next(self) -> Event | Lagged:
-        """Wait for the next event. `Lagged` once, when the reader fell too far behind; nothing follows it."""
-        while not self._queue:
-            self._wake.clear()
-            await self._wake.wait()
-        return self._queue.popleft()
+        self._ring.add(event)
 
 
 def kind_of(policy: FirewallPolicy | None) -> PolicyKind:
@@ -187,6 +173,10 @@ def kind_of(policy: FirewallPolicy | None) -> PolicyKind:
             return PolicyKind.TUNNELLED
         case None:
             return PolicyKind.UNKNOWN
+
+
+def _position(of: Snapshot) -> StateChanged:
+    return StateChanged(**{name: getattr(of, name) for name in StateChanged.__struct_fields__})
 
 
 def _same(one: TunnelState, other: TunnelState) -> bool:

@@ -66,6 +66,9 @@ class ProfileBook(Protocol):
     def secrets(self, name: str) -> ProfileSecrets:
         """Its keys. Raises `StoreError` or `SecretError`."""
 
+    def pause_left(self) -> float:
+        """Seconds until the user's pause is over."""
+
 
 class Resolve(Protocol):
     """Asks `resolvers` alone, over sockets that carry `fwmark`."""
@@ -119,6 +122,7 @@ class HostRunner:
             profiles={name: _facts(self._book.profile(name)) for name in self._book.names()},
             resolvers=self._book.settings.resolvers or self.upstream,
             jitter=_random.random(),
+            pause_left=self._book.pause_left(),
         )
 
     async def run(self, effect: Effect) -> Input | None:

@@ -14,25 +14,28 @@ from slopn_helper import control as module
 from slopn_helper.control import Control
 from slopn_helper.host.firewall.policy import Blocked, Open
 from slopn_helper.hub import Hub
-from slopn_helper.logs import LogStore
 from slopn_helper.principal import ALL_RIGHTS, Principal
 from slopn_helper.store import Store, StoreError, Wish
 from slopn_helper.tunnel.driver import Position
 from slopn_helper.tunnel.inputs import Connect as ConnectTo
+from slopn_helper.tunnel.inputs import Pause as PauseFrom
 from slopn_helper.tunnel.inputs import TunnelCommand
 from slopn_wire.commands import (
     ApplySettings,
     Command,
     Connect,
+    Diagnose,
     Disconnect,
     ExportProfile,
-    GetLogs,
     GetSnapshot,
     ImportProfile,
+    Pause,
     Reconnect,
     RemoveProfile,
+    Replay,
+    Unlock,
 )
-from slopn_wire.events import Done, ErrorKind, Exported, Live, LogLine, Logs, Refused, Result, Snapshot
+from slopn_wire.events import Diagnosis, Done, ErrorKind, Exported, Live, Refused, Replayed, Result, Snapshot
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connecting, Disconnected, TargetState
 from support.fakes import PROFILE, SECRETS
@@ -49,17 +52,33 @@ class House:
     """A control over a real store in `directory`, with what it has told the tunnel."""
 
     def __init__(self, directory: Path) -> None:
+        self.now = 1000.0
         self.store = Store(directory / "state")
         self.store.lock()
-        self.logs = LogStore()
         self.hub = Hub()
-        self.control = Control(self.hub, self.store, self.logs, self.store.load())
+        self.control = Control(self.hub, self.store, self.store.load(), lambda: self.now)
         self.posted: list[TunnelCommand] = []
         self.applied: list[Settings] = []
         self.slow = False
-        self.control.connect_to(self.posted.append, self._apply, lambda: None)
+        self.control.connect_to(self)
 
-    def _apply(self, settings: Settings) -> asyncio.Event:
+    def post(self, command: TunnelCommand) -> None:
+        """As the daemon."""
+        self.posted.append(command)
+
+    def count(self) -> None:
+        """As the daemon."""
+
+    async def diagnose(self) -> Diagnosis:
+        """As the daemon."""
+        return Diagnosis((), {"log": "all"})
+
+    def replay(self, recording: bytes) -> Replayed:
+        """As the daemon."""
+        return Replayed((), recording.decode())
+
+    def apply_settings(self, settings: Settings) -> asyncio.Event:
+        """As the daemon."""
         self.applied.append(settings)
         holds = asyncio.Event()
         if not self.slow:
@@ -118,11 +137,10 @@ def test_a_profile_comes_and_goes(house: House) -> None:
 
 
 def test_a_key_leaves_by_export_alone(house: House) -> None:
-    """Neither snapshot nor log has it."""
+    """The snapshot hasn't it."""
     house.import_()
     assert KEY not in repr(house.hub.snapshot())
     assert KEY not in repr(house.ask(GetSnapshot()))
-    assert KEY not in repr(house.ask(GetLogs()))
 
 
 def test_a_broken_file_stores_nothing(house: House) -> None:
@@ -255,14 +273,72 @@ def test_a_full_disk_changes_nothing(house: House, monkeypatch: pytest.MonkeyPat
     assert house.control.wish.target is TargetState.UNSECURED
 
 
-def test_logs(house: House) -> None:
-    """Those of a level and graver."""
-    house.logs.add(LogLine(1.0, "debug", "x", "d"))
-    house.logs.add(LogLine(2.0, "error", "x", "e"))
-    answer = house.ask(GetLogs(level="error"))
-    assert isinstance(answer, Logs)
-    assert [line.message for line in answer.lines] == ["e"]
-    assert "known: debug" in house.refused(GetLogs(level="loud"))
+def test_questions_about_the_helper_itself(house: House) -> None:
+    """Answered by the daemon, also while a command is being carried out."""
+    assert house.ask(Diagnose()) == Diagnosis((), {"log": "all"})
+    assert house.ask(Replay(b"1.2")) == Replayed((), "1.2")
+
+
+def test_a_pause_has_an_end(house: House) -> None:
+    """Stored with it, told to everyone and to the tunnel; the profile is still in use."""
+    assert "nothing" in house.refused(Pause(300)).lower()
+    house.import_()
+    house.ask(Connect("lab"))
+    assert house.ask(Pause(300)) == Done()
+    assert house.posted[-1] == PauseFrom("lab")
+    assert house.store.load().wish == Wish(TargetState.PAUSED, "lab", 1300.0)
+    snapshot = house.hub.snapshot()
+    assert (snapshot.target, snapshot.paused_until) == (TargetState.PAUSED, 1300.0)
+    assert house.control.pause_left() == pytest.approx(300, abs=30)
+    assert "in use" in house.refused(RemoveProfile("lab"))
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 24 * 3600 + 1])
+def test_a_pause_of_no_length_or_without_an_end(house: House, seconds: int) -> None:
+    """It wouldn't be a pause."""
+    house.import_()
+    house.ask(Connect("lab"))
+    assert str(seconds) in house.refused(Pause(seconds))
+
+
+def test_a_pause_that_ran_out(house: House) -> None:
+    """It is a wish for a tunnel: in the snapshot at once, and after a restart."""
+    house.import_()
+    house.ask(Connect("lab"))
+    house.ask(Pause(300))
+    house.control.pause_over()
+    assert house.hub.snapshot().target is TargetState.PAUSED
+    house.now += 300
+    house.control.pause_over()
+    assert (house.hub.snapshot().target, house.hub.snapshot().paused_until) == (TargetState.SECURED, None)
+    again = Control(Hub(), house.store, house.store.load(), lambda: house.now)
+    assert again.wish == Wish(TargetState.SECURED, "lab")
+
+
+@pytest.mark.parametrize("command", [Connect("lab"), Reconnect()])
+def test_a_pause_that_the_user_ends(house: House, command: Command) -> None:
+    """Either word means: now."""
+    house.import_()
+    house.ask(Connect("lab"))
+    house.ask(Pause(300))
+    assert house.ask(command) == Done()
+    assert house.control.wish == Wish(TargetState.SECURED, "lab")
+    assert house.control.pause_left() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("mode", "after"),
+    [(KillSwitchMode.ALWAYS, "on"), (KillSwitchMode.ON, "on"), (KillSwitchMode.OFF, "off")],
+)
+def test_unlock(house: House, mode: KillSwitchMode, after: str) -> None:
+    """No tunnel is wanted any more, and no mode closes a host that wants none; otherwise the mode stays."""
+    house.import_()
+    house.ask(ApplySettings(Settings(kill_switch=mode)))
+    house.ask(Connect("lab"))
+    assert house.ask(Unlock()) == Done()
+    assert house.posted[-1] == Disconnect()
+    assert house.store.load().wish.target is TargetState.UNSECURED
+    assert house.store.load().settings.kill_switch == house.applied[-1].kill_switch == after
 
 
 def test_the_snapshot_is_the_hubs(house: House) -> None:
@@ -270,7 +346,7 @@ def test_the_snapshot_is_the_hubs(house: House) -> None:
     assert house.ask(GetSnapshot()) == house.control.snapshot() == house.hub.snapshot()
     assert isinstance(house.control.snapshot(), Snapshot)
     with house.control.subscribe() as reader:
-        assert reader.snapshot == house.hub.snapshot()
+        assert reader.first == house.hub.snapshot()
 
 
 def test_it_is_the_runners_book(house: House) -> None:

@@ -18,12 +18,12 @@ from slopn_helper.daemon import Daemon
 from slopn_helper.engine import Counters, EngineDown, EngineError, HandshakeDone, HandshakeStale, PeerCounters
 from slopn_helper.host.netmon import NetworkState
 from slopn_helper.hub import Hub
-from slopn_helper.logs import LogStore
 from slopn_helper.principal import ALL_RIGHTS, Principal
 from slopn_helper.runner import HostRunner
 from slopn_helper.store import Store
-from slopn_wire.commands import ApplySettings, Command, Connect
-from slopn_wire.events import Done, Event, PolicyKind, Stats
+from slopn_helper.tunnel.machine import step
+from slopn_wire.commands import ApplySettings, Command, Connect, Pause
+from slopn_wire.events import Diagnosis, Done, PolicyKind, Replayed, Snapshot, Stats
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step, TargetState
@@ -55,8 +55,10 @@ class Helper:
         if not store.load().profiles:
             store.save_profile(PROFILE, SECRETS)
         self.calls: list[str] = []
+        self.noted: list[tuple[Any, ...]] = []
+        self.followed: list[Settings] = []
         self.hub = Hub()
-        self.control = Control(self.hub, store, LogStore(), store.load())
+        self.control = Control(self.hub, store, store.load())
         self.engine, self.monitor, self.dns = FakeEngine(self.calls), FakeMonitor(), FakeDns(self.calls)
         self.firewall = FakeFirewall(self.calls)
         self.resolve = FakeResolve("192.0.2.1")
@@ -78,11 +80,18 @@ class Helper:
             monitor=self.monitor,
             dns=self.dns,
             serve=self._serve,
+            diagnose=self._diagnose,
+            replay=lambda _: Replayed((), ""),
+            note=lambda *step: self.noted.append(step),
+            follow_settings=self.followed.append,
         )
         self.served = asyncio.Event()
 
     async def _restore(self) -> list[str]:
         return []
+
+    async def _diagnose(self) -> Diagnosis:
+        return Diagnosis((), {})
 
     async def _serve(self) -> None:
         self.served.set()
@@ -153,6 +162,33 @@ async def test_the_wish_survives(tmp_path: Path) -> None:
 
 
 @in_loop
+async def test_a_pause_survives(tmp_path: Path) -> None:
+    """A helper that ends while paused leaves the host open; the next one waits, and connects when the time is up."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        await helper.ask(Pause(600))
+        await helper.reaches(lambda s: s == Disconnected(resume="lab"), "paused")
+    assert helper.hub.snapshot().policy is PolicyKind.OPEN
+    async with running(tmp_path) as again:
+        assert again.hub.snapshot().state == Disconnected(resume="lab")
+        assert again.hub.snapshot().target is TargetState.PAUSED
+        await again.ask(Pause(1))
+        await again.at(Step.HANDSHAKE)
+        assert (again.hub.snapshot().target, again.hub.snapshot().paused_until) == (TargetState.SECURED, None)
+        assert again.hub.snapshot().policy is PolicyKind.BLOCKED
+
+
+@in_loop
+async def test_every_step_is_noted(tmp_path: Path) -> None:
+    """State, input, settings, facts, state: what the flight recorder keeps."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+    for before, inp, settings, facts, after in helper.noted:
+        assert step(before, inp, settings, facts).state == after
+    assert isinstance(helper.noted[-1][-1], ErrorState)
+
+
+@in_loop
 async def test_a_wish_without_its_profile_keeps_the_host_closed(tmp_path: Path) -> None:
     """As after a damaged file: nobody may find the host open who wanted it closed."""
     (tmp_path / "wish.json").write_text("{", encoding="ascii")
@@ -217,7 +253,8 @@ async def test_whoever_asks_hears_the_counters_of_now(tmp_path: Path) -> None:
         assert helper.control.snapshot().stats == Stats(10, 20, 3.0)
         helper.engine.counted = Counters(11, 21, 3.0)
         with helper.control.subscribe() as watch:
-            assert watch.snapshot.stats == Stats(11, 21, 3.0)
+            assert isinstance(watch.first, Snapshot)
+            assert watch.first.stats == Stats(11, 21, 3.0)
 
 
 @in_loop
@@ -243,9 +280,8 @@ async def test_watchers_are_told_the_counters(tmp_path: Path) -> None:
         async with running(tmp_path) as helper:
             with helper.control.subscribe() as watch:
                 helper.engine.counted = Counters(10, 20, 3.0)
-                event = await watch.next()
-    assert isinstance(event, Event)
-    assert event.body == Stats(10, 20, 3.0)
+                frames = (await watch.batch()).frames
+    assert b'"rx_bytes":10,"tx_bytes":20,"last_handshake":3.0' in frames
 
 
 @in_loop
@@ -256,3 +292,4 @@ async def test_settings_reach_firewall_and_dns(tmp_path: Path) -> None:
         await helper.ask(ApplySettings(settings))
         assert helper.hub.snapshot().policy is PolicyKind.BLOCKED, "the answer must not come before the change"
         assert helper.dns.override == "resolv_conf"
+        assert helper.followed == [settings]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slopn_helper.health import Facts, journal_damaged, warnings
+from slopn_helper.health import REGISTRY, Facts, warning, warnings
 from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open
 from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
 from slopn_wire.settings import KillSwitchMode, Settings
@@ -31,24 +31,34 @@ def test_nothing_is_wrong() -> None:
 )
 def test_a_refused_firewall(in_force: FirewallPolicy | None, wanted: FirewallPolicy, says: str) -> None:
     """The sentence says what it means for the traffic."""
-    (warning,) = warnings(Facts(Disconnected(), ON, in_force, wanted))
-    assert (warning.code, warning.severity) == ("firewall_refused", Severity.ERROR)
-    assert says in warning.text
+    (found,) = warnings(Facts(Disconnected(), ON, in_force, wanted))
+    assert (found.code, found.severity) == ("firewall_refused", Severity.ERROR)
+    assert says in found.text
 
 
 def test_a_damaged_journal() -> None:
     """What was found is repeated, with what it means."""
-    warning = journal_damaged("journal:1: this inverse can't be read")
-    assert (warning.code, warning.severity) == ("journal_damaged", Severity.WARNING)
-    assert warning.text.startswith("journal:1: this inverse can't be read. ")
+    found = warning("journal_damaged", what="journal:1: this inverse can't be read")
+    assert (found.code, found.severity) == ("journal_damaged", Severity.WARNING)
+    assert found.text == "journal:1: this inverse can't be read."
+    assert "Compare" in found.remedy
+
+
+@pytest.mark.parametrize("code", REGISTRY)
+def test_every_warning_is_for_people(code: str) -> None:
+    """Whole sentences, and something to do about it."""
+    kind = REGISTRY[code]
+    assert kind.text.endswith((".", "}"))
+    assert kind.remedy.endswith(".")
+    assert code == code.lower()
 
 
 def test_what_could_not_be_put_back() -> None:
     """Named, with the way out."""
-    (warning,) = warnings(Facts(Disconnected(), ON, Open(), Open(), unrestored=("dns: bus gone",)))
-    assert warning.code == "restore_incomplete"
-    assert "dns: bus gone" in warning.text
-    assert "slopn-helper restore" in warning.text
+    (found,) = warnings(Facts(Disconnected(), ON, Open(), Open(), unrestored=("dns: bus gone",)))
+    assert found.code == "restore_incomplete"
+    assert "dns: bus gone" in found.text
+    assert "slopn-helper restore" in found.remedy
 
 
 def test_a_tunnel_without_a_kill_switch() -> None:

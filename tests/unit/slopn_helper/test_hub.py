@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from slopn_helper.health import warning
 from slopn_helper.host.firewall.policy import Blocked, Open, Tunnelled
-from slopn_helper.hub import READER_LIMIT, Hub, kind_of
+from slopn_helper.hub import Hub, kind_of
+from slopn_helper.ring import Subscription
 from slopn_helper.tunnel.driver import Position
-from slopn_wire.events import Event, Lagged, Live, Network, PolicyKind, Stats
+from slopn_wire.codec import server_decoder
+from slopn_wire.events import Event, Live, Network, PolicyKind, Resumed, Snapshot, StateChanged, Stats
 from slopn_wire.fold import fold
+from slopn_wire.framing import MAX_MESSAGE, Deframer
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connecting, Disconnected, Step, TargetState
 from support.aio import in_loop
@@ -20,8 +26,22 @@ def started(clock: list[float] | None = None) -> Hub:
     """A hub with one profile; its clock gives the numbers of `clock` one after the other, the last one for ever."""
     times = clock or [1.0]
     hub = Hub(lambda: times.pop(0) if len(times) > 1 else times[0])
-    hub.start(profiles=(PROFILE,), settings=Settings(), target=TargetState.UNSECURED, target_profile=None, stored=())
+    hub.start(
+        profiles=(PROFILE,),
+        settings=Settings(),
+        target=TargetState.UNSECURED,
+        target_profile=None,
+        paused_until=None,
+        stored=(),
+    )
     return hub
+
+
+async def events(reader: Subscription) -> list[Event]:
+    """What waits for a reader."""
+    batch = await reader.batch()
+    assert not batch.lagged
+    return [server_decoder.decode(payload) for payload in Deframer(MAX_MESSAGE).feed(batch.frames)]  # type: ignore[misc]
 
 
 @in_loop
@@ -30,22 +50,21 @@ async def test_a_reader_can_follow() -> None:
     hub = started()
     with hub.subscribe() as reader:
         hub.set_position(AT_HOME, Live(), ())
-        hub.set_target(TargetState.SECURED, "lab")
+        hub.set_target(TargetState.SECURED, "lab", None)
         hub.set_position(GOING, Live(), ())
         hub.set_settings(Settings(kill_switch=KillSwitchMode.ALWAYS))
         hub.set_network(Network(online=True, interface="eth0"))
         hub.set_stats(Stats(1, 2, 3.0))
         hub.set_profiles(())
         hub.set_position(Position(Connecting("lab"), Open(), Blocked()), Live(), ("left",))
-        view = reader.snapshot
-        while view.seq < hub.snapshot().seq:
-            event = await reader.next()
-            assert isinstance(event, Event)
+        view = reader.first
+        assert isinstance(view, Snapshot)
+        for event in await events(reader):
             assert event.seq == view.seq + 1
             view = fold(view, event)
         assert view == hub.snapshot()
     assert view.target is TargetState.SECURED
-    assert [warning.code for warning in view.health] == ["firewall_refused", "restore_incomplete"]
+    assert [found.code for found in view.health] == ["firewall_refused", "restore_incomplete"]
 
 
 @in_loop
@@ -75,28 +94,57 @@ async def test_since_is_when_the_state_was_entered() -> None:
 
 
 @in_loop
-async def test_a_slow_reader_lags_and_nobody_waits() -> None:
-    """It is told once, gets nothing more, and the others get all."""
+async def test_a_watch_goes_on_where_it_was() -> None:
+    """From a number of this run, the rest follows; from one of another run, or from the future, everything comes anew."""
     hub = started()
-    with hub.subscribe() as slow, hub.subscribe() as quick:
-        for number in range(READER_LIMIT + 1):
-            hub.set_stats(Stats(rx_bytes=number + 1))
-            assert isinstance(await quick.next(), Event)
-        assert isinstance(await slow.next(), Lagged)
-        hub.set_stats(Stats(rx_bytes=0))
-        assert not slow._queue
-        assert isinstance(await quick.next(), Event)
+    for number in range(5):
+        hub.set_stats(Stats(rx_bytes=number + 1))
+    epoch = hub.snapshot().epoch
+    with hub.subscribe(2, epoch) as reader:
+        assert reader.first == Resumed(2)
+        assert [event.seq for event in await events(reader)] == [3, 4, 5]
+    with hub.subscribe(5, epoch) as reader:
+        assert reader.first == Resumed(5)
+    for after, run in ((6, epoch), (-1, epoch), (2, "other"), (2, "")):
+        with hub.subscribe(after, run) as reader:
+            assert reader.first == hub.snapshot()
+    assert started().snapshot().epoch != epoch
 
 
 @in_loop
-async def test_a_reader_that_leaves_is_forgotten() -> None:
-    """Its queue doesn't grow."""
+async def test_a_wish_is_told() -> None:
+    """Every view has it, not only those that ask for the whole."""
     hub = started()
     with hub.subscribe() as reader:
-        pass
-    hub.set_stats(Stats(1))
-    assert not reader._queue
-    assert not hub._subscriptions
+        hub.set_target(TargetState.PAUSED, "lab", 7.0)
+        hub.set_target(TargetState.PAUSED, "lab", 7.0)
+        (event,) = await events(reader)
+    assert isinstance(event.body, StateChanged)
+    assert (event.body.target, event.body.target_profile, event.body.paused_until) == (TargetState.PAUSED, "lab", 7.0)
+
+
+@in_loop
+async def test_lasting_warnings_may_change() -> None:
+    """What a start found wrong and a user mends leaves the list."""
+    hub = started()
+    hub.set_lasting((warning("clock_wrong"),))
+    hub.set_position(AT_HOME, Live(), ())
+    hub.set_lasting((warning("clock_wrong"),))
+    assert [found.code for found in hub.snapshot().health] == ["clock_wrong"]
+    hub.set_lasting(())
+    assert hub.snapshot().health == ()
+
+
+@in_loop
+async def test_somebody_reads() -> None:
+    """Known at once, and forgotten when the reader leaves."""
+    hub = started()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(hub.somebody_reads())
+        await asyncio.sleep(0)
+        assert not task.done()
+        with hub.subscribe():
+            await task
 
 
 def test_a_policy_in_one_word() -> None:

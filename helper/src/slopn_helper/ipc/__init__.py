@@ -7,21 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from slopn_helper.principal import Principal
+from slopn_helper.ring import Batch as Batch
 from slopn_wire.commands import Command
 from slopn_wire.devices import AllowedUser, Device, PendingPairing, UserBasis
 from slopn_wire.events import Result, Resumed, Snapshot
-
-
-class Batch(NamedTuple):
-    """Events that wait for a reader."""
-
-    frames: bytes
-    """Framed `Event`s, in order, as they go onto the wire; made once for all readers."""
-    lagged: bool
-    """The reader fell too far behind: nothing follows, it must ask again."""
 
 
 class Subscription(Protocol):

@@ -12,12 +12,13 @@ from msgspec import Struct
 
 from slopn_helper.conf.names import name_problem
 from slopn_helper.files import make_directory, remove_file, sweep_temporary, write_file
+from slopn_helper.health import warning
 from slopn_helper.secrets import ProfileSecrets, SecretError, SecretStore
 from slopn_helper.store.documents import Damaged, NewerFormat, StoredProfile, pack, unpack
 from slopn_helper.store.documents import Wish as Wish
 from slopn_helper.store.lock import StateLock
 from slopn_helper.store.lock import StateLocked as StateLocked
-from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
+from slopn_wire.events import Warning  # noqa: A004 - the health list's word
 from slopn_wire.profile import Profile
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import TargetState
@@ -152,8 +153,7 @@ class Store:
                 continue
             aside = self._set_aside(path)
             self._remove(path)
-            text = f"A stored profile was damaged and is set aside as {aside.name}. Import it again."
-            warnings.append(Warning("profile_damaged", Severity.ERROR, text))
+            warnings.append(warning("profile_damaged", file=aside.name))
         return loaded
 
     def _load_settings(self, warnings: list[Warning]) -> Settings:
@@ -163,11 +163,7 @@ class Store:
             aside = self._set_aside(self._settings)
             settings = Settings(kill_switch=KillSwitchMode.ALWAYS)
             self.save_settings(settings)
-            text = (
-                f"The settings were damaged and are set aside as {aside.name}. "
-                "The kill switch is on always until you set it otherwise."
-            )
-            warnings.append(Warning("settings_damaged", Severity.ERROR, text))
+            warnings.append(warning("settings_damaged", file=aside.name))
             return settings
 
     def _load_wish(self, warnings: list[Warning]) -> Wish:
@@ -177,11 +173,7 @@ class Store:
             aside = self._set_aside(self._wish)
             wish = Wish(target=TargetState.SECURED)
             self.save_wish(wish)
-            text = (
-                f"Whether you wanted to be connected was lost; the damaged file is set aside as {aside.name}. "
-                "This host stays closed until you connect or disconnect."
-            )
-            warnings.append(Warning("wish_damaged", Severity.ERROR, text))
+            warnings.append(warning("wish_damaged", file=aside.name))
             return wish
 
     def _missing_keys(self, stored: list[StoredProfile]) -> list[Warning]:
@@ -190,8 +182,7 @@ class Store:
             try:
                 self._secrets.get(each.secrets)
             except SecretError as error:
-                text = f"The profile “{each.profile.name}” can't be used: {error}."
-                warnings.append(Warning("profile_without_keys", Severity.ERROR, text))
+                warnings.append(warning("profile_without_keys", profile=each.profile.name, why=str(error)))
         return warnings
 
     def _sweep_secrets(self, stored: list[StoredProfile]) -> None:

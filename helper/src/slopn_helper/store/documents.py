@@ -39,6 +39,8 @@ class Wish(Struct, frozen=True):
     target: TargetState = TargetState.UNSECURED
     profile: str | None = None
     """The profile connected to last, also while none is wanted."""
+    until: float | None = None
+    """Unix time at which a pause is over; None unless `target` is PAUSED."""
 
 
 class StoredProfile(Struct, frozen=True):

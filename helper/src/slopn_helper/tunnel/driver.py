@@ -57,6 +57,10 @@ class EffectRunner(Protocol):
         """The facts of the world as they are now; the driver adds what is in force."""
 
 
+Note = Callable[[TunnelState, Input, Settings, Context, TunnelState], None]
+"""Called after each step: the state before, what went in, the state after."""
+
+
 class Position(Struct, frozen=True):
     """Where the tunnel stands, once all effects of a step are done."""
 
@@ -81,8 +85,15 @@ class TunnelDriver:
     that were replaced meanwhile are dropped.
     """
 
-    def __init__(self, runner: EffectRunner, publish: Callable[[Position], None], settings: Settings) -> None:
+    def __init__(
+        self,
+        runner: EffectRunner,
+        publish: Callable[[Position], None],
+        settings: Settings,
+        note: Note = lambda *_: None,
+    ) -> None:
         self._runner = runner
+        self._note = note
         self._publish = publish
         self._settings = settings
         self._state: TunnelState = Disconnected()
@@ -147,6 +158,7 @@ class TunnelDriver:
             nxt = step(self._state, inp, self._settings, context)
             _log.debug("%s: %s", inp, ", ".join(map(_name, nxt.effects)) or "nothing to do")
             self._state = nxt.state
+            self._note(before, inp, self._settings, context, nxt.state)
             if (now := _told(nxt.state)) != _told(before):
                 _log.info("%s", now)
             if not (isinstance(self._state, Connecting) and self._state.step is Step.RESOLVING):

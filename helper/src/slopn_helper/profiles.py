@@ -1,0 +1,98 @@
+"""The profiles that there are: imported, exported, removed; on disk by the store, to everybody by the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from slopn_helper import conf
+from slopn_helper.secrets import ProfileSecrets
+from slopn_helper.store import Store
+from slopn_wire.commands import ImportProfile
+from slopn_wire.profile import Profile
+
+
+class Profiles:
+    """The helper's profiles by name. `tell` gets all of them after each change.
+
+    Whatever a user gets wrong is a `ValueError` with a sentence (`conf.ConfError` for what is wrong in a file); the
+    store's own errors pass.
+    """
+
+    def __init__(self, store: Store, profiles: Sequence[Profile], tell: Callable[[tuple[Profile, ...]], None]) -> None:
+        self._store = store
+        self._profiles = {profile.name: profile for profile in profiles}
+        self._tell = tell
+
+    def get(self, name: str) -> Profile | None:
+        """The profile of that name."""
+        return self._profiles.get(name)
+
+    def names(self) -> Sequence[str]:
+        """All names."""
+        return tuple(self._profiles)
+
+    def secrets(self, name: str) -> ProfileSecrets:
+        """Its keys. Raises `StoreError` or `SecretError`."""
+        return self._store.secrets(name)
+
+    def named(self, name: str) -> Profile:
+        """The profile of that name. Raises `ValueError` that lists those there are."""
+        profile = self._profiles.get(name)
+        if profile is None:
+            known = ", ".join(sorted(self._profiles)) or "none yet"
+            raise ValueError(f"There is no profile “{name}”. There are: {known}.")
+        return profile
+
+    def choose(self, name: str | None, last: str | None) -> str:
+        """Which one is meant: `name`, else `last`, else the only one. Raises `ValueError`."""
+        if name is not None:
+            return self.named(name).name
+        if last in self._profiles:
+            return last
+        match tuple(self._profiles):
+            case (only,):
+                return only
+            case ():
+                raise ValueError("There is no profile yet; add one with `slopn import FILE`.")
+            case several:
+                raise ValueError(f"Say which profile: {', '.join(sorted(several))}.")
+
+    async def add(self, command: ImportProfile, in_use: Callable[[str], bool]) -> Profile:
+        """Import a file."""
+        problem = conf.name_problem(command.name)
+        if problem is not None:
+            raise ValueError(problem)
+        if command.name in self._profiles:
+            if not command.replace:
+                raise ValueError(
+                    f"There is a profile “{command.name}” already; give another --name, or --replace to replace it."
+                )
+            _refuse(command.name, in_use)
+        parsed = await asyncio.to_thread(conf.parse, command.text, command.filename)
+        profile = parsed.named(command.name)
+        await asyncio.to_thread(self._store.save_profile, profile, parsed.secrets)
+        self._profiles[profile.name] = profile
+        self._changed()
+        return profile
+
+    async def export(self, name: str) -> str:
+        """The profile as a wg-quick file, with its keys."""
+        profile = self.named(name)
+        return conf.write(profile, await asyncio.to_thread(self._store.secrets, profile.name))
+
+    async def remove(self, name: str, in_use: Callable[[str], bool]) -> None:
+        """Forget a profile and its keys."""
+        profile = self.named(name)
+        _refuse(name, in_use)
+        await asyncio.to_thread(self._store.remove_profile, profile.name)
+        del self._profiles[profile.name]
+        self._changed()
+
+    def _changed(self) -> None:
+        self._tell(tuple(self._profiles[name] for name in sorted(self._profiles)))
+
+
+def _refuse(name: str, in_use: Callable[[str], bool]) -> None:
+    if in_use(name):
+        raise ValueError(f"The profile “{name}” is in use; disconnect first with `slopn disconnect`.")
