@@ -166,6 +166,10 @@ class FakeBook:
         """As the interface."""
         return (self._profile.name,)
 
+    def pause_left(self) -> float:
+        """No pause."""
+        return 0.0
+
     def secrets(self, name: str) -> ProfileSecrets:
         """As the interface."""
         if name != self._profile.name:
