@@ -77,8 +77,12 @@ class Daemon(Protocol):
 class Control:
     """What the IPC server sees as the hub; also the runner's book of profiles. One command at a time changes the store."""
 
-    def __init__(self, hub: Hub, store: Store, loaded: Loaded, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, hub: Hub, store: Store, loaded: Loaded, clock: Callable[[], float] = time.time, *, boot: str = ""
+    ) -> None:
+        """`boot` tells this run of the computer from others."""
         self._hub = hub
+        self._boot = boot
         self._store = store
         self._clock = clock
         self._profiles = Profiles(store, loaded.profiles, hub.set_profiles)
@@ -206,7 +210,7 @@ class Control:
                 if not 1 <= seconds <= LONGEST_PAUSE:
                     raise ValueError(f"A pause is from 1 s to {LONGEST_PAUSE // 3600} hours long, not {seconds} s.")
                 name = self._wanted("pause")
-                await self._want(Wish(TargetState.PAUSED, name, self._clock() + seconds))
+                await self._want(Wish(TargetState.PAUSED, name, self._clock() + seconds, self._boot))
                 self._wired.post(PauseFrom(name))
             case Unlock():
                 return await self._unlock()
@@ -243,7 +247,7 @@ class Control:
         if wish.target is TargetState.PAUSED:
             self._pause = Pausing(wish.until or 0.0, self._clock)
             wish = msgspec.structs.replace(wish, until=self._pause.until)
-            if self._pause.left() <= 0:
+            if self._pause.left() <= 0 or wish.boot != self._boot:
                 self._pause, wish = None, Wish(TargetState.SECURED, wish.profile)
         self._wish = wish
 

@@ -56,7 +56,7 @@ class House:
         self.store = Store(directory / "state")
         self.store.lock()
         self.hub = Hub()
-        self.control = Control(self.hub, self.store, self.store.load(), lambda: self.now)
+        self.control = Control(self.hub, self.store, self.store.load(), lambda: self.now, boot="monday")
         self.posted: list[TunnelCommand] = []
         self.applied: list[Settings] = []
         self.slow = False
@@ -286,7 +286,7 @@ def test_a_pause_has_an_end(house: House) -> None:
     house.ask(Connect("lab"))
     assert house.ask(Pause(300)) == Done()
     assert house.posted[-1] == PauseFrom("lab")
-    assert house.store.load().wish == Wish(TargetState.PAUSED, "lab", 1300.0)
+    assert house.store.load().wish == Wish(TargetState.PAUSED, "lab", 1300.0, "monday")
     snapshot = house.hub.snapshot()
     assert (snapshot.target, snapshot.paused_until) == (TargetState.PAUSED, 1300.0)
     assert house.control.pause_left() == pytest.approx(300, abs=30)
@@ -311,8 +311,18 @@ def test_a_pause_that_ran_out(house: House) -> None:
     house.now += 300
     house.control.pause_over()
     assert (house.hub.snapshot().target, house.hub.snapshot().paused_until) == (TargetState.SECURED, None)
-    again = Control(Hub(), house.store, house.store.load(), lambda: house.now)
+    again = Control(Hub(), house.store, house.store.load(), lambda: house.now, boot="monday")
     assert again.wish == Wish(TargetState.SECURED, "lab")
+
+
+def test_a_pause_ends_with_the_computers_run(house: House) -> None:
+    """It is kept through a restart of the helper, not of the computer: the kill switch's table says so."""
+    house.import_()
+    house.ask(Connect("lab"))
+    house.ask(Pause(300))
+    for boot, target in (("monday", TargetState.PAUSED), ("tuesday", TargetState.SECURED)):
+        again = Control(Hub(), house.store, house.store.load(), lambda: house.now, boot=boot)
+        assert again.wish.target is target
 
 
 @pytest.mark.parametrize("command", [Connect("lab"), Reconnect()])

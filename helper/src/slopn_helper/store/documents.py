@@ -41,6 +41,8 @@ class Wish(Struct, frozen=True):
     """The profile connected to last, also while none is wanted."""
     until: float | None = None
     """Unix time at which a pause is over; None unless `target` is PAUSED."""
+    boot: str = ""
+    """The computer's run in which the pause was asked for: it doesn't outlive it."""
 
 
 class StoredProfile(Struct, frozen=True):
