@@ -1,0 +1,100 @@
+"""From what a caller said to one redacted message: structlog processors, each a step (structlog.processors)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from structlog.processors import format_exc_info
+from structlog.stdlib import ProcessorFormatter
+from structlog.types import EventDict, Processor
+
+from slopn_helper.logs.redaction import NAME, REDACTED, redact
+
+LONGEST = 8192
+"""Characters of one message; the rest is cut off."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PLAIN = re.compile(r"[^\s\"'=\x00-\x1f]+")
+
+
+def fill_in(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """For lines of the standard library's logging: its arguments go into the message, or a word that they don't fit."""
+    arguments = event.pop("positional_args", None)
+    if arguments:
+        try:
+            event["event"] %= arguments
+        except Exception:  # noqa: BLE001 - whatever an argument's __str__ does, a log call never fails its caller
+            event["event"] = f"{event['event']!r} (its arguments don't fit)"
+    return event
+
+
+def hide_fields(_logger: object, _name: str, event: EventDict) -> EventDict:
+    """Fields whose names say that their values are secret, and all that are bytes."""
+    for key, value in event.items():
+        if key != "event" and NAME.search(key):
+            event[key] = REDACTED
+        elif isinstance(value, bytes | bytearray | memoryview):
+            event[key] = f"({len(value)} bytes)"
+    return event
+
+
+def render(_logger: object, _name: str, event: EventDict) -> str:
+    """One message: what happened, then `field=value`, then the trace of an exception on lines of its own."""
+    message = str(event.pop("event", ""))
+    traces = [str(trace) for name in ("stack_info", "exception") if (trace := event.pop(name, None))]
+    if event:
+        message = f"{message} {fields(event)}" if message else fields(event)
+    return "\n".join([message, *traces])
+
+
+def fields(of: Mapping[str, Any]) -> str:
+    """`uid=1001 exe="/usr/bin/my program"`: quoted as JSON does it where a value could be taken for something else."""
+    return " ".join(f"{key}={_value(value)}" for key, value in of.items())
+
+
+def escape(_logger: object, _name: str, message: str) -> str:
+    """Control characters are shown, not obeyed; lines stay."""
+    return _CONTROL.sub(_shown, message)
+
+
+def hide(_logger: object, _name: str, message: str) -> str:
+    """What is secret by its form."""
+    return redact(message)
+
+
+def cut(_logger: object, _name: str, message: str) -> str:
+    """The last step, so that it can't leave half of a secret that nothing recognises."""
+    if len(message) <= LONGEST:
+        return message
+    return f"{message[:LONGEST]}… ({len(message) - LONGEST} characters more)"
+
+
+def formatter(cover: Callable[[str], str]) -> ProcessorFormatter:
+    """The whole way; `cover` is the step for addresses."""
+
+    def hide_addresses(_logger: object, _name: str, message: str) -> str:
+        return cover(message)
+
+    steps: list[Any] = [
+        ProcessorFormatter.remove_processors_meta,
+        format_exc_info,
+        hide_fields,
+        render,
+        escape,
+        hide,
+        hide_addresses,
+        cut,
+    ]
+    first: list[Processor] = [fill_in]
+    return ProcessorFormatter(foreign_pre_chain=first, processors=steps, use_get_message=False, pass_foreign_args=True)
+
+
+def _value(value: object) -> str:
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def _shown(match: re.Match[str]) -> str:
+    return " " if match[0] == "\t" else f"\\x{ord(match[0]):02x}"
