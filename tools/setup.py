@@ -48,7 +48,7 @@ def environment() -> None:
 def python_packages() -> None:
     """Install uv by pip and everything else by uv, each file checked against its hash."""
     files = [ROOT / "requirements/uv.txt", ROOT / "requirements/dev.txt"]
-    key = digest(files, _python_version())
+    key = digest(files, python_version())
     if is_done("python-packages", key) and UV.is_file():
         return
     with timed("Python packages, by their hashes"):
@@ -60,7 +60,7 @@ def python_packages() -> None:
 
 def members() -> None:
     """Install our own Python members in place, so that an edit counts at once and the commands stand in .venv/bin."""
-    key = digest([ROOT / member / "pyproject.toml" for member in MEMBERS], _python_version())
+    key = digest([ROOT / member / "pyproject.toml" for member in MEMBERS], python_version())
     if is_done("members", key):
         return
     with timed(f"our own packages, in place: {' '.join(MEMBERS)}"):
@@ -74,7 +74,8 @@ def uv_install() -> list[str]:
     return [str(UV), "pip", "install", "--quiet", "--python", str(VENV / "bin/python")]
 
 
-def _python_version() -> str:
+def python_version() -> str:
+    """What the environment's Python calls itself."""
     return output([VENV / "bin/python", "--version"]) or ""
 
 
