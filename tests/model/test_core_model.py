@@ -8,13 +8,15 @@ import pytest
 
 from model.world import ENDPOINTS, Move, World, advance, explore, settle, wanted
 from slopn_helper.host.firewall.policy import Blocked, Open, Tunnelled
-from slopn_helper.tunnel.effects import ApplyFirewall, SetTimer
+from slopn_helper.tunnel.effects import ApplyFirewall, ConfigureHost, SetTimer
 from slopn_helper.tunnel.inputs import (
     Connect,
+    Drifted,
     EffectFailed,
     HandshakeDone,
     Input,
     NetworkChanged,
+    Part,
     Pause,
     Resolved,
     Stopping,
@@ -142,6 +144,21 @@ def test_a_refused_firewall_is_never_silent(settings: Settings) -> None:
         if isinstance(move.inp, EffectFailed) and isinstance(move.inp.effect, ApplyFirewall):
             assert isinstance(move.after.state, ErrorState | Disconnected | Disconnecting), move
             assert not any(isinstance(ran.effect, ApplyFirewall) for ran in move.ran), move
+
+
+@each_mode
+def test_what_others_change_is_put_back(settings: Settings) -> None:
+    """Rules are put in force again wherever we stand, the tunnel's routes and DNS while it is up; the state stays."""
+    for world in rests(settings):
+        for part in Part:
+            move = advance(world, Drifted(part), settings)
+            did = [type(ran.effect) for ran in move.ran]
+            assert type(move.after.state) is type(world.state), move
+            if part is Part.FIREWALL:
+                assert did == [ApplyFirewall], move
+                assert move.after.in_force == wanted(move.after, settings), move
+            elif isinstance(world.state, Connected):
+                assert did[0] is ConfigureHost, move
 
 
 @each_mode

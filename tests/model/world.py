@@ -26,6 +26,7 @@ from slopn_helper.tunnel.effects import (
 )
 from slopn_helper.tunnel.inputs import (
     Connect,
+    Drifted,
     EffectFailed,
     EngineDown,
     EngineStarted,
@@ -35,6 +36,7 @@ from slopn_helper.tunnel.inputs import (
     HostConfigured,
     Input,
     NetworkChanged,
+    Part,
     Pause,
     Resolved,
     SettingsApplied,
@@ -71,6 +73,8 @@ SETTLED: tuple[Input, ...] = (
     EngineDown("gone"),
     NetworkChanged(online=True),
     NetworkChanged(online=False),
+    Drifted(Part.FIREWALL),
+    Drifted(Part.HOST),
     TimerFired(),
     SettingsApplied(),
     Stopping(),
@@ -127,6 +131,7 @@ def wanted(world: World, settings: Settings) -> FirewallPolicy:
 
 def advance(world: World, inp: Input, settings: Settings, pause_left: float = 0.0) -> Move:
     """Handle `inp`; every effect succeeds."""
+    world = world if world.pending else _happens(world, inp)
     nxt = step(world.state, inp, settings, context(world.in_force, pause_left))
     return _carry_out(world, inp, nxt, None, pause_left)
 
@@ -180,6 +185,8 @@ def _happens(world: World, inp: Input) -> World:
     """The world's own part of an input: an engine that is down does not run, a timer that fired is gone."""
     if isinstance(inp, EngineDown):
         return msgspec.structs.replace(world, engine=False)
+    if isinstance(inp, Drifted) and inp.part is Part.FIREWALL:
+        return msgspec.structs.replace(world, in_force=None)
     if isinstance(inp, TimerFired):
         return msgspec.structs.replace(world, timer=False)
     return world

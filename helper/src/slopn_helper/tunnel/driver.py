@@ -14,7 +14,16 @@ from msgspec import Struct
 from slopn_helper.host.firewall.policy import FirewallPolicy
 from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.effects import ApplyFirewall, Effect, ResolveEndpoints, SetTimer
-from slopn_helper.tunnel.inputs import EffectFailed, Input, Resolved, SettingsApplied, Stopping, TimerFired
+from slopn_helper.tunnel.inputs import (
+    Drifted,
+    EffectFailed,
+    Input,
+    Part,
+    Resolved,
+    SettingsApplied,
+    Stopping,
+    TimerFired,
+)
 from slopn_helper.tunnel.machine import step
 from slopn_helper.tunnel.policy import policy_for
 from slopn_wire.profile import Endpoint
@@ -154,6 +163,9 @@ class TunnelDriver:
         while pending:
             before = self._state
             inp = pending.popleft()
+            if isinstance(inp, Drifted) and inp.part is Part.FIREWALL:
+                # If it can't be put back, nobody may claim that it still blocks.
+                self._in_force = None
             context = msgspec.structs.replace(self._runner.context(), in_force=self._in_force)
             nxt = step(self._state, inp, self._settings, context)
             _log.debug("%s: %s", inp, ", ".join(map(_name, nxt.effects)) or "nothing to do")

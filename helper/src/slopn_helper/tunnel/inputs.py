@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from slopn_helper.tunnel.effects import Effect
@@ -70,6 +72,24 @@ class NetworkChanged(Struct, frozen=True, tag="network_changed"):
     online: bool
 
 
+class Part(StrEnum):
+    """What of this host we have changed, and somebody else may change under us."""
+
+    FIREWALL = "firewall"
+    HOST = "host"
+    """Addresses, routes, policy rules, DNS."""
+
+
+class Drifted(Struct, frozen=True, tag="drifted"):
+    """The host isn't as we left it: somebody else has changed it. Put it back.
+
+    Of a firewall that has drifted the context says that nobody knows what is in force.
+    """
+
+    part: Part
+    what: str = ""
+
+
 class TimerFired(Struct, frozen=True, tag="timer_fired"):
     """The time of the last `SetTimer` is up."""
 
@@ -102,6 +122,7 @@ Observation = (
     | HandshakeStale
     | EngineDown
     | NetworkChanged
+    | Drifted
     | TimerFired
     | SettingsApplied
     | Stopping

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from slopn_helper.tunnel.context import Context
-from slopn_helper.tunnel.effects import ApplyFirewall
-from slopn_helper.tunnel.inputs import Connect, EffectFailed, EngineDown, HandshakeStale, Input, NetworkChanged, Pause
+from slopn_helper.tunnel.effects import ApplyFirewall, ConfigureHost
+from slopn_helper.tunnel.inputs import (
+    Connect,
+    Drifted,
+    EffectFailed,
+    EngineDown,
+    HandshakeStale,
+    Input,
+    NetworkChanged,
+    Part,
+    Pause,
+)
 from slopn_helper.tunnel.states import Next, connecting, disconnecting, error
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.state import AfterDisconnect, Connected, ErrorCause
@@ -25,6 +35,8 @@ def handle(state: Connected, inp: Input, ctx: Context) -> Next:
             return connecting.resume(state.profile, state.endpoints, state.interface, ErrorCause.STALE)
         case EngineDown():
             return connecting.resume(state.profile, state.endpoints, None, ErrorCause.ENGINE)
+        case Drifted(part=Part.HOST):
+            return Next(state, (ConfigureHost(state.profile, state.interface),))
         case NetworkChanged(online=False):
             return connecting.offline(state.profile, state.endpoints, state.interface)
         case EffectFailed(effect=ApplyFirewall()):
