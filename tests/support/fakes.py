@@ -45,30 +45,34 @@ class FakeFirewall(Refusing):
 
     policy: FirewallPolicy | None = None
     persist = False
+    changed: str | None = None
 
     async def apply(self, policy: FirewallPolicy, *, persist: bool) -> None:
         """As the interface."""
         self.note("firewall.apply")
+        self.changed = None
         self.policy, self.persist = policy, persist
 
     async def drift(self) -> str | None:
-        """As the interface."""
-        return None
+        """What the test says, until the next apply."""
+        return self.changed
 
 
 class FakeRouter(Refusing):
     """`Router`."""
 
+    changed: str | None = None
     config: RouteConfig | None = None
 
     async def apply(self, config: RouteConfig | None) -> None:
         """As the interface."""
         self.note("router.apply" if config else "router.remove")
+        self.changed = None
         self.config = config
 
     async def drift(self) -> str | None:
-        """As the interface."""
-        return None
+        """What the test says, until the next apply."""
+        return self.changed
 
 
 class FakeDns(Refusing):
@@ -76,6 +80,7 @@ class FakeDns(Refusing):
 
     name = "fake"
     supports_split = True
+    changed: str | None = None
     override: str | None = None
     config: DnsConfig | None = None
     resolvers: tuple[IPAddress, ...] = (ip_address("192.0.2.53"),)
@@ -83,6 +88,7 @@ class FakeDns(Refusing):
     async def apply(self, interface: str, config: DnsConfig) -> None:
         """As the interface."""
         self.note(f"dns.apply {interface}")
+        self.changed = None
         self.config = config
 
     async def reset(self) -> None:
@@ -91,8 +97,8 @@ class FakeDns(Refusing):
         self.config = None
 
     async def drift(self) -> str | None:
-        """As the interface."""
-        return None
+        """What the test says, until the next apply."""
+        return self.changed
 
     async def guard(self) -> None:
         """As the interface."""

@@ -22,6 +22,8 @@ from slopn_wire.state import Disconnected, TargetState
 
 STATS_EVERY = 1.0
 """Seconds between two looks at the counters while somebody watches."""
+DRIFT_EVERY = 5.0
+"""Seconds between two looks at what others may have changed."""
 NETWORK_WITHIN = 1.0
 """Seconds that the start waits for the first look at the network: whom to ask for names is known only then."""
 
@@ -87,6 +89,7 @@ class Daemon:
                 tasks.create_task(self._driver.run()),
                 tasks.create_task(self._watch_engine()),
                 tasks.create_task(self._watch_counters()),
+                tasks.create_task(self._watch_drift()),
                 tasks.create_task(self._dns.guard()),
                 tasks.create_task(self._answer()),
                 *(tasks.create_task(each()) for each in self._beside),
@@ -131,7 +134,7 @@ class Daemon:
     def _publish(self, position: Position) -> None:
         if not isinstance(position.state, Disconnected):
             self._control.pause_over()
-        self._hub.set_position(position, self._runner.live, self._runner.unrestored)
+        self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted())
         self._known.set()
 
     async def _watch_network(self) -> None:
@@ -173,6 +176,12 @@ class Daemon:
                     self._driver.post(inputs.EngineDown(reason))
                 case _:
                     pass
+
+    async def _watch_drift(self) -> None:
+        await self._known.wait()
+        while True:
+            await asyncio.sleep(DRIFT_EVERY)
+            self._driver.look()
 
     async def _watch_counters(self) -> None:
         while True:

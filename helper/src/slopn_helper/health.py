@@ -37,6 +37,11 @@ REGISTRY: dict[str, Kind] = {
         "Not everything could be put back as it was: {what}.",
         "Run `sudo slopn-helper restore`.",
     ),
+    "changed_by_others": Kind(
+        Severity.WARNING,
+        "Another program has changed what SloPN had set, and SloPN has put it back: {what}.",
+        "If it comes again, find out which program does it: two of them can't manage the same thing.",
+    ),
     "journal_damaged": Kind(
         Severity.WARNING,
         "{what}.",
@@ -92,6 +97,7 @@ class Facts(Struct, frozen=True):
     in_force: FirewallPolicy | None
     wanted: FirewallPolicy
     unrestored: tuple[str, ...] = ()
+    drifted: tuple[str, ...] = ()
     stored: tuple[Warning, ...] = ()
     """What was found when the helper started, and lasts."""
 
@@ -104,7 +110,7 @@ def warning(code: str, **about: str) -> Warning:
 
 def warnings(facts: Facts) -> tuple[Warning, ...]:
     """The health list, gravest first."""
-    return sort([*_firewall(facts), *_restore(facts), *facts.stored, *_kill_switch(facts)])
+    return sort([*_firewall(facts), *_restore(facts), *_drift(facts), *facts.stored, *_kill_switch(facts)])
 
 
 def sort(found: Iterable[Warning]) -> tuple[Warning, ...]:
@@ -127,6 +133,10 @@ def _firewall(facts: Facts) -> list[Warning]:
 
 def _restore(facts: Facts) -> list[Warning]:
     return [warning("restore_incomplete", what="; ".join(facts.unrestored))] if facts.unrestored else []
+
+
+def _drift(facts: Facts) -> list[Warning]:
+    return [warning("changed_by_others", what="; ".join(facts.drifted))] if facts.drifted else []
 
 
 def _kill_switch(facts: Facts) -> list[Warning]:

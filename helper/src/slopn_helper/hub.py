@@ -91,7 +91,9 @@ class Hub:
             health=stored,
         )
 
-    def set_position(self, position: Position, live: Live, unrestored: tuple[str, ...]) -> None:
+    def set_position(
+        self, position: Position, live: Live, unrestored: tuple[str, ...], drifted: tuple[str, ...] = ()
+    ) -> None:
         """The tunnel has come to rest in `position`."""
         old = self._snapshot
         changed = StateChanged(
@@ -105,7 +107,9 @@ class Hub:
         )
         if changed != _position(old):
             self._emit(changed)
-        facts = Facts(position.state, old.settings, position.in_force, position.wanted, unrestored, self._stored)
+        facts = Facts(
+            position.state, old.settings, position.in_force, position.wanted, unrestored, drifted, self._stored
+        )
         self._set_health(facts)
 
     def set_target(self, target: TargetState, profile: str | None, paused_until: float | None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from base64 import b64decode
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from random import SystemRandom
@@ -28,7 +30,7 @@ from slopn_helper.tunnel.effects import (
     StartEngine,
     StopEngine,
 )
-from slopn_helper.tunnel.inputs import EngineStarted, EngineStopped, HostConfigured, Input
+from slopn_helper.tunnel.inputs import Drifted, EngineStarted, EngineStopped, HostConfigured, Input, Part
 from slopn_wire.events import Live
 from slopn_wire.profile import Endpoint, IPAddress, IPNetwork, Profile
 from slopn_wire.settings import KillSwitchMode, Settings
@@ -38,6 +40,8 @@ INTERFACE = "slopn0"
 WIREGUARD_OVERHEAD = 80
 """Bytes that WireGuard adds over IPv6, as wg-quick(8) reckons."""
 LEAST_MTU = 1280
+DRIFT_TOLD = 600.0
+"""Seconds for which the health list tells that others have changed something."""
 RESOLVE_WITHIN = 12.0
 """Seconds for all endpoints' names; less than the core waits."""
 
@@ -98,6 +102,7 @@ class HostRunner:
         engine: Engine,
         restore: Callable[[], Awaitable[list[str]]],
         resolve: Resolve,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._book = book
         self._firewall = firewall
@@ -113,6 +118,8 @@ class HostRunner:
         self.network = NetworkState(None)
         self.live = Live()
         """What is configured on the host right now."""
+        self._clock = clock
+        self._drifted: deque[tuple[float, str]] = deque(maxlen=3)
         self.unrestored: tuple[str, ...] = ()
         """A sentence for each thing that the last `RestoreHost` could not put back."""
 
@@ -144,6 +151,22 @@ class HostRunner:
             case ResolveEndpoints() | SetTimer():
                 raise AssertionError(f"{type(effect).__name__} is the driver's own")
         return None
+
+    async def drift(self) -> tuple[Drifted, ...]:
+        """See `EffectRunner.drift`."""
+        rules = await self._firewall.drift()
+        elsewhere = [found for found in (await self._router.drift(), await self._dns.drift()) if found is not None]
+        found = []
+        if rules is not None:
+            found.append(Drifted(Part.FIREWALL, f"firewall: {rules}"))
+        if elsewhere:
+            found.append(Drifted(Part.HOST, "; ".join(elsewhere)))
+        self._drifted.extend((self._clock(), drifted.what) for drifted in found)
+        return tuple(found)
+
+    def drifted(self) -> tuple[str, ...]:
+        """What others have changed of ours lately, and we put back: the last few, oldest first."""
+        return tuple(dict.fromkeys(what for at, what in self._drifted if self._clock() - at < DRIFT_TOLD))
 
     async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
         """See `EffectRunner.resolve`. A name with several addresses gives another one each time it is asked."""

@@ -60,12 +60,12 @@ class Helper:
         self.hub = Hub()
         self.control = Control(self.hub, store, store.load())
         self.engine, self.monitor, self.dns = FakeEngine(self.calls), FakeMonitor(), FakeDns(self.calls)
-        self.firewall = FakeFirewall(self.calls)
+        self.firewall, self.router = FakeFirewall(self.calls), FakeRouter(self.calls)
         self.resolve = FakeResolve("192.0.2.1")
         self.runner = HostRunner(
             self.control,
             firewall=self.firewall,
-            router=FakeRouter(self.calls),
+            router=self.router,
             dns=self.dns,
             engine=self.engine,
             restore=self._restore,
@@ -186,6 +186,33 @@ async def test_every_step_is_noted(tmp_path: Path) -> None:
     for before, inp, settings, facts, after in helper.noted:
         assert step(before, inp, settings, facts).state == after
     assert isinstance(helper.noted[-1][-1], ErrorState)
+
+
+@in_loop
+async def test_what_others_change_is_put_back_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules, routes and DNS, each by its own mechanism; the tunnel stays, and the health list says what happened."""
+    monkeypatch.setattr(module, "DRIFT_EVERY", 0.01)
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        for part, what in ((helper.firewall, "flushed"), (helper.router, "rule gone"), (helper.dns, "rewritten")):
+            part.changed = what
+            await until_async(lambda part=part: part.changed is None, 10, f"{what}: put back")  # type: ignore[misc]
+            await until_async(lambda what=what: what in str(helper.hub.snapshot().health), 10, f"{what}: told")  # type: ignore[misc]
+        assert isinstance(helper.hub.snapshot().state, Connected)
+        assert helper.hub.snapshot().policy is PolicyKind.TUNNELLED
+
+
+@in_loop
+async def test_rules_that_cannot_be_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody claims that they still block."""
+    monkeypatch.setattr(module, "DRIFT_EVERY", 0.01)
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.firewall.refuse["firewall.apply"] = OSError("no nft")
+        helper.firewall.changed = "flushed"
+        await helper.reaches(lambda s: s == ErrorState(ErrorCause.FIREWALL, "lab", blocking=False), "error")
+        assert helper.hub.snapshot().policy is PolicyKind.UNKNOWN
+        helper.firewall.refuse.clear()
 
 
 @in_loop

@@ -43,6 +43,8 @@ from slopn_wire.words import short
 
 EFFECT_WITHIN = 20.0
 """Seconds after which an effect that hangs counts as failed."""
+LOOK_WITHIN = 5.0
+"""Seconds for one look at what others may have changed."""
 STOP_WITHIN = 15.0
 """Seconds for the teardown at the helper's end."""
 
@@ -65,6 +67,9 @@ class EffectRunner(Protocol):
     def context(self) -> Context:
         """The facts of the world as they are now; the driver adds what is in force."""
 
+    async def drift(self) -> tuple[Drifted, ...]:
+        """What of the host isn't as the last effects left it."""
+
 
 Note = Callable[[TunnelState, Input, Settings, Context, TunnelState], None]
 """Called after each step: the state before, what went in, the state after."""
@@ -79,7 +84,8 @@ class Position(Struct, frozen=True):
 
 
 class _Item(Struct, frozen=True):
-    inp: Input
+    inp: Input | None
+    """None: look for drift. Between two inputs, so that nothing is taken for somebody else's doing that is ours."""
     settings: Settings | None = None
     done: asyncio.Event | None = None
     """Set once the item is handled."""
@@ -113,6 +119,7 @@ class TunnelDriver:
         self._resolution: asyncio.Task[None] | None = None
         self._resolution_number = 0
         self._stopped = asyncio.Event()
+        self._looking = False
 
     def post(self, inp: Input) -> None:
         """Hand over an input. It is handled after those before it; never waits."""
@@ -124,13 +131,21 @@ class TunnelDriver:
         self._queue.put_nowait(_Item(SettingsApplied(), settings, done))
         return done
 
+    def look(self) -> None:
+        """Compare the host with what was applied, and put back what is different. At most one look waits at a time."""
+        if not self._looking:
+            self._looking = True
+            self._queue.put_nowait(_Item(None))
+
     async def run(self) -> None:
         """Handle inputs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
                 item = await self._queue.get()
-                if self._is_current(item):
-                    await self._handle(item, tasks)
+                if item.inp is None:
+                    await self._look(tasks)
+                elif self._is_current(item):
+                    await self._handle(item.inp, item.settings, tasks)
                 if item.done is not None:
                     item.done.set()
                 if isinstance(item.inp, Stopping) or self._stopped.is_set():
@@ -156,10 +171,22 @@ class TunnelDriver:
             return item.resolving == self._resolution_number
         return True
 
-    async def _handle(self, item: _Item, tasks: asyncio.TaskGroup) -> None:
-        if item.settings is not None:
-            self._settings = item.settings
-        pending = deque([item.inp])
+    async def _look(self, tasks: asyncio.TaskGroup) -> None:
+        self._looking = False
+        try:
+            async with asyncio.timeout(LOOK_WITHIN):
+                found = await self._runner.drift()
+        except Exception as error:  # noqa: BLE001 - a look that fails changes nothing, and is taken again
+            _log.warning("whether the host is as we left it can't be told: %s", str(error) or type(error).__name__)
+            return
+        for drifted in found:
+            _log.warning("%s; putting it back", drifted.what)
+            await self._handle(drifted, None, tasks)
+
+    async def _handle(self, inp: Input, settings: Settings | None, tasks: asyncio.TaskGroup) -> None:
+        if settings is not None:
+            self._settings = settings
+        pending = deque([inp])
         while pending:
             before = self._state
             inp = pending.popleft()
