@@ -1,60 +1,87 @@
-"""Accepts clients and serves each: its requests in order, its watch, its log lines. No client can hold up another.
+"""Accepts clients: who it is by the system, whether there is room, the greeting, TLS, whose certificate; then it serves.
 
-What a client doesn't read stays in bounded queues (the hub's and the log's); one that reads nothing at all is dropped.
+Nothing is read from a client before it is known who it is. Whatever one user does, it is charged to that user alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+import ssl
+import time
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol, cast
 
-from slopn_helper.ipc import Hub, Subscription
-from slopn_helper.ipc.authz import principal, refusal
+from msgspec.structs import replace
+
+from slopn_helper import __version__
+from slopn_helper.ipc import Hub
+from slopn_helper.ipc.authz import Credentials
+from slopn_helper.ipc.conversation import Conversation, Timing
+from slopn_helper.ipc.desk import Desk
 from slopn_helper.ipc.endpoints import Connection, Endpoint
-from slopn_helper.ipc.session import Session
-from slopn_helper.logs import Follower, LogStore
+from slopn_helper.ipc.gatekeeper import Admission, Gatekeeper
+from slopn_helper.ipc.limits import Caps, Limits
+from slopn_helper.ipc.pki import Authority, presented
+from slopn_helper.ipc.refusals import Why
+from slopn_helper.ipc.visitor import Visitor, too_much
+from slopn_helper.logs import LogStore
 from slopn_helper.principal import Principal
-from slopn_wire.commands import Request, Watch
-from slopn_wire.events import ErrorKind, Lagged, Refused, Result
+from slopn_wire.codec import encode
+from slopn_wire.devices import UserBasis
+from slopn_wire.events import Refused
+from slopn_wire.framing import frame
+from slopn_wire.greeting import Greeting
 
-MAX_CLIENTS = 64
-"""Connections of others than root; root always gets in, to end what fills the house."""
-SEND_TIMEOUT = 10.0
-"""Seconds for one frame to leave; a client that takes longer is dropped."""
-_CHUNK = 1 << 16
-_WRITE_BUFFER = 1 << 16
-_LINGER = 1.0
+_STRANGERS = -1  # one meter for all who may not use SloPN: there may be thousands of them (user namespaces)
+_RECORD = 1 << 14  # bytes of the largest TLS record
 _ACCEPT_PAUSE = 0.1  # out of descriptors: let clients go before trying again
+_NOT_TLS = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL", "WRONG_VERSION_NUMBER"})
+_OLD_TLS = frozenset({"NO_PROTOCOLS_AVAILABLE", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW"})
 
 _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Serves the clients of one endpoint. `group`: the gid of `slopn`, None where there is none."""
+    """Serves the clients of one endpoint. The gatekeeper must run beside it. Raises `OSError` when TLS can't be set up.
+
+    `user`: the name of the user with a uid, or the uid as text; for endpoints that don't say it. It must not block.
+    """
 
     def __init__(
         self,
         endpoint: Endpoint,
+        authority: Authority,
+        gatekeeper: Gatekeeper,
         hub: Hub,
         logs: LogStore,
-        group: int | None,
         *,
-        max_clients: int = MAX_CLIENTS,
-        send_timeout: float = SEND_TIMEOUT,
+        user: Callable[[int], str],
+        caps: Caps | None = None,
+        timing: Timing | None = None,
     ) -> None:
+        # asyncio makes a buffer of this size for each connection, and one more for each read: 256 KiB at first.
+        SSLProtocol.max_size = _RECORD
         self._endpoint = endpoint
+        self._context = authority.server_context()
+        self._greeting = frame(encode(Greeting(version=__version__, authority=authority.certificate)))
+        self._gatekeeper = gatekeeper
         self._hub = hub
         self._logs = logs
-        self._group = group
-        self._max_clients = max_clients
-        self._send_timeout = send_timeout
-        self._clients = 0
+        self._user = user
+        self._timing = timing or Timing()
+        self._limits = Limits(caps)
+        self._live: set[Conversation] = set()
+        gatekeeper.on_change(self._judge_again)
 
     async def run(self) -> None:
         """Serve until cancelled; then every client's connection is closed and the endpoint is gone."""
         try:
-            async with asyncio.TaskGroup() as clients:
+            async with asyncio.TaskGroup() as tasks:
+                desk = Desk(self._gatekeeper, self._hub, self._logs, tasks)
+                tasks.create_task(self._look_again())
                 while True:
                     try:
                         connection = await self._endpoint.accept()
@@ -62,115 +89,141 @@ class Server:
                         _log.warning("a client could not be accepted: %s", error)
                         await asyncio.sleep(_ACCEPT_PAUSE)
                         continue
-                    clients.create_task(self._admit(connection))
+                    tasks.create_task(self._receive(connection, desk))
+                    # Who comes is taken in turns with who is here, however many come.
+                    await asyncio.sleep(0)
         finally:
             self._endpoint.close()
 
-    async def _admit(self, connection: Connection) -> None:
-        who = principal(connection.peer, self._group)
-        client = _Client(connection, who, self._hub, self._logs, self._send_timeout)
-        counted = who.uid != 0
-        self._clients += counted
+    async def _receive(self, connection: Connection, desk: Desk) -> None:
+        peer = self._named(connection.peer)
         try:
-            if counted and self._clients > self._max_clients:
-                await client.turn_away()
-            else:
-                _log.debug("client %s (pid %d, uid %d)", who.exe, who.pid, who.uid)
-                await client.serve()
+            admission = self._gatekeeper.admit(peer, None)
+            visitor = Visitor(peer, self._limits, self._limits.meter_of(_key(admission.who), time.monotonic()))
+            await self._admit(connection, visitor, admission, desk)
         except* OSError as errors:
-            _log.info("client %s (pid %d) was dropped: %r", who.exe, who.pid, errors.exceptions[0])
+            _log.debug("client %s (pid %d) is gone: %r", peer.exe, peer.pid, errors.exceptions[0])
         except* Exception:  # noqa: BLE001 - one client's bad luck never ends the others
-            _log.exception("client %s (pid %d) met a defect of ours", who.exe, who.pid)
+            _log.exception("client %s (pid %d) met a defect of ours", peer.exe, peer.pid)
         finally:
-            self._clients -= counted
-            await _close(connection.writer)
+            connection.close()
 
-
-class _Client:
-    """One connection: the requests are answered here, two more tasks stream what the client watches."""
-
-    def __init__(self, connection: Connection, who: Principal, hub: Hub, logs: LogStore, send_timeout: float) -> None:
-        self._reader = connection.reader
-        self._writer = connection.writer
-        self._writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER)
-        self._who = who
-        self._hub = hub
-        self._logs = logs
-        self._send_timeout = send_timeout
-        self._session = Session()
-        self._sending = asyncio.Lock()
-        self._streams: list[asyncio.Task[None]] = []
-        self._sources = contextlib.ExitStack()
-
-    async def serve(self) -> None:
-        """Until the client hangs up or sends rubbish. Raises a group with `TimeoutError` when it doesn't read."""
-        with self._sources:
-            async with asyncio.TaskGroup() as tasks:
-                await self._answer(tasks)
-                for stream in self._streams:
-                    stream.cancel()
-
-    async def turn_away(self) -> None:
-        """Say that there is no room."""
-        await self._send(self._session.farewell(Refused(ErrorKind.FAILED, "Too many programs are connected to SloPN.")))
-
-    async def _answer(self, tasks: asyncio.TaskGroup) -> None:
-        while data := await self._reader.read(_CHUNK):
-            for request in self._session.receive(data):
-                if isinstance(request, Refused):
-                    await self._send(self._session.farewell(request))
-                    return
-                await self._answer_one(request, tasks)
-
-    async def _answer_one(self, request: Request, tasks: asyncio.TaskGroup) -> None:
-        command = request.command
-        result: Result
-        if (denied := refusal(self._who, command)) is not None:
-            result = denied
-        elif isinstance(command, Watch):
-            await self._watch(request.id, command, tasks)
+    async def _admit(self, connection: Connection, visitor: Visitor, admission: Admission, desk: Desk) -> None:
+        if admission.problem is not None:
+            await self._turn_away(connection, visitor, admission.problem, admission.problem.refused())
             return
-        else:
-            result = await self._hub.submit(self._who, command)
-        await self._send(self._session.reply(request.id, result))
+        why = self._limits.enter(visitor.meter, time.monotonic())
+        if why is not None:
+            await self._turn_away(connection, visitor, why, too_much(why))
+            return
+        try:
+            await self._serve(connection, visitor, desk)
+        finally:
+            self._limits.leave(visitor.meter)
 
-    async def _watch(self, request_id: int, command: Watch, tasks: asyncio.TaskGroup) -> None:
-        """Begin to stream, after the snapshot; a second watch of the same client replaces the first."""
-        for stream in self._streams:
-            stream.cancel()
-        if self._streams:
-            await asyncio.wait(self._streams)
-        self._sources.close()
-        # Both sources are open before the snapshot goes out, so that nothing after it is missed.
-        events = self._sources.enter_context(self._hub.subscribe())
-        lines = self._sources.enter_context(self._logs.follow()) if command.logs else None
-        await self._send(self._session.reply(request_id, events.snapshot))
-        self._streams = [tasks.create_task(self._stream_events(events))]
-        if lines is not None:
-            self._streams.append(tasks.create_task(self._stream_lines(lines)))
+    async def _turn_away(self, connection: Connection, visitor: Visitor, why: StrEnum, refused: Refused) -> None:
+        if await visitor.wait(visitor.refuse(why)):
+            connection.say(frame(encode(Greeting(version=__version__, refused=refused))))
 
-    async def _stream_events(self, events: Subscription) -> None:
+    async def _serve(self, connection: Connection, visitor: Visitor, desk: Desk) -> None:
+        try:
+            connection.say(self._greeting)
+            reader, writer = await connection.secure(self._context, self._timing.handshake)
+        except OSError as error:
+            why = _why(error)
+            if why is None:
+                raise
+            visitor.refuse(why)
+            return
+        finally:
+            self._limits.secured(visitor.meter)
+        _keep_small(writer.transport)
+        # Some systems know the program only now.
+        visitor.peer = self._named(connection.peer)
+        admission = self._gatekeeper.admit(visitor.peer, presented(writer.get_extra_info("ssl_object")))
+        if admission.problem is not None:
+            # No reason to hang up: whose certificate counts no longer is here to be paired again.
+            visitor.refuse(admission.problem)
+        conversation = Conversation(
+            reader,
+            writer,
+            visitor,
+            admission,
+            desk=desk,
+            hub=self._hub,
+            logs=self._logs,
+            timing=self._timing,
+        )
+        self._live.add(conversation)
+        try:
+            await conversation.serve()
+        except* TimeoutError:
+            visitor.refuse(Why.NOT_READING)
+        finally:
+            self._live.discard(conversation)
+            await self._close(writer)
+
+    def _named(self, peer: Credentials) -> Credentials:
+        return peer if peer.user else replace(peer, user=self._user(peer.uid))
+
+    async def _close(self, writer: asyncio.StreamWriter) -> None:
+        """Let what is written leave, for a moment; then cut."""
+        writer.close()
+        try:
+            async with asyncio.timeout(self._timing.linger):
+                await writer.wait_closed()
+        except OSError:
+            writer.transport.abort()
+
+    async def _look_again(self) -> None:
         while True:
-            message = await events.next()
-            await self._send(self._session.message(message))
-            if isinstance(message, Lagged):
-                return
+            await asyncio.sleep(self._timing.recheck)
+            self._judge_again()
+            for uid, unlogged in self._limits.unlogged():
+                _log.warning("uid %d was refused %d times more without a line of its own", uid, unlogged)
 
-    async def _stream_lines(self, lines: Follower) -> None:
-        while True:
-            await self._send(self._session.message(await lines.next()))
+    def _judge_again(self) -> None:
+        for conversation in tuple(self._live):
+            before = conversation.admission
+            now = self._gatekeeper.again(conversation.visitor.peer, before.who)
+            if now.problem is None:
+                conversation.admission = Admission(now.who, before.problem)
+            else:
+                conversation.visitor.refuse(now.problem)
+                conversation.end(now.problem.refused())
 
-    async def _send(self, data: bytes) -> None:
-        async with self._sending, asyncio.timeout(self._send_timeout):
-            self._writer.write(data)
-            await self._writer.drain()
+
+class _BoundedReading(Protocol):
+    def set_read_buffer_limits(self, high: int) -> None: ...
 
 
-async def _close(writer: asyncio.StreamWriter) -> None:
-    """Let what is written leave, for a moment; then cut."""
-    writer.close()
-    try:
-        async with asyncio.timeout(_LINGER):
-            await writer.wait_closed()
-    except OSError:
-        writer.transport.abort()
+def _keep_small(transport: asyncio.WriteTransport) -> None:
+    """Bound what asyncio keeps of a client's bytes, in and out; by itself some hundred kilobytes."""
+    transport.set_write_buffer_limits(high=_RECORD)
+    cast("_BoundedReading", transport).set_read_buffer_limits(high=_RECORD)
+
+
+def _key(who: Principal) -> int | None:
+    """Whose meter counts; None: nobody's."""
+    if who.basis is None:
+        return _STRANGERS
+    return None if who.basis is UserBasis.ROOT else who.uid
+
+
+def _why(error: OSError) -> Why | None:
+    """The reason of a handshake that failed; None: the client hung up."""
+    match error:
+        case TimeoutError():
+            return Why.HANDSHAKE_TIMEOUT
+        case ssl.SSLCertVerificationError():
+            return Why.FOREIGN_CERTIFICATE
+        case ssl.SSLEOFError():
+            return None
+        case ssl.SSLError(reason=str() as reason) if reason in _NOT_TLS:
+            return Why.NOT_TLS
+        case ssl.SSLError(reason=str() as reason) if reason in _OLD_TLS:
+            return Why.OLD_TLS
+        case ssl.SSLError():
+            return Why.HANDSHAKE
+        case _:
+            return None

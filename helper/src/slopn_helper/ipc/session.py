@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import Struct
 
-from slopn_wire.codec import encode, request_decoder
-from slopn_wire.commands import Request
+from slopn_wire.codec import decoder, encode, request_decoder
+from slopn_wire.commands import ImportProfile, Replay, Request
 from slopn_wire.events import ErrorKind, Refused, Reply, Result, ServerMessage
 from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, FrameTooLarge, frame
 
@@ -19,21 +20,39 @@ CONNECTION_ID = 0
 """`id` of a reply that is about the connection itself, and so of no request."""
 MAX_ID = (1 << 53) - 1
 """Largest `id` a client may choose: what every JSON reader keeps exactly."""
+MAX_KEY = 64
+"""Longest `key` of a request, in characters."""
+SHORT = 1 << 14
+"""Largest request, in bytes, but for those that carry a file.
+
+A megabyte of small values, such as addresses, would become twenty megabytes of objects and a second of work.
+"""
+_HEADER = 4  # bytes in front of each frame
 
 
 class Session:
-    """The state of one conversation. `open` is False once a malformed frame has ended it."""
+    """The state of one conversation. `open` is False once a malformed frame has ended it.
 
-    def __init__(self) -> None:
+    `files`: whether requests with a file in them, up to `MAX_REQUEST`, are taken; others are at most `SHORT`.
+    """
+
+    def __init__(self, *, files: bool = True) -> None:
         self.open = True
-        self._frames = Deframer(MAX_REQUEST)
+        self.waiting = 0
+        """Bytes that were received and belong to no request that came out yet."""
+        self.size = 0
+        """Bytes of the request that came out last."""
+        self._frames = Deframer(MAX_REQUEST if files else SHORT)
 
     def receive(self, data: bytes) -> Iterator[Request | Refused]:
         """Take received bytes; yields the requests they complete, and at most one `Refused` as the very last thing."""
         if not self.open:
             return
+        self.waiting += len(data)
         try:
             for payload in self._frames.feed(data):
+                self.size = len(payload)
+                self.waiting -= _HEADER + self.size
                 yield _request(payload)
         except FrameTooLarge as error:
             yield self._end(str(error))
@@ -57,7 +76,7 @@ class Session:
         return self.reply(CONNECTION_ID, refused)
 
     def message(self, message: ServerMessage) -> bytes:
-        """An event, a log line or `Lagged`, framed."""
+        """What comes between replies, framed."""
         return frame(encode(message))
 
     def _end(self, reason: str) -> Refused:
@@ -65,8 +84,25 @@ class Session:
         return Refused(ErrorKind.INVALID, reason)
 
 
+class _FileRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """A `Request` whose command carries a file: text and numbers alone, which take no more room than their JSON."""
+
+    id: int
+    command: ImportProfile | Replay
+    key: str = ""
+
+
+_file_decoder: msgspec.json.Decoder[_FileRequest] = decoder(_FileRequest)
+
+
 def _request(payload: bytes) -> Request:
-    request = request_decoder.decode(payload)
+    if len(payload) <= SHORT:
+        request = request_decoder.decode(payload)
+    else:
+        long = _file_decoder.decode(payload)
+        request = Request(long.id, long.command, long.key)
     if not CONNECTION_ID < request.id <= MAX_ID:
         raise msgspec.ValidationError(f"`id` must be from 1 to {MAX_ID}")
+    if len(request.key) > MAX_KEY:
+        raise msgspec.ValidationError(f"`key` must have at most {MAX_KEY} characters")
     return request
