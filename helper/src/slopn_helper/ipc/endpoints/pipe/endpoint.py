@@ -15,6 +15,8 @@ from slopn_helper.ipc.endpoints.pipe.sddl import Sid, descriptor
 NAME = r"\\.\pipe\slopn"
 WAITING = 4
 """Instances that wait for a client."""
+_READ_LIMIT = 1 << 14  # half of what a client may send ahead while an earlier request of its is being answered
+_SHUTDOWN = 1.0
 
 
 class Windows(Caller, Protocol):
@@ -133,7 +135,8 @@ class PipeConnection:
         self._pipe = pipe
         self._peer = peer
         self._said: asyncio.Future[Any] | None = None
-        self._transport: asyncio.Transport | None = None
+        self._raw: asyncio.Transport | None = None
+        self._secured: asyncio.Transport | None = None
 
     @property
     def peer(self) -> PipeCredentials:
@@ -151,27 +154,39 @@ class PipeConnection:
             async with asyncio.timeout(within):
                 if self._said is not None:
                     await self._said
-                return await self._handshake(context)
+                return await self._handshake(context, within)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Hang up. What the pipe has taken is still there for the client to read."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self._secured is not None:
+            self._secured.close()
+        elif self._raw is not None:
+            self._raw.abort()
         else:
             self._pipe.close()
 
-    async def _handshake(self, context: ssl.SSLContext) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _handshake(
+        self, context: ssl.SSLContext, within: float
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(loop=loop)
+        reader = asyncio.StreamReader(limit=_READ_LIMIT, loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
         # Made here and not before: start_tls takes over before the first byte is read, so none can go astray.
-        self._transport = self._pipes.transport(self._pipe, asyncio.Protocol())
-        secured = await loop.start_tls(self._transport, protocol, context, server_side=True)
+        self._raw = self._pipes.transport(self._pipe, asyncio.Protocol())
+        secured = await loop.start_tls(
+            self._raw,
+            protocol,
+            context,
+            server_side=True,
+            ssl_handshake_timeout=within + 1,  # `secure` has less patience, and tells a late client from a gone one
+            ssl_shutdown_timeout=_SHUTDOWN,
+        )
         if secured is None:
             raise ConnectionAbortedError("the client is gone")
+        self._secured = secured
         protocol.connection_made(secured)
         return reader, asyncio.StreamWriter(secured, protocol, reader, loop)
 
