@@ -35,8 +35,9 @@ bench: setup wireguard-go ## throughput and CPU per GB against the latest wiregu
 fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and perhaps a target's name")
 	@$(TOOL).fuzz $(ARGS)
 
-wire: setup ## write helper/wire/schema/ anew: the wire's types as JSON Schema
-	@$(PYTHON) -m tools.wire $(ARGS)
+wire: setup ## write helper/wire/schema/ and tests/data/events/ anew: the types as JSON Schema, and recordings
+	@$(PYTHON) -m tools.wire
+	@PYTHONPATH=tests $(PYTHON) -m model.recordings
 
 fresh: ## make test and make demo, twice, in a bare Debian 12 that has only git, make and python3
 	@$(TOOL).fresh $(ARGS)
