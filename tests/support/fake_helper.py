@@ -1,142 +1,66 @@
-"""A helper without a tunnel: the real server, session and socket over a hub that a test scripts.
+"""A helper without a tunnel: the real server, gatekeeper and socket over a hub that a test scripts.
 
 `with FakeHelper(folder) as helper:` listens at `helper.path` from a thread of its own, so that a test may call the
-command line's blocking code beside it.
+command line's blocking code beside it. What is paired lasts as long as `folder`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self, TypeVar
 
 from msgspec.structs import replace
 
+from slopn_helper.ipc.authz import Credentials
+from slopn_helper.ipc.conversation import Timing
 from slopn_helper.ipc.endpoints.unix import UnixEndpoint
-from slopn_helper.ipc.server import SEND_TIMEOUT, Server
-from slopn_helper.logs import LogStore
-from slopn_helper.principal import Principal
-from slopn_wire.commands import Command, GetLogs, GetSnapshot, Watch
-from slopn_wire.events import (
-    Done,
-    ErrorKind,
-    Event,
-    EventBody,
-    Lagged,
-    Logs,
-    Refused,
-    Result,
-    Snapshot,
-    StateChanged,
-)
-from slopn_wire.fold import fold
+from slopn_helper.ipc.limits import Caps
+from slopn_helper.ipc.server import Server
+from slopn_helper.ipc.sockets import SocketConnection
+from slopn_wire.commands import Command
+from slopn_wire.devices import UserBasis
+from slopn_wire.events import EventBody, Result, Snapshot, StateChanged
 from slopn_wire.state import TunnelState
+from support.fake_hub import Answer, FakeGatekeeper, FakeHub, FakeLogs, FakeUsers
 
-Answer = Callable[[Command], Result]
 _T = TypeVar("_T")
 _START = 10.0
-
-
-class FakeSubscription:
-    """A bounded queue of events, as the hub's own."""
-
-    def __init__(self, hub: FakeHub, limit: int) -> None:
-        self.snapshot = hub.snapshot()
-        self._hub = hub
-        self._limit = limit
-        self._events: deque[Event] = deque()
-        self._wake = asyncio.Event()
-        self.lagged = False
-
-    def __enter__(self) -> Self:
-        self._hub.subscribers.append(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._hub.subscribers.remove(self)
-
-    def push(self, event: Event) -> None:
-        """Queue `event`; beyond the limit the reader has lagged."""
-        if len(self._events) >= self._limit:
-            self.lagged = True
-            self._events.clear()
-        elif not self.lagged:
-            self._events.append(event)
-        self._wake.set()
-
-    async def next(self) -> Event | Lagged:
-        """The next event, or `Lagged`."""
-        while not self._events:
-            if self.lagged:
-                return Lagged()
-            self._wake.clear()
-            await self._wake.wait()
-        return self._events.popleft()
-
-
-class FakeHub:
-    """A hub whose answers a test sets and whose events a test publishes. To be used on its loop's thread alone."""
-
-    def __init__(self, logs: LogStore, limit: int = 256) -> None:
-        self.view = Snapshot(seq=1, version="fake", since=1000.0)
-        self.commands: list[tuple[Principal, Command]] = []
-        self.subscribers: list[FakeSubscription] = []
-        self.answers: dict[type[Command], Answer] = {}
-        self._logs = logs
-        self._limit = limit
-
-    def snapshot(self) -> Snapshot:
-        """The whole, as of the last event."""
-        return self.view
-
-    def subscribe(self) -> FakeSubscription:
-        """A reader of what is published from now on."""
-        return FakeSubscription(self, self._limit)
-
-    async def submit(self, who: Principal, command: Command) -> Result:
-        """Note the command; answer as scripted, else as a hub that accepts everything."""
-        self.commands.append((who, command))
-        if type(command) in self.answers:
-            return self.answers[type(command)](command)
-        match command:
-            case GetSnapshot():
-                return self.view
-            case GetLogs(since=since, level=level):
-                try:
-                    return Logs(self._logs.lines(since, level))
-                except ValueError as error:
-                    return Refused(ErrorKind.INVALID, str(error))
-            case Watch():
-                raise AssertionError("the server answers a watch itself")
-            case _:
-                return Done()
-
-    def publish(self, *bodies: EventBody) -> None:
-        """The next events."""
-        for body in bodies:
-            event = Event(self.view.seq + 1, body)
-            self.view = fold(self.view, event)
-            self.send(event)
-
-    def send(self, event: Event) -> None:
-        """An event as it is, whether or not its number fits."""
-        for subscriber in self.subscribers:
-            subscriber.push(event)
+SOMEBODY = 1000
+"""The uid that clients have for a helper which is `posing`."""
 
 
 class FakeHelper:
-    """The fake behind `folder`/helper.sock; a context. What is called here is safe from the test's thread."""
+    """The fake behind `folder`/helper.sock; a context. What is called here is safe from the test's thread.
 
-    def __init__(self, folder: Path, *, limit: int = 256, send_timeout: float = SEND_TIMEOUT) -> None:
-        self.logs = LogStore()
-        self.hub = FakeHub(self.logs, limit)
+    `posing`: whoever connects is taken for the user `SOMEBODY`, who is in the group and must repeat a number to be paired,
+    else for root or the user who runs the test, who needn't.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limit: int = 256,
+        send_timeout: float = 10.0,
+        posing: bool = False,
+        caps: Caps | None = None,
+    ) -> None:
+        self.hub = FakeHub(limit)
+        self.logs = FakeLogs(self.hub)
+        self.users = FakeUsers(root=(0, UserBasis.ROOT), somebody=(SOMEBODY, UserBasis.GROUP))
+        if os.geteuid() not in self.users.users:
+            self.users.users[os.geteuid()] = replace(self.users.users[0], uid=os.geteuid(), name="tester")
         self._folder = folder
-        self._send_timeout = send_timeout
+        self._timing = Timing(send=send_timeout)
+        self._caps = caps
+        self._posing = posing
+        self._gatekeeper: FakeGatekeeper | None = None
         self._thread = threading.Thread(target=self._main, name="fake helper")
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -149,8 +73,14 @@ class FakeHelper:
         return str(self._folder / "helper.sock")
 
     @property
+    def gatekeeper(self) -> FakeGatekeeper:
+        """With the authority, the registry, and the numbers that were `shown`."""
+        assert self._gatekeeper is not None
+        return self._gatekeeper
+
+    @property
     def commands(self) -> list[Command]:
-        """What clients have submitted so far."""
+        """What clients have submitted so far, but for pairing and watching."""
         return self.run(lambda: [command for _, command in self.hub.commands])
 
     def __enter__(self) -> Self:
@@ -179,7 +109,7 @@ class FakeHelper:
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(_call(function), self._loop).result(_START)
 
-    def answer(self, kind: type[Command], answer: Answer | Result) -> None:
+    def answer(self, kind: type, answer: Answer | Result) -> None:
         """From now on commands of `kind` get `answer`, or what it returns for them."""
         scripted = answer if callable(answer) else lambda _: answer
         self.run(lambda: self.hub.answers.update({kind: scripted}))
@@ -199,7 +129,9 @@ class FakeHelper:
     def state(self, state: TunnelState, **changes: object) -> StateChanged:
         """The event that leads from the present view to `state`; `changes` replace its other fields."""
         view = self.run(self.hub.snapshot)
-        event = StateChanged(state, time.time(), view.target, view.target_profile, view.policy, view.live)
+        event = StateChanged(
+            state, time.time(), view.target, view.target_profile, view.paused_until, view.policy, view.live
+        )
         return replace(event, **changes)
 
     def _main(self) -> None:
@@ -212,12 +144,34 @@ class FakeHelper:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        server = Server(UnixEndpoint(self._folder, None), self.hub, self.logs, None, send_timeout=self._send_timeout)
+        endpoint = _Posing(self._folder, None) if self._posing else UnixEndpoint(self._folder, None)
+        state = self._folder / "state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        self._gatekeeper = FakeGatekeeper(state, os.geteuid(), self.users, self.hub, time.time())
+        server = Server(
+            endpoint,
+            self._gatekeeper.authority,
+            self._gatekeeper,
+            self.hub,
+            self.logs,
+            user=self.users.name,
+            caps=self._caps,
+            timing=self._timing,
+        )
         async with asyncio.TaskGroup() as tasks:
-            serving = tasks.create_task(server.run())
+            serving = [tasks.create_task(server.run()), tasks.create_task(self._gatekeeper.run())]
             self._started.set()
             await self._stop.wait()
-            serving.cancel()
+            for task in serving:
+                task.cancel()
+
+
+class _Posing(UnixEndpoint):
+    async def accept(self) -> SocketConnection:
+        connection = await super().accept()
+        peer = connection.peer
+        connection.peer = Credentials(SOMEBODY, SOMEBODY, pid=peer.pid, exe=peer.exe, session=peer.session)
+        return connection
 
 
 async def _call(function: Callable[[], _T]) -> _T:

@@ -23,7 +23,7 @@ from slopn_helper.ipc.refusals import Why
 from slopn_helper.ipc.session import Session
 from slopn_helper.ipc.visitor import Visitor, too_much
 from slopn_helper.logs import LogReader, LogStore
-from slopn_wire.commands import FollowLogs, Request, Watch
+from slopn_wire.commands import FollowLogs, RemoveUser, Request, RevokeDevice, Watch
 from slopn_wire.events import Done, ErrorKind, Lagged, Refused
 
 _T = TypeVar("_T")
@@ -79,6 +79,7 @@ class Conversation:
         self._torn = False
         self._asked = False
         self._ended: asyncio.Future[Refused] = asyncio.get_running_loop().create_future()
+        self._last_words = asyncio.Lock()
         self._events = _Stream()
         self._lines = _Stream()
 
@@ -102,13 +103,17 @@ class Conversation:
             await self._send(self._session.farewell(self._ended.result()))
 
     def end(self, refused: Refused) -> None:
-        """Serve no more, and tell the client why. It is at an end when the loop comes to it."""
+        """Serve no more, and tell the client why. It is at an end when the loop comes to it.
+
+        But who has asked for this gets an answer to that first.
+        """
         if not self._ended.done():
             self._ended.set_result(refused)
 
     async def _until_ended(self) -> None:
         await self._ended
-        self._finish()
+        async with self._last_words:
+            self._finish()
 
     async def _live(self, tasks: asyncio.TaskGroup) -> None:
         lifetime = asyncio.timeout(None if self.admission.who.device is not None else self._timing.unpaired)
@@ -171,6 +176,15 @@ class Conversation:
         return room
 
     async def _answer(self, request: Request, size: int, tasks: asyncio.TaskGroup) -> None:
+        if self._ended.done():
+            self._finish()
+        if isinstance(request.command, RevokeDevice | RemoveUser):
+            async with self._last_words:
+                await self._answer_one(request, size, tasks)
+        else:
+            await self._answer_one(request, size, tasks)
+
+    async def _answer_one(self, request: Request, size: int, tasks: asyncio.TaskGroup) -> None:
         command, admission = request.command, self.admission
         meter = self.visitor.meter
         lookup = type(command) in LOOKUPS
