@@ -1,19 +1,21 @@
-"""A conversation with the helper over a plain blocking socket: all that a command of one question needs."""
+"""The command line's conversation with the helper, blocking: paired if need be, and begun again when it breaks off."""
 
 from __future__ import annotations
 
-import json
 import os
-import socket
+import sys
 import time
 
+from slopn_app import trouble
+from slopn_app.bootstrap import host
 from slopn_app.cli.failure import Failure, Status
+from slopn_app.cli.output import warn
 from slopn_app.endpoint import socket_path
-from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, FrameTooLarge, frame
+from slopn_app.pairing import Pairing
+from slopn_app.trouble import Trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
     from typing import Any, Self
 
@@ -21,37 +23,66 @@ if TYPE_CHECKING:
         DoneDoc,
         ExportedDoc,
         LogsDoc,
-        MessageDoc,
         RefusedDoc,
         ResultDoc,
         SnapshotDoc,
         StreamedDoc,
     )
+    from slopn_app.link import Link
+    from slopn_app.pairing import NumberWanted
 
     Command = dict[str, Any]
     """A command of the wire as JSON: its tag in `type`, then its fields."""
 
-PROTOCOL_MAJOR = 1
 REPLY_TIMEOUT = 15.0
-"""Seconds the helper has for one reply."""
-_CHUNK = 1 << 16
+"""Seconds the helper has for one reply, a restart on the way included."""
+MOST_RESENDS = 3
+"""Times that a request is sent again; whatever breaks off more often shall not be broken any further."""
+_FIRST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.5
+# These change nothing and may be repeated as they are; all others carry a key, by which a retry is told from a repetition.
+_HARMLESS = frozenset(
+    {
+        "get_snapshot",
+        "watch",
+        "get_logs",
+        "follow_logs",
+        "get_pairings",
+        "get_users",
+        "export_profile",
+        "diagnose",
+        "replay",
+    }
+)
 _STATUS = {
     "invalid": Status.USAGE,
     "not_permitted": Status.NOT_PERMITTED,
+    "not_paired": Status.NOT_PERMITTED,
+    "limited": Status.FAILED,
     "conflict": Status.FAILED,
     "failed": Status.FAILED,
+}
+_TROUBLE = {
+    trouble.UNREACHABLE: Status.UNREACHABLE,
+    trouble.TIMED_OUT: Status.TIMED_OUT,
+    trouble.NOT_PERMITTED: Status.NOT_PERMITTED,
+    trouble.NOT_PAIRED: Status.NOT_PERMITTED,
+    trouble.KEYRING_LOCKED: Status.NOT_PERMITTED,
+    trouble.INVALID: Status.USAGE,
 }
 
 
 class Channel:
-    """One connection to the helper; a context. Everything here raises `Failure` and nothing else."""
+    """A conversation with the helper; a context. Everything here raises `Failure` and nothing else."""
 
     def __init__(self, path: str | None = None) -> None:
-        self._socket = _connect(path or socket_path(os.environ))
-        self._frames = Deframer(MAX_MESSAGE)
-        self._messages: Iterator[bytes] = iter(())
-        self._early: list[StreamedDoc] = []
-        self._last_id = 0
+        self._pairing = Pairing("cli", host(), path or socket_path(os.environ), ask=ask_number, say=tell)
+        self._accepted = False
+        self._watching = False
+        try:
+            self._link: Link | None = self._pairing.link(REPLY_TIMEOUT)
+        except Trouble as problem:
+            raise _failure(problem) from None
 
     def __enter__(self) -> Self:
         return self
@@ -59,39 +90,31 @@ class Channel:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        if self._link is None:
+            return
+        if kind is None and self._accepted and self._pairing.due():
+            self._pairing.renew(self._link, REPLY_TIMEOUT)
+        self._link.close()
 
     def snapshot(self) -> SnapshotDoc:
         """The helper's whole state."""
-        return _checked(self._ask({"type": "get_snapshot"}))
+        return self.ask({"type": "get_snapshot"}, "snapshot")  # type: ignore[return-value]
 
-    def watch(self, *, logs: bool = False) -> SnapshotDoc:
+    def watch(self) -> SnapshotDoc:
         """The helper's whole state; its changes come from `streamed` after this."""
-        snapshot = _checked(self._ask({"type": "watch", "logs": logs}))
-        # An earlier watch's messages are in the snapshot already. Log lines are not.
-        self._early = [message for message in self._early if message["type"] == "log"]
-        return snapshot
+        return self.ask({"type": "watch"}, "snapshot")  # type: ignore[return-value]
 
     def logs(self, since: float, level: str) -> LogsDoc:
         """The lines that the helper still has."""
-        result = self._ask({"type": "get_logs", "since": since, "level": level})
-        if result["type"] != "logs":
-            raise _unexpected(result)
-        return result
+        return self.ask({"type": "get_logs", "since": since, "filter": {"level": level}}, "logs")  # type: ignore[return-value]
 
     def export(self, name: str) -> ExportedDoc:
         """The profile as a file, with its keys."""
-        result = self._ask({"type": "export_profile", "name": name})
-        if result["type"] != "exported":
-            raise _unexpected(result)
-        return result
+        return self.ask({"type": "export_profile", "name": name}, "exported")  # type: ignore[return-value]
 
     def do(self, command: Command) -> DoneDoc:
         """A command that is accepted or refused."""
-        result = self._ask(command)
-        if result["type"] != "done":
-            raise _unexpected(result)
-        return result
+        return self.ask(command, "done")  # type: ignore[return-value]
 
     def attempt(self, command: Command) -> DoneDoc | RefusedDoc:
         """As `do`, but what the helper finds wrong with the input, or outdated in it, comes back."""
@@ -101,145 +124,143 @@ class Channel:
         _raise_refused(result)
         raise _unexpected(result)
 
-    def streamed(self, deadline: float | None = None) -> StreamedDoc | None:
-        """The next event or log line; None once `deadline` (`time.monotonic()`) has passed."""
-        if self._early:
-            return self._early.pop(0)
-        message = self._read(deadline)
-        if message is None or message["type"] != "reply":
-            return message
-        _raise_refused(message["result"])
-        raise _unexpected(message["result"])
-
-    def _ask(self, command: Command) -> ResultDoc:
+    def ask(self, command: Command, *expected: str) -> ResultDoc:
+        """The result of any command; `expected`: the tags that it may have, any if left out. A refusal is a `Failure`."""
         result = self._reply(command)
         _raise_refused(result)
+        if expected and result["type"] not in expected:
+            raise _unexpected(result)
         return result
 
-    def _reply(self, command: Command) -> ResultDoc:
-        self._last_id += 1
-        text = json.dumps({"id": self._last_id, "command": command}, separators=(",", ":"), ensure_ascii=False)
-        # A file's name may hold bytes that are no text; the wire takes text alone.
-        payload = text.encode(errors="replace")
-        if len(payload) > MAX_REQUEST:
-            raise Failure(Status.USAGE, f"That is too large: the helper takes {MAX_REQUEST} bytes at a time.")
-        deadline = time.monotonic() + REPLY_TIMEOUT
+    def streamed(self, deadline: float | None = None) -> StreamedDoc | None:
+        """The next event or batch of log lines; None once `deadline` (`time.monotonic()`) has passed."""
+        if self._link is None:
+            raise _failure(trouble.HungUp())
+        if self._link.early:
+            return self._link.early.pop(0)  # type: ignore[return-value]
         try:
-            self._socket.settimeout(REPLY_TIMEOUT)
-            self._socket.sendall(frame(payload))
-        except TimeoutError:
-            raise _late() from None
-        except OSError:
-            pass  # the helper hung up; what it said before is still to be read
-        while True:
-            message = self._read(deadline)
-            if message is None:
-                raise _late()
-            if message["type"] != "reply":
-                self._early.append(message)
-            elif message["id"] == self._last_id:
-                return message["result"]
-            else:
-                _raise_refused(message["result"])
-                raise _unexpected(message["result"])
+            message: Any = self._link.receive(deadline)
+        except Trouble as problem:
+            self._drop()
+            raise _failure(problem) from None
+        if message is not None and message["type"] == "reply":
+            # A helper that ends the conversation says why.
+            _raise_refused(message["result"])
+            raise _unexpected(message["result"])
+        streamed: StreamedDoc | None = message
+        return streamed
 
-    def _read(self, deadline: float | None) -> MessageDoc | None:
-        while True:
-            for payload in self._messages:
-                return _message(payload)
-            if deadline is not None and deadline <= time.monotonic():
-                return None
-            self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.001))
+    def _reply(self, command: Command) -> ResultDoc:
+        key = "" if command["type"] in _HARMLESS else os.urandom(12).hex()
+        deadline = time.monotonic() + REPLY_TIMEOUT
+        for tries_left in range(MOST_RESENDS, -1, -1):
+            link = self._linked(deadline)
             try:
-                data = self._socket.recv(_CHUNK)
-            except TimeoutError:
-                return None
-            except OSError:
-                data = b""
-            if not data:
-                raise _closed()
-            self._messages = _frames(self._frames, data)
+                result = link.ask(command, _left(deadline), key)
+            except Trouble as problem:
+                self._drop()
+                again = problem.kind == trouble.NOT_PAIRED or (problem.kind == trouble.UNREACHABLE and _left(deadline))
+                if not again or not tries_left:
+                    raise _failure(problem) from None
+                if problem.kind == trouble.UNREACHABLE:
+                    continue
+                reason = str(problem)
+            else:
+                if result["type"] != "refused" or result["kind"] != "not_paired" or not tries_left:
+                    return self._taken(link, command, result)
+                self._drop()
+                reason = result["message"]
+            self._pair_again(reason)
+            deadline = time.monotonic() + REPLY_TIMEOUT
+        raise AssertionError("the last try returns or raises")
+
+    def _linked(self, deadline: float) -> Link:
+        """The connection; a new one if the helper has gone away, which waits for it to come back."""
+        pause = _FIRST_PAUSE
+        while self._link is None:
+            try:
+                self._link = self._pairing.link(max(_left(deadline), _FIRST_PAUSE))
+            except Trouble as problem:
+                if problem.kind != trouble.UNREACHABLE or not _left(deadline):
+                    raise _failure(problem) from None
+                time.sleep(min(pause, _left(deadline)))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                if self._watching:
+                    # Its events went to the connection that is gone: whoever waits for them must ask again.
+                    self._link.early.append({"type": "lagged"})
+        return self._link
+
+    def _taken(self, link: Link, command: Command, result: Any) -> ResultDoc:
+        if not self._accepted:
+            self._accepted = True
+            self._pairing.accepted()
+        if command["type"] == "watch":
+            self._watching = True
+            # An earlier watch's messages are in the snapshot already. Log lines are not.
+            link.early = [message for message in link.early if message["type"] == "logs"]
+        known: ResultDoc = result
+        return known
+
+    def _pair_again(self, reason: str) -> None:
+        try:
+            self._pairing.refused(reason, REPLY_TIMEOUT)
+        except Trouble as problem:
+            raise _failure(problem) from None
+
+    def _drop(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
 
 
 def not_permitted() -> Failure:
     """The socket may not be opened by this user."""
-    return Failure(
-        Status.NOT_PERMITTED,
-        "You may not use SloPN: only root and members of the group slopn may.",
-        "Join it with `sudo usermod -aG slopn YOUR_NAME`, then log out and in again.",
-    )
+    from slopn_app.link import not_permitted as told
+
+    return _failure(told())
 
 
 def not_reachable(path: str, reason: str) -> Failure:
     """Nobody answers at the socket."""
-    # The words are needed only when something has gone wrong, here as below.
-    from slopn_app.words import unreachable
+    from slopn_app.link import not_reachable as told
 
-    what, meaning, remedy = unreachable()
-    return Failure(Status.UNREACHABLE, f"{what} ({path}: {reason})", meaning, remedy)
+    return _failure(told(path, reason))
 
 
-def _closed() -> Failure:
-    from slopn_app.words import unreachable
-
-    _, meaning, _ = unreachable()
-    return Failure(Status.UNREACHABLE, "SloPN's service has closed the connection.", meaning)
-
-
-def _connect(path: str) -> socket.socket:
-    # Windows has no such constant; there the endpoint is a pipe.
-    connection = socket.socket(getattr(socket, "AF_UNIX", 1), socket.SOCK_STREAM)
-    connection.settimeout(REPLY_TIMEOUT)
-    try:
-        connection.connect(path)
-    except PermissionError:
-        connection.close()
-        raise not_permitted() from None
-    except OSError as error:
-        connection.close()
-        raise not_reachable(path, error.strerror or str(error)) from None
-    return connection
-
-
-def _message(payload: bytes) -> MessageDoc:
-    try:
-        message = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise _nonsense(error) from None
-    if not _typed(message):
-        raise _nonsense("it has no type")
-    if message["type"] == "reply" and not ("id" in message and _typed(message.get("result"))):
-        raise _nonsense("it replies to nothing")
-    known: MessageDoc = message
-    return known
-
-
-def _typed(message: Any) -> bool:
-    return isinstance(message, dict) and "type" in message
-
-
-def _nonsense(why: object) -> Failure:
-    return Failure(Status.FAILED, f"The helper's answer makes no sense: {why}.")
-
-
-def _frames(frames: Deframer, data: bytes) -> Iterator[bytes]:
-    try:
-        yield from frames.feed(data)
-    except FrameTooLarge as error:
-        raise _nonsense(error) from None
-
-
-def _checked(result: ResultDoc) -> SnapshotDoc:
-    if result["type"] != "snapshot":
-        raise _unexpected(result)
-    major = result["protocol"][0]
-    if major != PROTOCOL_MAJOR:
-        raise Failure(
-            Status.FAILED,
-            f"The helper speaks version {major} of the protocol, this program version {PROTOCOL_MAJOR}.",
-            "Install both from the same release, then restart the helper.",
+def ask_number(wanted: NumberWanted) -> str | None:
+    """Have the user at the terminal repeat the helper's number; None without a terminal, or when told nothing."""
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        return None
+    if wanted.wrong:
+        warn(wanted.wrong)
+    else:
+        warn(
+            "SloPN's service doesn't know this program yet. It shows a number of six digits:",
+            "`sudo slopn devices` says it, and `journalctl -u slopn-helper` does.",
         )
-    return result
+    while time.time() < wanted.expires:
+        sys.stderr.write("Number: ")
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            return None
+        if line.strip():
+            return line.strip()
+    return None
+
+
+def tell(sentence: str) -> None:
+    """Say on stderr what has been done about the pairing."""
+    warn(f"slopn: {sentence}")
+
+
+def _left(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0.0)
+
+
+def _failure(problem: Trouble) -> Failure:
+    return Failure(_TROUBLE.get(problem.kind, Status.FAILED), *problem.lines)
 
 
 def _raise_refused(result: ResultDoc) -> None:
@@ -249,7 +270,3 @@ def _raise_refused(result: ResultDoc) -> None:
 
 def _unexpected(result: ResultDoc) -> Failure:
     return Failure(Status.FAILED, f"The helper gave an answer that doesn't fit the question: {result['type']}.")
-
-
-def _late() -> Failure:
-    return Failure(Status.TIMED_OUT, f"SloPN's service gave no answer within {REPLY_TIMEOUT:g} s.")

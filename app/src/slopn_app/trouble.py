@@ -1,0 +1,63 @@
+"""Why a front end and the helper don't talk: one exception, in words for a person, that every front end understands."""
+
+from __future__ import annotations
+
+UNREACHABLE = "unreachable"
+"""Nobody answers at the endpoint, or the helper hung up."""
+TIMED_OUT = "timed_out"
+NOT_PERMITTED = "not_permitted"
+"""Not for this user."""
+LIMITED = "limited"
+"""Too much at once; later it will do."""
+INCOMPATIBLE = "incompatible"
+"""What answers is no helper, or one of another major version."""
+NOT_PAIRED = "not_paired"
+"""The helper doesn't know this front end, or no longer, and it couldn't be paired."""
+KEYRING_LOCKED = "keyring_locked"
+"""The front end's key can't be reached before its user unlocks the keyring."""
+FAILED = "failed"
+INVALID = "invalid"
+"""What was asked makes no sense."""
+
+
+class Trouble(Exception):
+    """`kind` is one of this module's words; `lines` say what happened, what it means, what to do."""
+
+    def __init__(self, kind: str, *lines: str) -> None:
+        super().__init__(*lines)
+        self.kind = kind
+        self.lines = lines
+
+    def __str__(self) -> str:
+        return " ".join(self.lines)
+
+
+class Late(Trouble):
+    """The helper gave no answer in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(TIMED_OUT, f"SloPN's service gave no answer within {seconds:g} s.")
+
+
+class HungUp(Trouble):
+    """The helper was there, and has closed the connection."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            UNREACHABLE, "SloPN's service has closed the connection.", "Rules that were in force stay in force."
+        )
+
+
+class Nonsense(Trouble):
+    """What was said is no answer of a helper's; `why` goes on after a colon."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(INCOMPATIBLE, f"The helper's answer makes no sense: {why}.")
+
+
+class Impostor(Exception):
+    """Whoever listens at the helper's endpoint may not: neither root nor this user. `uid` is who it is."""
+
+    def __init__(self, uid: int) -> None:
+        super().__init__(f"user {uid} listens where SloPN's service should")
+        self.uid = uid
