@@ -27,7 +27,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.role == "restore":
             return _restore(arguments.state_dir)
-        bootstrap.run_client(arguments.state_dir, arguments.runtime_dir, arguments.log_level)
+        bootstrap.run_client(
+            bootstrap.Options(
+                state_dir=arguments.state_dir,
+                runtime_dir=arguments.runtime_dir,
+                log_level=arguments.log_level,
+                log_file=arguments.log_file,
+                prefix=arguments.prefix,
+            )
+        )
     except (StateLocked, StoreError, SecretError, OSError) as error:
         print(f"slopn-helper: {error}", file=sys.stderr)
         return FAILED
@@ -50,7 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
     client = roles.add_parser("client", help="be the service that front ends talk to")
     client.add_argument("--runtime-dir", type=Path, default=bootstrap.RUNTIME_DIR, help="where helper.sock is made")
-    client.add_argument("--log-level", choices=LEVELS, default="info")
+    client.add_argument("--log-level", choices=LEVELS, help="until the setting log_level is changed (default: the setting)")
+    client.add_argument("--log-file", type=Path, help="also write JSON lines here; turned over at a few megabytes")
+    client.add_argument(
+        "--prefix",
+        type=Path,
+        default=bootstrap.installed_prefix(),
+        help="folder of SloPN's own front ends, which pair without a number (default: that of an installed helper)",
+    )
     restore = roles.add_parser("restore", help="undo all of SloPN's changes to this computer, service dead or alive")
     for role in (client, restore):
         role.add_argument(

@@ -6,88 +6,139 @@ import asyncio
 import logging
 import signal
 import sys
+import time
 from pathlib import Path
 
 import msgspec
 
-from slopn_helper import health
+from slopn_helper import health, logs
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
 from slopn_helper.hub import Hub
+from slopn_helper.ipc.devices import DeviceBook
+from slopn_helper.ipc.gatekeeper import Gatekeeper
+from slopn_helper.ipc.pki import Authority
 from slopn_helper.ipc.server import Server
+from slopn_helper.ipc.users import AllowedUsers
 from slopn_helper.logs import setup
+from slopn_helper.recorder import FlightRecorder, replay
 from slopn_helper.runner import FWMARK, INTERFACE, HostRunner
-from slopn_helper.store import Store
+from slopn_helper.store import Loaded, Store
+from slopn_wire.events import Diagnosis, Warning  # noqa: A004 - the health list's word
+from slopn_wire.settings import Settings
 
 STATE_DIR = Path("/var/lib/slopn")
 RUNTIME_DIR = Path("/run/slopn")
 JOURNAL = "journal"
 """The undo journal's name in the state directory."""
+RECORDER = "recorder"
+"""The flight recorder's folder in the state directory."""
 
 _log = logging.getLogger(__name__)
 
+
+class Options(msgspec.Struct, frozen=True):
+    """How the helper was started."""
+
+    state_dir: Path = STATE_DIR
+    runtime_dir: Path = RUNTIME_DIR
+    log_level: str | None = None
+    """None: the setting says."""
+    log_file: Path | None = None
+    prefix: Path | None = None
+    """Where our own front ends are installed: they pair in silence. None: nowhere."""
+
+
+def installed_prefix() -> Path | None:
+    """The folder that holds all bundles of an installation; None when this isn't a frozen helper."""
+    return Path(sys.executable).resolve().parent.parent if getattr(sys, "frozen", False) else None
+
+
 if sys.platform == "linux":
-    import grp
     from functools import partial
 
     from slopn_helper import undo
     from slopn_helper.engine.rust import RustEngine
+    from slopn_helper.host.accounts.nss import NssAccounts
     from slopn_helper.host.dns.manager import DnsManager
     from slopn_helper.host.firewall import nftables
-    from slopn_helper.host.journal import Journal, RemoveNftTable
+    from slopn_helper.host.journal import BOOT_ID, Journal, RemoveNftTable
     from slopn_helper.host.netmon.linux import NetlinkMonitor
     from slopn_helper.host.resolver import resolve
     from slopn_helper.host.restore import restore
     from slopn_helper.host.routes.linux import LinuxRouter
-    from slopn_helper.ipc.authz import GROUP
+    from slopn_helper.host.seats.logind import LogindSeats
     from slopn_helper.ipc.endpoints.unix import UnixEndpoint
     from slopn_helper.secrets import forbid_dumps
 
-    def run_client(state_dir: Path, runtime_dir: Path, log_level: str) -> None:
+    def run_client(options: Options) -> None:
         """Be the helper until SIGTERM or SIGINT. Raises `StateLocked`, `StoreError`, `SecretError`, `OSError`."""
-        logs = setup(log_level)
+        lines = setup(options.log_level or "info", file=options.log_file)
         forbid_dumps()
-        store = Store(state_dir)
+        store = Store(options.state_dir)
         store.lock()
         loaded = store.load()
+        logs.set_addresses(show=loaded.settings.log_addresses)
+        if options.log_level is None:
+            logs.set_level(loaded.settings.log_level)
+        asyncio.run(_serve(options, store, loaded, lines))
+        logs.close()
 
-        async def main() -> None:
-            stop = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, stop.set)
-            hub = Hub()
-            journal = Journal(state_dir / JOURNAL)
-            damage = tuple(map(health.journal_damaged, journal.damage()))
-            found = msgspec.structs.replace(loaded, warnings=(*loaded.warnings, *damage))
-            control = Control(hub, store, logs, found)
-            firewall = nftables.NftablesFirewall(journal, fwmark=FWMARK)
-            dns = DnsManager(journal)
-            engine = RustEngine()
-            runner = HostRunner(
-                control,
-                firewall=firewall,
-                router=LinuxRouter(journal),
-                dns=dns,
-                engine=engine,
-                restore=partial(restore, journal, keep=(RemoveNftTable,), damage=False),
-                resolve=resolve,
-            )
-            group = _group()
-            server = Server(UnixEndpoint(runtime_dir, group), control, logs, group)
-            daemon = Daemon(
-                control=control,
-                hub=hub,
-                runner=runner,
-                engine=engine,
-                monitor=NetlinkMonitor(INTERFACE),
-                dns=dns,
-                serve=server.run,
-            )
-            await daemon.run(stop, lambda: _log.info("ready"))
-            firewall.close()
+    async def _serve(options: Options, store: Store, loaded: Loaded, lines: logs.LogStore) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        journal = Journal(options.state_dir / JOURNAL)
+        accounts = NssAccounts()
+        users = AllowedUsers(options.state_dir, accounts, local_user=loaded.settings.local_user)
+        authority = Authority.open(options.state_dir, time.time())
+        book = DeviceBook.open(options.state_dir, authority.fingerprint)
+        found = (*loaded.warnings, *users.warnings, *_found(journal, authority, book))
+        hub = Hub()
+        lines.epoch = hub.snapshot().epoch
+        control = Control(hub, store, msgspec.structs.replace(loaded, warnings=found), boot=_boot())
+        firewall = nftables.NftablesFirewall(journal, fwmark=FWMARK)
+        dns = DnsManager(journal)
+        engine = RustEngine()
+        runner = HostRunner(
+            control,
+            firewall=firewall,
+            router=LinuxRouter(journal),
+            dns=dns,
+            engine=engine,
+            restore=partial(restore, journal, keep=(RemoveNftTable,), damage=False),
+            resolve=resolve,
+        )
+        recorder = FlightRecorder(options.state_dir / RECORDER)
+        endpoint = UnixEndpoint(options.runtime_dir, accounts.group())
+        gatekeeper = Gatekeeper(authority, book, users, control, show=logs.show, prefix=options.prefix)
+        server = Server(
+            endpoint, authority, gatekeeper, control, lines, user=lambda uid: accounts.get(uid).name or str(uid)
+        )
 
-        asyncio.run(main())
+        def open_socket() -> None:
+            endpoint.open_to_all(users.open_to_others())
+
+        users.on_change(open_socket)
+        open_socket()
+        daemon = Daemon(
+            control=control,
+            hub=hub,
+            runner=runner,
+            engine=engine,
+            monitor=NetlinkMonitor(INTERFACE),
+            dns=dns,
+            serve=server.run,
+            beside=(gatekeeper.run, partial(users.run, LogindSeats())),
+            diagnose=_diagnose,
+            replay=replay,
+            note=lambda *step: recorder.note(time.time(), *step),
+            follow_settings=_Followed(loaded.settings, users),
+        )
+        await daemon.run(stop, lambda: _log.info("ready"))
+        firewall.close()
+        recorder.close()
 
     def run_restore(state_dir: Path) -> list[str]:
         """Put the host back as it was, helper dead or alive, and want no tunnel any more.
@@ -111,9 +162,34 @@ if sys.platform == "linux":
         store.want_nothing()
         return list(dict.fromkeys(failed))
 
-    def _group() -> int | None:
-        try:
-            return grp.getgrnam(GROUP).gr_gid
-        except KeyError:
-            _log.info("there is no group %s: root alone may use the helper", GROUP)
-            return None
+    async def _diagnose() -> Diagnosis:
+        return Diagnosis((), {})
+
+    def _boot() -> str:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+
+    def _found(journal: Journal, authority: Authority, book: DeviceBook) -> list[Warning]:
+        """What isn't as it should be at the start, beside profiles, settings and wish."""
+        found = [health.warning("journal_damaged", what=sentence) for sentence in journal.damage()]
+        lost = authority.lost or book.lost
+        if lost:
+            found.append(health.warning("pairings_lost", why=lost))
+        if time.time() < authority.made:
+            found.append(health.warning("clock_wrong"))
+        return found
+
+
+class _Followed:
+    """Settings that are neither the tunnel's nor DNS's: what is logged, and who may use SloPN."""
+
+    def __init__(self, settings: Settings, users: AllowedUsers) -> None:
+        self._now = settings
+        self._users = users
+
+    def __call__(self, settings: Settings) -> None:
+        """Let `settings` hold. A level given on the command line holds until the setting changes."""
+        before, self._now = self._now, settings
+        if settings.log_level is not before.log_level:
+            logs.set_level(settings.log_level)
+        logs.set_addresses(show=settings.log_addresses)
+        self._users.set_local_user(settings.local_user)
