@@ -7,7 +7,7 @@ the ring, and from there it goes to stderr (or the journal) and to a file, if th
 
 from __future__ import annotations
 
-from slopn_helper.logs.pipeline import close, set_addresses, set_level, setup, show
+from slopn_helper.logs.pipeline import close, set_addresses, set_level, setup, show, veil
 from slopn_helper.logs.redaction import redact
 from slopn_helper.logs.store import LogReader, LogStore
 from slopn_wire.logs import LogLevel
@@ -25,4 +25,5 @@ __all__ = [
     "set_level",
     "setup",
     "show",
+    "veil",
 ]

@@ -7,7 +7,8 @@ Left readable are addresses that tell nothing of anybody: loopback, unspecified,
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
+import threading
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _MOST = 4096
 """Stand-ins that are remembered; later ones have no number."""
@@ -26,11 +27,17 @@ _NO_DOMAINS = re.compile(
 """What stands behind the last dot of names of files, modules and units."""
 
 
+def tells_nothing(address: IPv4Address | IPv6Address) -> bool:
+    """Whether the address is one that everybody has."""
+    return address.is_loopback or address.is_unspecified or address.is_multicast
+
+
 class Veil:
-    """Remembers which stand-in belongs to what. Belongs to one thread at a time."""
+    """Remembers which stand-in belongs to what. From any thread."""
 
     def __init__(self) -> None:
-        self._known: dict[str, str] = {}
+        self._known: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def cover(self, text: str) -> str:
         """`text` with stand-ins: `[address 1]`, `[host 2]`."""
@@ -41,6 +48,15 @@ class Veil:
             text = _MAC.sub(self._mac, text)
             text = _IPV6.sub(self._address, text)
         return text
+
+    def number(self, of: str) -> int:
+        """The number of the stand-in for an address or a name, from 1; beyond those remembered all have the last."""
+        with self._lock:
+            return (
+                self._known.setdefault(of, len(self._known) + 1)
+                if len(self._known) < _MOST
+                else self._known.get(of, _MOST)
+            )
 
     def _host(self, match: re.Match[str]) -> str:
         name = match[1].lower()
@@ -61,14 +77,10 @@ class Veil:
             return written
         if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
             found = found.ipv4_mapped
-        if found.is_loopback or found.is_unspecified or found.is_multicast:
+        if tells_nothing(found):
             return written
         return self._stand_in("address", str(found)) + written[len(bare) :]
 
     def _stand_in(self, kind: str, of: str) -> str:
-        known = self._known.get(of)
-        if known is None:
-            if len(self._known) >= _MOST:
-                return f"[{kind}]"
-            known = self._known[of] = f"[{kind} {len(self._known) + 1}]"
-        return known
+        number = self.number(of)
+        return f"[{kind} {number}]" if number < _MOST else f"[{kind}]"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +20,7 @@ from slopn_wire.logs import LogLevel, LogLine
 _PRODUCT = "slopn_helper."
 # Their debug lines are many (each netlink message), and nobody read them for secrets.
 _LIBRARIES = ("asyncio", "dbus_fast", "dns", "pyroute2")
+_veil = Veil()
 
 # As soon as this package is imported, so that a line logged before `setup` doesn't go to structlog's own stdout.
 structlog.configure(
@@ -73,6 +73,11 @@ def set_addresses(*, show: bool) -> None:
         handler.show_addresses(show=show)
 
 
+def veil() -> Veil:
+    """What remembers the stand-ins of the log's addresses, so that a bundle beside it has the same."""
+    return _veil
+
+
 def show(message: str) -> None:
     """Say something on stderr or in the journal alone, in clear: what front ends mustn't read. Before `setup`: nowhere."""
     for handler in _handlers():
@@ -100,8 +105,7 @@ class _Handler(logging.Handler):
         self._store = store
         self._console = console
         self._sinks = [console, *others]
-        self._veil: Callable[[str], str] | None = None
-        self._kept_veil = Veil()
+        self._show_addresses = True
         self.setFormatter(formatter(self._cover))
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -118,7 +122,7 @@ class _Handler(logging.Handler):
         self._console.put(LogLine(0, time.time(), LogLevel.WARNING.value, "shown", message))
 
     def show_addresses(self, *, show: bool) -> None:
-        self._veil = None if show else self._kept_veil.cover
+        self._show_addresses = show
 
     def flush(self) -> None:
         for sink in self._sinks:
@@ -130,7 +134,7 @@ class _Handler(logging.Handler):
         super().close()
 
     def _cover(self, message: str) -> str:
-        return message if self._veil is None else self._veil(message)
+        return message if self._show_addresses else _veil.cover(message)
 
 
 def _handlers() -> list[_Handler]:
