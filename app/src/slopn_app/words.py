@@ -16,6 +16,29 @@ STEPS = {
 }
 """What a connecting tunnel is doing, by the wire's `Step`."""
 
+RIGHTS = {
+    "view": "see state, settings and log",
+    "connect": "connect, disconnect, pause",
+    "configure": "change settings and profiles, export keys, pair others, unlock",
+}
+"""What a front end may do, by the wire's `Right`."""
+
+BASES = {
+    "root": "root may do everything",
+    "group": "a member of the group slopn",
+    "added": "added with `slopn users add`",
+    "seat": "sits at this computer's screen (setting local_user)",
+}
+"""Why somebody may use SloPN, by the wire's `UserBasis`."""
+
+VERDICTS = {"fine": "fine", "notice": "worth knowing", "broken": "broken", "unknown": "not known"}
+"""What a check found, by the wire's `Verdict`."""
+
+PATIENCE = 10.0
+"""Seconds after which a step that isn't done gets a hint."""
+_LIKELY = {"resolving": "resolve", "handshake": "handshake", "configuring": "host"}
+# What is wrong most often when a step takes long.
+
 
 Headline = tuple[str, str]
 """The state in words: a title and one line."""
@@ -32,14 +55,44 @@ def disconnected(policy: str) -> Headline:
             return "Not connected", words.meaning(policy)
 
 
-def connecting(profile: str, step: str, attempt: int, cause: str | None, policy: str) -> Headline:
-    """On the way up; `attempt` > 0 after a failure."""
+def paused(left: float, policy: str) -> Headline:
+    """No tunnel for `left` seconds more."""
+    return (
+        f"Paused for {countdown(left)}",
+        f"{words.meaning(policy)} SloPN connects again by itself; `slopn connect` ends the pause now.",
+    )
+
+
+def countdown(seconds: float) -> str:
+    """What is left, to the second: 4:59, 1:02:03. Never less than nothing."""
+    whole = max(int(seconds + 0.5), 0)
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02}"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def connecting(
+    profile: str, step: str, attempt: int, cause: str | None, policy: str, seconds: float | None = None
+) -> Headline:
+    """On the way up; `attempt` > 0 after a failure. `seconds`: for how long this step has been running."""
+    doing = STEPS[step] if seconds is None else f"{STEPS[step]} · {max(seconds, 0):.0f} s"
     if attempt and cause is not None:
         return (
             f"Reconnecting to {profile}…",
-            f"{_capital(words.short(cause))} · try {attempt + 1}: {STEPS[step]} · {_meanwhile(policy)}",
+            f"{_capital(words.short(cause))} · try {attempt + 1}: {doing} · {_meanwhile(policy)}",
         )
-    return f"Connecting to {profile}…", f"{_capital(STEPS[step])} · {_meanwhile(policy)}"
+    return f"Connecting to {profile}…", f"{_capital(doing)} · {_meanwhile(policy)}"
+
+
+def hint(step: str, seconds: float, cause: str | None) -> str:
+    """What the user can do about a tunnel that isn't coming up; empty while that is normal.
+
+    `cause`: why the last try failed. `seconds`: for how long `step` has been running.
+    """
+    if cause is None and seconds >= PATIENCE:
+        cause = _LIKELY.get(step)
+    return "" if cause is None else words.sentences(cause, "open")[2]
 
 
 def connected(profile: str, detail: str, policy: str, warning: str | None) -> Headline:
@@ -56,9 +109,10 @@ def connected(profile: str, detail: str, policy: str, warning: str | None) -> He
     return f"Protected through {profile}", detail
 
 
-def disconnecting(policy: str, *, again: bool) -> Headline:
-    """On the way down; `again`: to come up once more."""
-    return "Reconnecting…" if again else "Disconnecting…", _capital(_meanwhile(policy))
+def disconnecting(policy: str, *, then: str) -> Headline:
+    """On the way down; `then`: where that leads, the wire's `AfterDisconnect`."""
+    title = {"reconnect": "Reconnecting…", "pause": "Pausing…"}.get(then, "Disconnecting…")
+    return title, _capital(_meanwhile(policy))
 
 
 def failed(cause: str, policy: str) -> Headline:

@@ -8,162 +8,15 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-KillSwitch = Literal["off", "on", "always"]
-
-
-class EndpointDoc(TypedDict):
-    """`Endpoint`."""
-
-    host: str
-    port: int
-
-
-class DnsDoc(TypedDict):
-    """`DnsConfig`."""
-
-    servers: list[str]
-    search: list[str]
-    match: list[str]
-
-
-class PeerDoc(TypedDict):
-    """`Peer`."""
-
-    public_key: str
-    endpoint: EndpointDoc | None
-    allowed_ips: list[str]
-    persistent_keepalive: int | None
-    has_preshared_key: bool
-
-
-class ProfileDoc(TypedDict):
-    """`Profile`."""
-
-    name: str
-    addresses: list[str]
-    peers: list[PeerDoc]
-    dns: DnsDoc
-    mtu: int | None
-    listen_port: int | None
-    table: str
-    fwmark: int | None
-    notes: list[str]
-
-
-class SettingsDoc(TypedDict):
-    """`Settings`."""
-
-    kill_switch: KillSwitch
-    allow_lan: bool
-    resolvers: list[str]
-    dns_mechanism: str | None
-
-
-class DisconnectedDoc(TypedDict):
-    """`Disconnected`."""
-
-    type: Literal["disconnected"]
-
-
-class ConnectingDoc(TypedDict):
-    """`Connecting`."""
-
-    type: Literal["connecting"]
-    profile: str
-    attempt: int
-    step: str
-    endpoints: list[EndpointDoc]
-    interface: str | None
-    cause: str | None
-
-
-class ConnectedDoc(TypedDict):
-    """`Connected`."""
-
-    type: Literal["connected"]
-    profile: str
-    endpoints: list[EndpointDoc]
-    interface: str
-
-
-class DisconnectingDoc(TypedDict):
-    """`Disconnecting`."""
-
-    type: Literal["disconnecting"]
-    profile: str
-    then: str
-    attempt: int
-    cause: str | None
-    retries: int
-
-
-class ErrorDoc(TypedDict):
-    """`ErrorState`."""
-
-    type: Literal["error"]
-    cause: str
-    profile: str
-    blocking: bool
-    attempt: int
-
-
-StateDoc = DisconnectedDoc | ConnectingDoc | ConnectedDoc | DisconnectingDoc | ErrorDoc
-
-
-class WarningDoc(TypedDict):
-    """`Warning`."""
-
-    code: str
-    severity: str
-    text: str
-
-
-class NetworkDoc(TypedDict):
-    """`Network`."""
-
-    online: bool
-    interface: str | None
-    mtu: int
-
-
-class LiveDoc(TypedDict):
-    """`Live`."""
-
-    interface: str | None
-    addresses: list[str]
-    dns: DnsDoc
-    mtu: int | None
-    path_mtu: int | None
-
-
-class StatsDoc(TypedDict):
-    """`Stats`."""
-
-    type: Literal["stats"]
-    rx_bytes: int
-    tx_bytes: int
-    last_handshake: float | None
-    endpoint: EndpointDoc | None
-
-
-class SnapshotDoc(TypedDict):
-    """`Snapshot`."""
-
-    type: Literal["snapshot"]
-    seq: int
-    protocol: list[int]
-    version: str
-    state: StateDoc
-    since: float
-    target: str
-    target_profile: str | None
-    policy: str
-    settings: SettingsDoc
-    profiles: list[ProfileDoc]
-    health: list[WarningDoc]
-    network: NetworkDoc
-    live: LiveDoc
-    stats: StatsDoc
+from slopn_app.cli.snapshot_documents import (
+    LiveDoc,
+    NetworkDoc,
+    PendingPairingDoc,
+    Right,
+    StateDoc,
+    WarningDoc,
+)
+from slopn_app.cli.snapshot_documents import SnapshotDoc as SnapshotDoc  # noqa: PLC0414 - the chief of them, found here
 
 
 class StateChangedDoc(TypedDict):
@@ -174,14 +27,15 @@ class StateChangedDoc(TypedDict):
     since: float
     target: str
     target_profile: str | None
+    paused_until: float | None
     policy: str
     live: LiveDoc
 
 
 class OtherBodyDoc(TypedDict):
-    """The bodies of events that the command line passes over."""
+    """The bodies of events that the command line folds without looking into them."""
 
-    type: Literal["settings", "profiles", "health", "network", "stats"]
+    type: Literal["settings", "profiles", "health", "network", "stats", "devices", "pairings"]
 
 
 class EventDoc(TypedDict):
@@ -192,20 +46,27 @@ class EventDoc(TypedDict):
     body: StateChangedDoc | OtherBodyDoc
 
 
-class LogLineDoc(TypedDict):
-    """`LogLine`."""
-
-    type: Literal["log"]
-    at: float
-    level: str
-    logger: str
-    message: str
-
-
 class LaggedDoc(TypedDict):
     """`Lagged`."""
 
     type: Literal["lagged"]
+
+
+class ResumedDoc(TypedDict):
+    """`Resumed`."""
+
+    type: Literal["resumed"]
+    seq: int
+
+
+class LogLineDoc(TypedDict):
+    """`LogLine`."""
+
+    number: int
+    at: float
+    level: str
+    component: str
+    message: str
 
 
 class LogsDoc(TypedDict):
@@ -213,6 +74,8 @@ class LogsDoc(TypedDict):
 
     type: Literal["logs"]
     lines: list[LogLineDoc]
+    missed: int
+    epoch: str
 
 
 class ExportedDoc(TypedDict):
@@ -233,11 +96,106 @@ class RefusedDoc(TypedDict):
     """`Refused`."""
 
     type: Literal["refused"]
-    kind: Literal["invalid", "not_permitted", "conflict", "failed"]
+    kind: Literal["invalid", "not_permitted", "not_paired", "limited", "conflict", "failed"]
     message: str
 
 
-ResultDoc = SnapshotDoc | LogsDoc | ExportedDoc | DoneDoc | RefusedDoc
+class PairedDoc(TypedDict):
+    """`Paired`."""
+
+    type: Literal["paired"]
+    device: str
+    certificate: str
+    rights: list[Right]
+
+
+class NumberNeededDoc(TypedDict):
+    """`NumberNeeded`."""
+
+    type: Literal["number_needed"]
+    pairing: str
+    expires: float
+
+
+class ShownPairingDoc(TypedDict):
+    """`ShownPairing`."""
+
+    pairing: PendingPairingDoc
+    number: str
+
+
+class PairingsDoc(TypedDict):
+    """`Pairings`."""
+
+    type: Literal["pairings"]
+    pairings: list[ShownPairingDoc]
+
+
+class AllowedUserDoc(TypedDict):
+    """`AllowedUser`."""
+
+    name: str
+    uid: int
+    basis: Literal["root", "group", "added", "seat"]
+
+
+class UsersDoc(TypedDict):
+    """`Users`."""
+
+    type: Literal["users"]
+    users: list[AllowedUserDoc]
+
+
+class CheckDoc(TypedDict):
+    """`Check`."""
+
+    code: str
+    verdict: Literal["fine", "notice", "broken", "unknown"]
+    text: str
+    remedy: str
+
+
+class DiagnosisDoc(TypedDict):
+    """`Diagnosis`."""
+
+    type: Literal["diagnosis"]
+    checks: list[CheckDoc]
+    files: dict[str, str]
+
+
+class ReplayedStepDoc(TypedDict):
+    """`ReplayedStep`."""
+
+    number: int
+    at: float
+    input: str
+    state: StateDoc
+    recorded: StateDoc
+
+
+class ReplayedDoc(TypedDict):
+    """`Replayed`."""
+
+    type: Literal["replayed"]
+    steps: list[ReplayedStepDoc]
+    version: str
+    problem: str
+
+
+ResultDoc = (
+    SnapshotDoc
+    | ResumedDoc
+    | LogsDoc
+    | ExportedDoc
+    | DoneDoc
+    | RefusedDoc
+    | PairedDoc
+    | NumberNeededDoc
+    | PairingsDoc
+    | UsersDoc
+    | DiagnosisDoc
+    | ReplayedDoc
+)
 
 
 class ReplyDoc(TypedDict):
@@ -248,9 +206,21 @@ class ReplyDoc(TypedDict):
     result: ResultDoc
 
 
-MessageDoc = ReplyDoc | EventDoc | LogLineDoc | LaggedDoc
-StreamedDoc = EventDoc | LogLineDoc | LaggedDoc
+MessageDoc = ReplyDoc | EventDoc | LogsDoc | LaggedDoc
+StreamedDoc = EventDoc | LogsDoc | LaggedDoc
 """What comes without being asked for."""
+
+
+class UnreachableDoc(TypedDict):
+    """Our own, in a stream: the helper is gone; the next try is `retry_in` seconds away."""
+
+    type: Literal["unreachable"]
+    reason: str
+    retry_in: float
+
+
+FollowedDoc = SnapshotDoc | ResumedDoc | EventDoc | UnreachableDoc
+"""What a watch that heals itself goes through."""
 
 
 class StatusDoc(TypedDict):
@@ -273,6 +243,8 @@ class StatusDoc(TypedDict):
     """Resolvers in force through the tunnel."""
     since: float
     """Unix time at which this state began."""
+    paused_until: float | None
+    """Unix time; None: no pause."""
     rx_bytes: int
     tx_bytes: int
     last_handshake: float | None

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-VERBS = (
-    "status",
-    "connect",
-    "disconnect",
-    "reconnect",
-    "import",
-    "export",
-    "profiles",
-    "settings",
-    "logs",
-    "watch",
-    "completion",
+GROUPS = {
+    "The tunnel": ("status", "connect", "disconnect", "reconnect", "pause", "open"),
+    "Profiles and settings": ("import", "profiles", "export", "settings"),
+    "Who may use it": ("users", "pair", "devices"),
+    "When something is wrong": ("logs", "diagnose", "replay", "unlock"),
+    "For scripts and shells": ("watch", "completion"),
+}
+"""All verbs, as the help shows them."""
+VERBS = tuple(verb for verbs in GROUPS.values() for verb in verbs)
+FIRST_STEPS = (
+    ("slopn import berlin.conf", "store a wg-quick file from your provider"),
+    ("slopn connect berlin --wait", "until traffic goes through the tunnel"),
+    ("slopn status --watch", "see what is protected, live"),
 )
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -126,10 +127,15 @@ def _unknown(name: str) -> int:
 
 def _help() -> list[str]:
     width = max(map(len, VERBS))
+    lines = ["usage: slopn VERB [ARGUMENTS] [--json]"]
+    for title, verbs in GROUPS.items():
+        lines += ["", f"{title}:", *(f"  {verb:<{width}}  {load(verb).VERB.summary}" for verb in verbs)]
+    widest = max(len(command) for command, _ in FIRST_STEPS)
     return [
-        "usage: slopn VERB [ARGUMENTS] [--json]",
+        *lines,
         "",
-        *(f"  {verb:<{width}}  {load(verb).VERB.summary}" for verb in VERBS),
+        "To begin with:",
+        *(f"  {command:<{widest}}  {what}" for command, what in FIRST_STEPS),
         "",
         "`slopn VERB --help` says more. Exit status: 0 done, 1 failed, 2 wrong usage or bad input,",
         "3 helper not reachable, 4 not permitted, 5 timed out. $SLOPN_SOCKET names another helper's socket.",

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Any
+    from typing import Any, TextIO
 
+    Span = tuple[str, str]
+    """Text, and what it means: one of `COLOURS`, or nothing."""
+    Line = str | tuple[Span, ...]
+    """One line for a person."""
+
+COLOURS = {"good": "32", "attention": "33", "bad": "31", "faint": "2"}
+"""By meaning, as SGR numbers of ECMA-48. A colour says again what the words say; it never says anything alone."""
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
@@ -20,10 +28,26 @@ def clean(text: str) -> str:
     return text.translate(_CONTROL)
 
 
-def say(*lines: str) -> None:
+def colours(stream: TextIO) -> bool:
+    """Whether `stream` is a terminal that shows colours, and the user wants them (no-color.org)."""
+    terminal = os.environ.get("TERM", "dumb") != "dumb" or "WT_SESSION" in os.environ
+    return terminal and not os.environ.get("NO_COLOR") and stream.isatty()
+
+
+def dressed(line: Line, *, coloured: bool) -> str:
+    """`line` as it is printed: what came from outside is cleaned, only our own colours are escapes."""
+    if isinstance(line, str):
+        return clean(line)
+    return "".join(
+        f"\x1b[{COLOURS[kind]}m{clean(text)}\x1b[0m" if coloured and kind else clean(text) for text, kind in line
+    )
+
+
+def say(*lines: Line) -> None:
     """Lines for a person, on stdout; they are out before anything goes to stderr, also where both are one pipe."""
+    coloured = any(not isinstance(line, str) for line in lines) and colours(sys.stdout)
     for line in lines:
-        print(clean(line))
+        print(dressed(line, coloured=coloured))
     sys.stdout.flush()
 
 
@@ -41,14 +65,42 @@ def put_json(document: Any) -> None:
     print(json.dumps(document, indent=2 if sys.stdout.isatty() else None), flush=True)
 
 
+def put_json_lines(*documents: Any) -> None:
+    """`documents` on stdout, each as one of many lines, out at once."""
+    sys.stdout.write("".join(json.dumps(document, separators=(",", ":")) + "\n" for document in documents))
+    sys.stdout.flush()
+
+
 def table(rows: Iterable[Sequence[str]]) -> list[str]:
     """Rows as aligned columns, two spaces apart."""
-    cells = [list(row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    # Cleaned here already: what is shown instead of a control character takes more room than it.
+    cells = [[clean(cell.replace("\n", " ")) for cell in row] for row in rows]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(_padded, row, widths)).rstrip() for row in cells]
 
 
-def size(count: int) -> str:
+def width(text: str) -> int:
+    """Columns that `text` takes on a terminal: two for East Asian wide characters, none for combining ones (UAX #11)."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width
+
+    return sum(
+        0 if category(char) in {"Mn", "Me", "Cf"} else 2 if east_asian_width(char) in {"W", "F"} else 1 for char in text
+    )
+
+
+def cut(text: str, columns: int) -> str:
+    """`text` in at most `columns`; an ellipsis stands for what doesn't fit."""
+    if width(text) <= columns:
+        return text
+    end = min(len(text), columns)
+    while end and width(text[:end]) > columns - 1:
+        end -= 1
+    return text[:end] + "…" if columns > 0 else ""
+
+
+def size(count: float) -> str:
     """A number of bytes with three or four digits: 512 B, 12.4 MB."""
     value = float(count)
     for unit in _UNITS[:-1]:
@@ -60,8 +112,18 @@ def size(count: int) -> str:
 
 def clock(at: float, now: float) -> str:
     """A Unix time as local time: 14:02, with the date unless it is today's."""
-    then, today = time.localtime(at), time.localtime(now)
+    then, today = _local(at), _local(now)
     return time.strftime("%H:%M" if then[:3] == today[:3] else "%Y-%m-%d %H:%M", then)
+
+
+def stamp(at: float) -> str:
+    """A Unix time as local date and time, to the second: 2026-01-31 14:02:03."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", _local(at))
+
+
+def day(at: float) -> str:
+    """The local date of a Unix time: 2026-01-31."""
+    return time.strftime("%Y-%m-%d", _local(at))
 
 
 def ago(seconds: float) -> str:
@@ -74,3 +136,15 @@ def ago(seconds: float) -> str:
     if seconds < 172_800:
         return f"{seconds / 3600:.0f} h"
     return f"{seconds / 86_400:.0f} days"
+
+
+def _padded(text: str, columns: int) -> str:
+    return text + " " * (columns - width(text))
+
+
+def _local(at: float) -> time.struct_time:
+    """Local time; a moment beyond what the system can show becomes the nearest it can."""
+    try:
+        return time.localtime(at)
+    except (OverflowError, ValueError, OSError):
+        return time.localtime(0 if at < 0 else 253_000_000_000)

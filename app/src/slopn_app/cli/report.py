@@ -7,7 +7,12 @@ from slopn_app.cli.output import ago, clock, size, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from slopn_app.cli.documents import EndpointDoc, SnapshotDoc, StatusDoc
+    from slopn_app.cli.documents import SnapshotDoc, StatusDoc
+    from slopn_app.cli.output import Line
+    from slopn_app.cli.snapshot_documents import EndpointDoc
+
+SEVERITIES = {"info": "", "warning": "attention", "error": "bad"}
+"""The colour of a warning."""
 
 
 def status(snapshot: SnapshotDoc) -> StatusDoc:
@@ -24,6 +29,7 @@ def status(snapshot: SnapshotDoc) -> StatusDoc:
         "addresses": live["addresses"],
         "dns": live["dns"]["servers"],
         "since": snapshot["since"],
+        "paused_until": snapshot["paused_until"],
         "rx_bytes": stats["rx_bytes"],
         "tx_bytes": stats["tx_bytes"],
         "last_handshake": stats["last_handshake"],
@@ -52,13 +58,16 @@ def address(found: EndpointDoc) -> str:
     return f"[{host}]:{found['port']}" if ":" in host else f"{host}:{found['port']}"
 
 
-def headline(snapshot: SnapshotDoc, now: float) -> words.Headline:
-    """The state in one headline and one line."""
+def headline(snapshot: SnapshotDoc, now: float, *, live: bool = False) -> words.Headline:
+    """The state in one headline and one line. `live`: somebody looks on, so that seconds may count up."""
     state, policy = snapshot["state"], snapshot["policy"]
     if state["type"] == "disconnected":
+        if snapshot["target"] == "paused" and snapshot["paused_until"] is not None:
+            return words.paused(snapshot["paused_until"] - now, policy)
         return words.disconnected(policy)
     if state["type"] == "connecting":
-        return words.connecting(state["profile"], state["step"], state["attempt"], state["cause"], policy)
+        seconds = now - snapshot["since"] if live else None
+        return words.connecting(state["profile"], state["step"], state["attempt"], state["cause"], policy, seconds)
     if state["type"] == "connected":
         details = [endpoint(snapshot), f"since {clock(snapshot['since'], now)}"]
         if snapshot["live"]["path_mtu"] is not None:
@@ -66,17 +75,38 @@ def headline(snapshot: SnapshotDoc, now: float) -> words.Headline:
         problem = next((found["text"] for found in snapshot["health"] if found["severity"] != "info"), None)
         return words.connected(state["profile"], " · ".join(filter(None, details)), policy, problem)
     if state["type"] == "disconnecting":
-        return words.disconnecting(policy, again=state["then"] == "reconnect")
+        return words.disconnecting(policy, then=state["then"])
     return words.failed(state["cause"], policy)
 
 
-def lines(snapshot: SnapshotDoc, now: float) -> list[str]:
-    """The whole for a person: headline, facts, warnings."""
-    title, line = headline(snapshot, now)
-    return [title, f"  {line}", *(f"  {row}" for row in table(_facts(snapshot, now))), *_warnings(snapshot)]
+def colour(snapshot: SnapshotDoc) -> str:
+    """The headline's: protected, on the way or with a problem, exposed or blocked by an error."""
+    state, policy = snapshot["state"], snapshot["policy"]
+    if state["type"] == "error":
+        return "bad"
+    if state["type"] == "connected" and policy == "tunnelled":
+        return "attention" if any(found["severity"] != "info" for found in snapshot["health"]) else "good"
+    if state["type"] == "disconnected" and policy == "open" and snapshot["target"] != "paused":
+        return "bad"
+    return "attention"
 
 
-def _facts(snapshot: SnapshotDoc, now: float) -> list[tuple[str, str]]:
+def lines(snapshot: SnapshotDoc, now: float, *, live: bool = False, rates: str = "") -> list[Line]:
+    """The whole for a person: headline, hint, facts, warnings with what to do. `rates`: bytes a second, in words."""
+    title, line = headline(snapshot, now, live=live)
+    state, hint = snapshot["state"], ""
+    if state["type"] == "connecting":
+        hint = words.hint(state["step"], now - snapshot["since"], state["cause"])
+    return [
+        ((title, colour(snapshot)),),
+        f"  {line}",
+        *([f"  {hint}"] if hint else []),
+        *(f"  {row}" for row in table(_facts(snapshot, now, rates))),
+        *_warnings(snapshot),
+    ]
+
+
+def _facts(snapshot: SnapshotDoc, now: float, rates: str) -> list[tuple[str, str]]:
     live, stats, network = snapshot["live"], snapshot["stats"], snapshot["network"]
     rows = []
     if live["interface"]:
@@ -85,11 +115,21 @@ def _facts(snapshot: SnapshotDoc, now: float) -> list[tuple[str, str]]:
         handshake = stats["last_handshake"]
         rows.append(("last handshake", "none yet" if handshake is None else f"{ago(now - handshake)} ago"))
         rows.append(("received, sent", f"{size(stats['rx_bytes'])}, {size(stats['tx_bytes'])}"))
+        if rates:
+            rows.append(("right now", rates))
     rows.append(("kill switch", snapshot["settings"]["kill_switch"]))
     uplink = f" through {network['interface']}" if network["interface"] else ""
     rows.append(("network", f"online{uplink}" if network["online"] else "offline"))
+    if snapshot["pairings"]:
+        rows.append(("waiting", f"{len(snapshot['pairings'])} to be paired: `slopn devices`"))
     return rows
 
 
-def _warnings(snapshot: SnapshotDoc) -> list[str]:
-    return [f"  {found['severity'].capitalize()}: {found['text']}" for found in snapshot["health"]]
+def _warnings(snapshot: SnapshotDoc) -> list[Line]:
+    found: list[Line] = []
+    for warning in snapshot["health"]:
+        kind = SEVERITIES.get(warning["severity"], "attention")
+        found.append(((f"  {warning['severity'].capitalize()}:", kind), (f" {warning['text']}", "")))
+        if warning["remedy"]:
+            found.append(f"    {warning['remedy']}")
+    return found

@@ -1,12 +1,13 @@
-"""Completion scripts, made from the verbs' descriptions. Profile names are asked of `slopn profiles --names`."""
+"""Completion scripts, made from the verbs' descriptions. What only the helper knows is asked of `slopn` itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from slopn_app.cli.verb import JSON, Argument, Verb
+from slopn_app.cli.verb import Argument, Verb
 
-_NAMES = "slopn profiles --names 2>/dev/null"
+ASKED = {"profile": "profiles --names", "device": "devices --names", "user": "users --names"}
+"""What `slopn` is asked for the words of a kind, one a line; behind a tab stands what a person reads."""
 
 
 def bash(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
@@ -21,16 +22,22 @@ def bash(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
             '        [[ $word != "$current"* ]] || COMPREPLY+=("$(printf %q "$word")")',
             "    done",
             "}",
-            "_slopn_profiles() {",
-            "    local -a names",
-            f"    mapfile -t names < <({_NAMES})",
-            '    _slopn_offer "${names[@]}"',
+            "_slopn_ask() {",
+            "    local -a words",
+            '    mapfile -t words < <(slopn "$@" 2>/dev/null)',
+            "    _slopn_offer \"${words[@]%%$'\\t'*}\"",
+            "}",
+            "_slopn_accounts() {",
+            "    local -a words",
+            "    mapfile -t words < <(compgen -u)",
+            '    _slopn_offer "${words[@]}"',
             "}",
             "_slopn() {",
-            "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} place=1 word",
+            "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} place=1 word before",
             "    COMPREPLY=()",
             '    for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do [[ $word == -* ]] || ((place++)); done',
-            "    case $COMP_CWORD:${COMP_WORDS[1]}:$previous:$place in",
+            '    before=" ${COMP_WORDS[*]:2:COMP_CWORD-2} "',
+            "    case $COMP_CWORD:${COMP_WORDS[1]}:$previous:$place:$before in",
             f"        1:*) _slopn_offer {' '.join(verbs)} --help --version ;;",
             *(line for name, verb in verbs.items() for line in _bash_verb(name, verb, settings)),
             "    esac",
@@ -46,10 +53,23 @@ def zsh(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
     return "\n".join(
         [
             "#compdef slopn",
-            "_slopn_profiles() {",
-            "    local -a names",
-            f'    names=(${{(f)"$({_NAMES})"}})',
-            "    compadd -a names",
+            "_slopn_ask() {",
+            "    local -a found told",
+            '    found=(${(f)"$(slopn "$@" 2>/dev/null)"})',
+            "    told=(\"${(@)found//$'\\t'/  }\")",
+            "    compadd -l -d told -a -- \"${(@)found%%$'\\t'*}\"",
+            "}",
+            "# Pairs of a word and what is offered once it stands on the line.",
+            "_slopn_after() {",
+            "    local word offer",
+            '    for word offer in "$@"; do',
+            "        (( ${words[(I)$word]} )) || continue",
+            "        case $offer in",
+            "            (_*) ${=offer} ;;",
+            "            (*) compadd -- ${=offer} ;;",
+            "        esac",
+            "        return",
+            "    done",
             "}",
             "_slopn() {",
             "    local -a verbs",
@@ -75,55 +95,73 @@ def zsh(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
 
 def fish(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
     """The script for fish: `slopn completion fish | source`."""
-    lines = ["# fish completion of slopn", "complete -c slopn -f"]
+    lines = [
+        "# fish completion of slopn",
+        "# Whether a verb's word number such and such is being typed, or any, after a certain word.",
+        "function __slopn_at --argument-names verb place word",
+        "    set -l tokens (commandline -opc)",
+        '    test "$tokens[2]" = "$verb"; or return 1',
+        "    set -l words (string match -v -- '-*' $tokens[3..])",
+        '    test "$place" = any; or test (count $words) -eq (math $place - 1); or return 1',
+        '    test -z "$word"; or contains -- $word $words',
+        "end",
+        "complete -c slopn -f",
+    ]
     for name, verb in verbs.items():
         lines.append(f"complete -c slopn -n __fish_use_subcommand -a {name} -d {_fish(verb.summary)}")
-        seen = f"complete -c slopn -n '__fish_seen_subcommand_from {name}'"
         for argument in _options(verb):
             names = " ".join(f"-l {text[2:]}" if text.startswith("--") else f"-s {text[1:]}" for text in argument.names)
-            values = f" -x{_fish_values(argument, settings)}" if _has_value(argument) else ""
-            if argument.complete == "file":
-                values = " -r -F"
-            lines.append(f"{seen} {names}{values} -d {_fish(_help(argument))}")
-        lines += [f"{seen}{_fish_values(argument, settings)}" for argument in _positionals(verb) if argument.complete]
+            values = ""
+            if argument.metavar:
+                values = " -r -F" if argument.complete == "file" else " -x"
+                values += "".join(_fish_values(kind, settings) for _, kind in _offers(argument) if kind != "file")
+            lines.append(f"complete -c slopn -n '__slopn_at {name} any' {names}{values} -d {_fish(argument.said)}")
+        for place, argument in enumerate(_positionals(verb), 1):
+            places = "any" if _many(argument) and place == 1 else str(place)
+            for word, kind in _offers(argument):
+                when = f"__slopn_at {name} {'any' if _many(argument) else places} {word}".rstrip()
+                lines.append(f"complete -c slopn -n '{when}'{_fish_values(kind, settings)}")
     return "\n".join([*lines, ""])
 
 
 def _bash_verb(name: str, verb: Verb, settings: tuple[str, ...]) -> Iterator[str]:
     for argument in _options(verb):
-        if _has_value(argument):
+        if argument.metavar:
             for text in argument.names:
-                yield f"        *:{name}:{text}:*) {_bash_values(argument, settings)} ;;"
+                offers = [_bash_values(kind, settings) for _, kind in _offers(argument)] or [":"]
+                yield f"        *:{name}:{text}:*) {'; '.join(offers)} ;;"
     options = " ".join(text for argument in _options(verb) for text in argument.names)
     yield f"        *:{name}:*) _slopn_offer {options} --help ;;&"
     for place, argument in enumerate(_positionals(verb), 1):
-        many = argument.options.get("nargs") == "+"
-        yield f"        *:{name}:*:{'*' if many else place}) {_bash_values(argument, settings)} ;;"
+        for word, kind in _offers(argument):
+            places = "*" if _many(argument) else str(place)
+            after = f"*' {word} '*" if word else "*"
+            yield f"        *:{name}:*:{places}:{after}) {_bash_values(kind, settings)} ;;"
 
 
-def _bash_values(argument: Argument, settings: tuple[str, ...]) -> str:
-    match argument.complete:
-        case "profile":
-            return "_slopn_profiles"
+def _bash_values(kind: str, settings: tuple[str, ...]) -> str:
+    if kind in ASKED:
+        return f"_slopn_ask {ASKED[kind]}"
+    match kind:
+        case "account":
+            return "_slopn_accounts"
         case "file":
             return "[[ $current == -* ]] || compopt -o default"
-        case "":
-            return ":"
         case _:
-            return f"_slopn_offer {_words(argument, settings)}"
+            return f"_slopn_offer {_words(kind, settings)}"
 
 
 def _zsh_verb(name: str, verb: Verb, settings: tuple[str, ...]) -> Iterator[str]:
     specs = []
     for argument in _options(verb):
         value = ""
-        if _has_value(argument):
+        if argument.metavar:
             optional = ":" if argument.options.get("nargs") == "?" else ""
-            value = f"{optional}:{argument.options['metavar']}:{_zsh_action(argument, settings)}"
-        specs += [f"{text}[{_zsh(_help(argument))}]{value}" for text in argument.names]
+            value = f"{optional}:{argument.metavar}:{_zsh_action(argument, settings)}"
+        specs += [f"{text}[{_zsh(argument.said)}]{value}" for text in argument.names]
     for place, argument in enumerate(_positionals(verb), 1):
-        which = "*" if argument.options.get("nargs") == "+" else str(place)
-        specs.append(f"{which}:{_zsh(argument.names[0])}:{_zsh_action(argument, settings)}")
+        which = "*" if _many(argument) else str(place)
+        specs.append(f"{which}:{_zsh(argument.metavar)}:{_zsh_action(argument, settings)}")
     yield f"        {name})"
     yield "            _arguments \\"
     yield from (f"                {_quoted(spec)} \\" for spec in specs[:-1])
@@ -132,47 +170,54 @@ def _zsh_verb(name: str, verb: Verb, settings: tuple[str, ...]) -> Iterator[str]
 
 
 def _zsh_action(argument: Argument, settings: tuple[str, ...]) -> str:
-    match argument.complete:
-        case "profile":
-            return "_slopn_profiles"
-        case "file":
-            return "_files"
-        case "":
-            return " "
-        case _:
-            return f"({_words(argument, settings)})"
+    offers = [(word, _zsh_values(kind, settings)) for word, kind in _offers(argument)]
+    if not offers:
+        return " "
+    if not offers[0][0]:
+        offer = offers[0][1]
+        return offer if offer.startswith("_") else f"({offer})"
+    return "_slopn_after " + " ".join(f'{word} "{offer}"' for word, offer in offers)
 
 
-def _fish_values(argument: Argument, settings: tuple[str, ...]) -> str:
-    match argument.complete:
-        case "profile":
-            return f" -a '({_NAMES})'"
+def _zsh_values(kind: str, settings: tuple[str, ...]) -> str:
+    if kind in ASKED:
+        return f"_slopn_ask {ASKED[kind]}"
+    return {"account": "_users", "file": "_files"}.get(kind) or _words(kind, settings)
+
+
+def _fish_values(kind: str, settings: tuple[str, ...]) -> str:
+    if kind in ASKED:
+        return f" -a '(slopn {ASKED[kind]} 2>/dev/null)'"
+    match kind:
+        case "account":
+            return " -a '(__fish_complete_users)'"
         case "file":
             return " -F"
-        case "":
-            return ""
         case _:
-            return f" -a '{_words(argument, settings)}'"
+            return f" -a '{_words(kind, settings)}'"
 
 
-def _words(argument: Argument, settings: tuple[str, ...]) -> str:
-    return " ".join(settings) if argument.complete == "setting" else argument.complete
+def _offers(argument: Argument) -> list[tuple[str, str]]:
+    """What to offer, each with the word that must stand before it, or an empty one."""
+    if isinstance(argument.complete, str):
+        return [("", argument.complete)] if argument.complete else []
+    return list(argument.complete.items())
+
+
+def _words(kind: str, settings: tuple[str, ...]) -> str:
+    return " ".join(settings) if kind == "setting" else kind
 
 
 def _options(verb: Verb) -> list[Argument]:
-    return [argument for argument in (*verb.arguments, JSON) if argument.names[0].startswith("-")]
+    return [argument for argument in verb.every if not argument.positional]
 
 
 def _positionals(verb: Verb) -> list[Argument]:
-    return [argument for argument in verb.arguments if not argument.names[0].startswith("-")]
+    return [argument for argument in verb.arguments if argument.positional]
 
 
-def _has_value(argument: Argument) -> bool:
-    return argument.options.get("action") != "store_true"
-
-
-def _help(argument: Argument) -> str:
-    return argument.help.split(":")[0] if "%(" in argument.help else argument.help
+def _many(argument: Argument) -> bool:
+    return argument.options.get("nargs") in {"+", "*"}
 
 
 def _quoted(text: str) -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 
 from slopn_app.cli.failure import Failure, Status
+from slopn_app.cli.fold import folded
 from slopn_app.cli.output import warn
 
 TYPE_CHECKING = False
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from slopn_app.cli.channel import Channel, Command
-    from slopn_app.cli.documents import EventDoc, SnapshotDoc
+    from slopn_app.cli.documents import SnapshotDoc
 
 DEFAULT = 60.0
 """Seconds that `--wait` waits when no number follows it."""
 
 
 class Tunnel:
-    """The snapshot, kept up to date over one connection. `view` holds state, policy and their kin alone up to date."""
+    """The snapshot, kept up to date over one connection."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -29,12 +30,12 @@ class Tunnel:
     def changed(self, deadline: float) -> bool:
         """Wait for the next change; False once `deadline` (`time.monotonic()`) has passed."""
         while (message := self._channel.streamed(deadline)) is not None:
-            if message["type"] == "log":
+            if message["type"] == "logs" or (message["type"] == "event" and message["seq"] <= self.view["seq"]):
                 continue
             if message["type"] == "lagged" or message["seq"] != self.view["seq"] + 1:
                 self.view = self._channel.watch()
                 return True
-            self.view = _folded(self.view, message)
+            self.view = folded(self.view, message)
             if message["body"]["type"] == "state":
                 return True
         return False
@@ -55,11 +56,11 @@ def connected(
             return (new or not fresh) and profile in {None, state["profile"]}
         if new and state["type"] == "error":
             raise _impossible(state["cause"], view["policy"])
-        if new and state["type"] == "disconnected" and view["target"] == "unsecured":
-            from slopn_app import words
+        if new and state["type"] == "disconnected" and view["target"] != "secured":
+            from slopn_wire.words import meaning
 
-            _, line = words.disconnected(view["policy"])
-            raise Failure(Status.FAILED, "The tunnel was disconnected meanwhile.", line)
+            what = "paused" if view["target"] == "paused" else "disconnected"
+            raise Failure(Status.FAILED, f"The tunnel was {what} meanwhile.", meaning(view["policy"]))
         return False
 
     return _follow(channel, command, seconds, done, "Not connected")
@@ -75,6 +76,18 @@ def disconnected(channel: Channel, command: Command, seconds: float) -> tuple[Sn
         return state["type"] == "disconnected"
 
     return _follow(channel, command, seconds, done, "Not disconnected")
+
+
+def unlocked(channel: Channel, seconds: float) -> tuple[SnapshotDoc, list[str]]:
+    """Unlock and wait until traffic goes out directly. Raises `Failure`: FAILED, TIMED_OUT."""
+
+    def done(view: SnapshotDoc, before: SnapshotDoc) -> bool:
+        state = view["state"]
+        if state["type"] == "error" and view["since"] != before["since"]:
+            raise _impossible(state["cause"], view["policy"])
+        return state["type"] == "disconnected" and view["policy"] == "open" and view["target"] == "unsecured"
+
+    return _follow(channel, {"type": "unlock"}, seconds, done, "Not unlocked")
 
 
 def _follow(
@@ -115,19 +128,3 @@ def _show(view: SnapshotDoc, shown: str) -> str:
     if text != shown and view["state"]["type"] in {"connecting", "disconnecting"} and sys.stderr.isatty():
         warn(text)
     return text
-
-
-def _folded(view: SnapshotDoc, event: EventDoc) -> SnapshotDoc:
-    folded = view.copy()
-    folded["seq"] = event["seq"]
-    body = event["body"]
-    if body["type"] == "state":
-        folded["state"] = body["state"]
-        folded["since"] = body["since"]
-        folded["target"] = body["target"]
-        folded["target_profile"] = body["target_profile"]
-        folded["policy"] = body["policy"]
-        folded["live"] = body["live"]
-        # Where the last tunnel's gateway had moved to says nothing of this one's.
-        folded["stats"] = {**view["stats"], "endpoint": None}
-    return folded

@@ -1,22 +1,31 @@
-"""`slopn logs [-f] [--level LEVEL] [--since WHEN]`: the helper's own log, without secrets."""
+"""`slopn logs [-f] [--level LEVEL] [--component NAME] [--text TEXT] [--since WHEN]`: the helper's log, without secrets."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import time
 
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
-from slopn_app.cli.output import clean
+from slopn_app.cli.output import put_json_lines, say, stamp, warn
+from slopn_app.cli.times import moment
 from slopn_app.cli.verb import Argument, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from slopn_app.cli.documents import LogLineDoc
+    from typing import Any, NoReturn
+
+    from slopn_app.cli.documents import LogLineDoc, LogsDoc
+    from slopn_app.cli.output import Line
+
+    Filter = dict[str, str]
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
+COLOURS = {"debug": "faint", "warning": "attention", "error": "bad", "critical": "bad"}
+"""By level; what isn't here is plain."""
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 1.0
+"""Seconds between tries to reach a helper that is gone: doubled each time, from the first to the longest."""
 VERB = Verb(
     "print the helper's log",
     (
@@ -28,73 +37,110 @@ VERB = Verb(
             " ".join(LEVELS),
         ),
         Argument(
+            ("--component",),
+            "one part of the helper alone, as tunnel or ipc.server",
+            {"default": "", "metavar": "NAME"},
+            "tunnel engine host ipc",
+        ),
+        Argument(("--text",), "lines with this text in them, in any case", {"default": "", "metavar": "TEXT"}),
+        Argument(
             ("--since",),
             "from then on: 90s, 10m, 2h, 1d ago; 14:02 today; 2026-01-31T14:02; or Unix time",
             {"metavar": "WHEN"},
         ),
     ),
-    "With --json each line is one JSON object.",
+    "Lines are numbered from 1 at each start of the helper; one that isn't there was filtered out, or is counted as\n"
+    "missed. How much is logged at all is the setting log_level. -f survives a restart of the helper and says so.\n"
+    'With --json each line is one JSON object; {"missed": N} stands where lines were lost.',
+    examples=(
+        ("slopn logs --since 10m --level warning", ""),
+        ("slopn logs -f --component tunnel", "what the tunnel does, as it does it"),
+        ("slopn settings set log_level debug", "log more from now on"),
+    ),
+    see=("settings", "diagnose", "watch"),
 )
-_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-_FAR = 1e12
-"""Seconds from 1970 that no log reaches."""
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the helper still has; with `--follow` go on until the helper ends."""
+    """Print what the helper still has; with `--follow` go on until interrupted."""
     since = 0.0 if arguments.since is None else moment(arguments.since, time.time())
+    wanted = {"level": arguments.level, "component": arguments.component, "text": arguments.text}
+    if arguments.follow:
+        _follow(wanted, since, as_json=arguments.json)
     with Channel() as channel:
-        if arguments.follow:
-            channel.watch(logs=True)
-        lines = channel.logs(since, arguments.level)["lines"]
-        _print(lines, as_json=arguments.json)
-        if not arguments.follow:
-            return Status.DONE
-        # Lines of the moment between the two requests come both ways.
-        printed = {json.dumps(line) for line in lines}
-        wanted = LEVELS[LEVELS.index(arguments.level) :]
-        while True:
-            message = channel.streamed()
-            if message is None or message["type"] == "event":
-                continue
-            if message["type"] == "lagged":
-                channel.watch(logs=True)
-            elif message["level"] in wanted and json.dumps(message) not in printed:
-                _print([message], as_json=arguments.json)
+        answer: Any = channel.ask({"type": "get_logs", "filter": wanted, "since": since})
+    show(answer, as_json=arguments.json)
+    return Status.DONE
 
 
-def moment(text: str, now: float) -> float:
-    """Unix time of what `--since` means at `now`. Raises `Failure`."""
-    at = _moment(text, now)
-    if at is None or not -_FAR < at < _FAR:
-        raise Failure(
-            Status.USAGE, f"--since can't be {text!r}; it can be 10m, 2h, 14:02, 2026-01-31T14:02 or Unix time."
-        )
-    return at
+def _follow(wanted: Filter, since: float, *, as_json: bool) -> NoReturn:
+    """Over as many connections as it takes. The first must succeed."""
+    place = _Place()
+    delay = 0.0
+    while True:
+        try:
+            with Channel() as channel:
+                place.find(channel, back=bool(delay))
+                channel.ask({"type": "follow_logs", "filter": wanted, "since": since, "after": place.number})
+                delay = FIRST_DELAY
+                while True:
+                    message = channel.streamed()
+                    if message is not None and message["type"] == "logs":
+                        place.note(message)
+                        show(message, as_json=as_json)
+        except Failure as failure:
+            if not delay or failure.status not in {Status.UNREACHABLE, Status.TIMED_OUT}:
+                raise
+            place.lose(failure)
+            time.sleep(delay)
+            delay = min(delay * 2, LONGEST_DELAY)
 
 
-def _moment(text: str, now: float) -> float | None:
-    from datetime import datetime
+class _Place:
+    """Where the reader is: the last line's number, and the helper's run that it belongs to."""
 
-    if ago := _AGO.fullmatch(text):
-        return now - float(ago[1]) * _SECONDS[ago[2]]
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    today = datetime.fromtimestamp(now).astimezone().date().isoformat()
-    try:
-        return datetime.fromisoformat(f"{today}T{text}" if re.match(r"\d\d:", text) else text).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    def __init__(self) -> None:
+        self.number = 0
+        self._epoch = ""
+        self._lost = False
+
+    def find(self, channel: Channel, *, back: bool) -> None:
+        """On a new connection: go on behind the last line, or from the first one of another run."""
+        epoch = channel.snapshot()["epoch"]
+        if back:
+            warn("It is back, and counts its lines anew." if epoch != self._epoch else "It is back.")
+        if epoch != self._epoch:
+            self.number = 0
+        self._epoch, self._lost = epoch, False
+
+    def note(self, logs: LogsDoc) -> None:
+        """These have been read."""
+        if logs["lines"]:
+            self.number = logs["lines"][-1]["number"]
+
+    def lose(self, failure: Failure) -> None:
+        """The helper is gone: say so, once."""
+        if not self._lost:
+            warn(failure.lines[0], "Waiting for it to come back; Ctrl-C ends this.")
+        self._lost = True
 
 
-def _print(lines: list[LogLineDoc], *, as_json: bool) -> None:
-    for line in lines:
-        if as_json:
-            print(json.dumps({key: value for key, value in line.items() if key != "type"}), flush=True)
-        else:
-            at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["at"]))
-            text = line["message"].replace("\n", "\n    ")
-            print(clean(f"{at} {line['level']:<8} {line['logger']}: {text}"), flush=True)
+def show(logs: LogsDoc, *, as_json: bool) -> None:
+    """Print a batch."""
+    if as_json:
+        missed = [{"missed": logs["missed"]}] if logs["missed"] else []
+        put_json_lines(*missed, *logs["lines"])
+        return
+    if logs["missed"]:
+        say(((f"… {logs['missed']} lines were missed here", "attention"),))
+    say(*map(shown, logs["lines"]))
+
+
+def shown(line: LogLineDoc) -> Line:
+    """One line for a person; further lines of its message are indented, so that none can pose as another entry."""
+    text = line["message"].replace("\n", "\n    ")
+    return (
+        (f"{line['number']:>6} {stamp(line['at'])} ", "faint"),
+        (f"{line['level']:<8}", COLOURS.get(line["level"], "")),
+        (f" {line['component']}: {text}", ""),
+    )

@@ -12,7 +12,8 @@ from slopn_app.cli.verb import Argument, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from slopn_app.cli.documents import ProfileDoc, SnapshotDoc
+    from slopn_app.cli.documents import SnapshotDoc
+    from slopn_app.cli.snapshot_documents import ProfileDoc
 
 VERB = Verb(
     "list the profiles, or remove one",

@@ -11,25 +11,46 @@ from slopn_app.cli.verb import Argument, Verb
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
-    from slopn_app.cli.documents import SettingsDoc
+    from slopn_app.cli.snapshot_documents import SettingsDoc
 
-KEYS = ("kill_switch", "allow_lan", "resolvers", "dns_mechanism")
+SETTINGS = {
+    "kill_switch": ("off on always", "on: closed while you want a tunnel and it isn't up; always: without one, too"),
+    "allow_lan": ("yes no", "private networks stay reachable beside the tunnel"),
+    "resolvers": ("default", "addresses, with commas between them, that are asked for the gateway's name"),
+    "dns_mechanism": ("auto resolved resolv_conf", "how DNS is set on this computer; for support"),
+    "local_user": ("yes no", "whoever sits at this computer's screen may use SloPN"),
+    "log_level": ("debug info warning error critical", "what is logged, from this level up"),
+    "log_addresses": ("yes no", "no: IP addresses and host names are blotted out of the log"),
+}
+"""Each with the words that it takes and what it means."""
+KEYS = tuple(SETTINGS)
 VERB = Verb(
     "show or change settings",
     (
         Argument(
             ("action",), "get (what is meant if left out) or set", {"nargs": "?", "metavar": "get|set"}, "get set"
         ),
-        Argument(("key",), f"one of {', '.join(KEYS)}", {"nargs": "?", "metavar": "KEY"}, "setting"),
-        Argument(("value",), "its new value", {"nargs": "?", "metavar": "VALUE"}),
+        Argument(("key",), "a setting, as listed below", {"nargs": "?", "metavar": "KEY"}, "setting"),
+        Argument(
+            ("value",),
+            "its new value",
+            {"nargs": "?", "metavar": "VALUE"},
+            {key: values for key, (values, _) in SETTINGS.items()},
+        ),
     ),
-    "kill_switch    off, on (closed whenever you want to be connected and the tunnel isn't up) or always\n"
-    "allow_lan      yes or no: private networks stay reachable beside the tunnel\n"
-    "resolvers      addresses, with commas between them, that are asked for the gateway's name; default: the host's\n"
-    "dns_mechanism  auto, resolved or resolv_conf",
+    "\n".join(
+        line
+        for key, (values, meaning) in SETTINGS.items()
+        for line in (f"{key}: {', '.join(values.split())}", f"    {meaning}")
+    ),
+    examples=(
+        ("slopn settings", ""),
+        ("slopn settings set kill_switch always", "nothing leaves without a tunnel, not even after a restart"),
+        ("slopn settings set resolvers 9.9.9.9,2620:fe::fe", ""),
+    ),
+    see=("status", "users", "logs"),
 )
 _YES = frozenset({"yes", "on", "true", "1"})
 _NO = frozenset({"no", "off", "false", "0"})
@@ -42,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show all settings or one, or change one."""
     if arguments.action == "set":
         return _set(arguments)
+    if arguments.action in KEYS and arguments.key is None:
+        arguments.action, arguments.key = "get", arguments.action
     if arguments.action not in {None, "get"} or arguments.value is not None:
         raise Failure(Status.USAGE, "Usage: slopn settings [get [KEY] | set KEY VALUE].")
     key = _key(arguments.key) if arguments.key is not None else None
@@ -60,7 +83,7 @@ def _set(arguments: argparse.Namespace) -> int:
     if arguments.key is None or arguments.value is None:
         raise Failure(Status.USAGE, "Usage: slopn settings set KEY VALUE.")
     key = _key(arguments.key)
-    value = _PARSERS[key](arguments.value)
+    value = _parsed(key, arguments.value)
     with Channel() as channel:
         notes = _change(channel, key, value)
     warn(*notes)
@@ -91,12 +114,15 @@ def _key(text: str) -> str:
     return key
 
 
-def _kill_switch(text: str) -> str:
-    return _word("kill_switch", text, ("off", "on", "always"))
-
-
-def _allow_lan(text: str) -> bool:
-    return _word("allow_lan", text, (*sorted(_YES, reverse=True), *sorted(_NO, reverse=True))) in _YES
+def _parsed(key: str, text: str) -> Any:
+    """What the helper gets for `text`. Raises `Failure`."""
+    allowed = SETTINGS[key][0].split()
+    if key == "resolvers":
+        return _resolvers(text)
+    if allowed == ["yes", "no"]:
+        return _word(key, text, (*sorted(_YES, reverse=True), *sorted(_NO, reverse=True))) in _YES
+    word = _word(key, text, tuple(allowed))
+    return None if word == "auto" else word
 
 
 def _resolvers(text: str) -> list[str]:
@@ -112,11 +138,6 @@ def _resolvers(text: str) -> list[str]:
         ) from None
 
 
-def _dns_mechanism(text: str) -> str | None:
-    word = _word("dns_mechanism", text, ("auto", "resolved", "resolv_conf"))
-    return None if word == "auto" else word
-
-
 def _word(key: str, text: str, allowed: tuple[str, ...]) -> str:
     word = text.lower()
     if word not in allowed:
@@ -130,11 +151,3 @@ def _shown(key: str, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value) or "default"
     return "auto" if key == "dns_mechanism" and value is None else str(value)
-
-
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "kill_switch": _kill_switch,
-    "allow_lan": _allow_lan,
-    "resolvers": _resolvers,
-    "dns_mechanism": _dns_mechanism,
-}

@@ -1,48 +1,37 @@
-"""`slopn watch`: a snapshot, then each change, as JSON lines."""
+"""`slopn watch [--after N --epoch E]`: a snapshot, then each change, as JSON lines."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 
-from slopn_app.cli.channel import not_permitted, not_reachable
 from slopn_app.cli.failure import Failure, Status
+from slopn_app.cli.follow import Follower
+from slopn_app.cli.output import put_json_lines
 from slopn_app.cli.verb import Argument, Verb
-from slopn_app.endpoint import socket_path
 
 VERB = Verb(
     "print a snapshot, then each change, as JSON lines",
-    (Argument(("--logs",), "the helper's log lines, too", {"action": "store_true"}),),
-    "Survives a restart of the helper: a line of type unreachable says that it is gone, a new snapshot that it is back.",
+    (
+        Argument(("--after",), "go on after event N of an earlier watch", {"type": int, "metavar": "N"}),
+        Argument(("--epoch",), "the epoch of the snapshot that N belongs to", {"default": "", "metavar": "E"}),
+    ),
+    "Events are numbered by `seq`, and none is missing between a snapshot and what follows it. It survives a restart\n"
+    "of the helper: a line of type `unreachable` says that it is gone, a snapshot that it is back and counts anew;\n"
+    "`resumed` instead of a snapshot: what follows continues what was there before.",
+    examples=(
+        ("slopn watch", ""),
+        ("slopn watch --after 41 --epoch 9f1c", "what happened since, or a snapshot if that is no longer known"),
+        ("slopn watch | jq -c 'select(.body.type == \"state\") | .body.state'", ""),
+    ),
+    see=("status", "logs"),
 )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print until interrupted. Status 3 if there is no helper to begin with."""
-    import asyncio
-
-    asyncio.run(_print(logs=arguments.logs))
-    return Status.DONE
-
-
-async def _print(*, logs: bool) -> None:
-    import contextlib
-
-    from slopn_app.client import HelperClient, Incompatible, Unreachable
-    from slopn_wire.codec import encode
-
-    client = HelperClient(socket_path(os.environ))
-    first = True
-    try:
-        async with contextlib.aclosing(client.messages(logs=logs)) as messages:
-            async for message in messages:
-                if first and isinstance(message, Unreachable):
-                    raise not_reachable(client.path, message.reason)
-                first = False
-                sys.stdout.write(encode(message).decode() + "\n")
-                sys.stdout.flush()
-    except PermissionError:
-        raise not_permitted() from None
-    except Incompatible as error:
-        raise Failure(Status.FAILED, str(error)) from None
+    after, epoch = arguments.after, arguments.epoch
+    if (after is None) != (not epoch) or (after is not None and after < 0):
+        raise Failure(Status.USAGE, "--after and --epoch go together; N isn't below 0.")
+    with Follower(after, epoch) as follower:
+        while True:
+            put_json_lines(follower.next())
