@@ -45,6 +45,7 @@ class DeviceBook:
         self._listeners: list[Callable[[], None]] = []
         self._waiting: deque[tuple[Change, asyncio.Future[None]]] = deque()
         self._behind = False
+        self._ended = False
         self._wake = asyncio.Event()
 
     @classmethod
@@ -78,6 +79,8 @@ class DeviceBook:
 
     async def change(self, change: Change) -> None:
         """Write the changed registry, then let it hold. Raises `StoreError`: the old one holds then."""
+        if self._ended:
+            raise _stopping()
         written = asyncio.get_running_loop().create_future()
         self._waiting.append((change, written))
         self._wake.set()
@@ -101,15 +104,18 @@ class DeviceBook:
             while True:
                 self._wake.clear()
                 while self._waiting:
-                    await self._carry_out(*self._waiting.popleft())
+                    await self._carry_out(*self._waiting[0])
+                    self._waiting.popleft()
                 if self._behind:
                     await self._catch_up()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(RETRY if self._behind else None):
                         await self._wake.wait()
         finally:
+            self._ended = True
             for _, written in self._waiting:
-                written.cancel()
+                if not written.done():
+                    written.set_exception(_stopping())
 
     async def _carry_out(self, change: Change, written: asyncio.Future[None]) -> None:
         if written.cancelled():
@@ -148,6 +154,10 @@ def _put(path: Path, registry: Registry) -> None:
         write_private(path, pack(registry))
     except SecretError as error:
         raise StoreError(str(error)) from None
+
+
+def _stopping() -> StoreError:
+    return StoreError("SloPN's helper is stopping")
 
 
 def _same(registry: Registry) -> Registry:

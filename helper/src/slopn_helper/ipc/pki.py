@@ -113,7 +113,7 @@ class Authority:
         return f"Authority({self.fingerprint})"
 
 
-def presented(connection: ssl.SSLObject) -> ClientCertificate | None:
+def presented(connection: ssl.SSLObject | ssl.SSLSocket) -> ClientCertificate | None:
     """The certificate that the client of a `server_context` has shown and holds the key of; None: it showed none."""
     der = connection.getpeercert(binary_form=True)
     return None if der is None else read_client(der)
