@@ -290,7 +290,7 @@ impl Core {
     }
 
     fn outgoing(&self, peer: &Arc<Peer>, message: WgKind, to: SocketAddr) -> ToPeer {
-        self.shared.index.learn(&message, peer);
+        self.shared.leaves(&message, peer, to);
         ToPeer { peer: Arc::clone(peer), message, to }
     }
 }

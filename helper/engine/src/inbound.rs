@@ -169,8 +169,9 @@ impl Inbound {
                 add(&peer.rx_bytes, len);
                 return;
             }
-            TunnResult::Err(_) => {
+            TunnResult::Err(error) => {
                 add(&shared.counters.rx_invalid, 1);
+                shared.talk.refused(&shared.events, &peer.key, &error, Instant::now());
                 return;
             }
         }
@@ -198,7 +199,7 @@ impl Inbound {
     }
 
     fn queue(&mut self, shared: &Shared, peer: &Arc<Peer>, state: &mut PeerState, message: WgKind, to: SocketAddr) {
-        shared.index.learn(&message, peer);
+        shared.leaves(&message, peer, to);
         state.sent(&message, Instant::now());
         self.answers.push((message.into(), to));
         self.answered.push(Arc::clone(peer));

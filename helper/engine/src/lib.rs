@@ -20,6 +20,7 @@ mod python;
 pub mod roaming;
 pub mod shared;
 pub mod sys;
+mod talk;
 pub mod threads;
 pub mod timers;
 pub mod tun;

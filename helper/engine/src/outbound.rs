@@ -103,7 +103,7 @@ impl Outbound {
             for packet in packets {
                 if let Some(message) = state.tunn.handle_outgoing_packet(packet, Some(&mut mtu)) {
                     if !matches!(message, gotatun::packet::WgKind::Data(_)) {
-                        shared.index.learn(&message, &run.peer);
+                        shared.leaves(&message, &run.peer, endpoint);
                         state.sent(&message, Instant::now());
                     }
                     self.sealed.push((message.into(), endpoint));

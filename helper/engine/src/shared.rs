@@ -6,6 +6,7 @@ use crate::key::PublicKey;
 use crate::peer::{Identity, Peer};
 use crate::prefix::Table;
 use crate::sys::EventFd;
+use crate::talk::Talk;
 use crate::tun::Tun;
 use crate::udp::{Outgoing, Sender, Sockets};
 use gotatun::packet::WgKind;
@@ -21,6 +22,7 @@ pub struct Shared {
     pub events: Arc<Events>,
     pub counters: Counters,
     pub index: IndexMap,
+    pub talk: Talk,
     pub mtu: AtomicU16,
     pub tx_wake: EventFd,
     pub rx_wake: EventFd,
@@ -69,6 +71,7 @@ impl Shared {
             events,
             counters: Counters::default(),
             index: IndexMap::default(),
+            talk: Talk::default(),
             mtu: AtomicU16::new(mtu),
             tx_wake: EventFd::new()?,
             rx_wake: EventFd::new()?,
@@ -123,6 +126,12 @@ impl Shared {
         let mut sender = Sender::default();
         sender.send(&sockets, &batch, None, &self.counters, &self.events);
         count_sent(&sender, &peers, &batch);
+    }
+
+    /// To be called with each message but data that is about to leave: a handshake's answer will name its index.
+    pub fn leaves(&self, message: &WgKind, peer: &Arc<Peer>, to: SocketAddr) {
+        self.index.learn(message, peer);
+        self.talk.leaves(&self.events, &peer.key, message, to);
     }
 
     fn changed(&self) {

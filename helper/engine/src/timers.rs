@@ -81,7 +81,7 @@ fn due_for(shared: &Shared, peer: &Arc<Peer>, now: Instant) -> Option<ToPeer> {
         shared.events.push(Event::Stale { peer: peer.key, age });
     }
     let (message, to) = message.zip(state.endpoint())?;
-    shared.index.learn(&message, peer);
+    shared.leaves(&message, peer, to);
     state.sent(&message, now);
     Some(ToPeer { peer: Arc::clone(peer), message, to })
 }
