@@ -1,193 +1,348 @@
-"""The helper as asyncio sees it: one question at a time, or a watch that heals itself.
+"""The helper as tray and window see it: one connection for everything, that heals itself for as long as they run.
 
-For tray, window and `slopn watch`. The other verbs use the lighter `cli.channel`.
+`async with HelperClient(path, "tray") as client:` and then `client.views()`, `client.submit(…)`, `client.logs(…)`. Whatever
+becomes of the helper in the meantime (killed, upgraded, this front end revoked) is a `Problem` among what they yield, until
+it is over; then the whole state comes again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-from collections.abc import AsyncGenerator, AsyncIterator
+import os
+import queue
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
 
-import msgspec
-from msgspec import Struct
-
-from slopn_app import view
-from slopn_wire.codec import encode, server_decoder
-from slopn_wire.commands import Command, Request, Watch
-from slopn_wire.events import (
-    PROTOCOL,
-    ErrorKind,
-    Event,
-    Lagged,
-    LogLine,
-    Refused,
-    Reply,
-    Result,
-    ServerMessage,
-    Snapshot,
+from slopn_app import bootstrap
+from slopn_app.conversation import Conversation
+from slopn_app.feed import Feed, Problem, ProblemKind
+from slopn_app.host.parts import Host
+from slopn_app.link import HOST, handshake_failed
+from slopn_app.pairing import Contact, NumberWanted, Pairing
+from slopn_app.trouble import FAILED, HungUp, Late, Nonsense, Trouble
+from slopn_app.view import apply
+from slopn_wire.commands import (
+    Command,
+    Diagnose,
+    ExportProfile,
+    FollowLogs,
+    GetLogs,
+    GetPairings,
+    GetSnapshot,
+    GetUsers,
+    Replay,
+    Watch,
 )
-from slopn_wire.framing import MAX_MESSAGE, Deframer, FrameTooLarge, frame
+from slopn_wire.events import ErrorKind, Event, Lagged, Refused, Reply, Result, Resumed, Snapshot
+from slopn_wire.logs import LogFilter, Logs
 
-FIRST_DELAY = 0.1
-LONGEST_DELAY = 1.0
+FIRST_DELAY = 0.05
+LONGEST_DELAY = 0.5
 """Seconds between tries to reach a helper that is gone: doubled each time, from the first to the longest."""
+SLOW_DELAY = 5.0
+"""Seconds before another try where only a person can help."""
+CONNECT_TIMEOUT = 5.0
 REPLY_TIMEOUT = 15.0
-_CHUNK = 1 << 16
+"""Seconds for one command, a restart of the helper on the way included."""
+MOST_RESENDS = 3
+RENEWAL_CHECK = 6 * 3600.0
+_FAR = 1e12  # Unix time of no log line
+_PASSING = frozenset({ProblemKind.UNREACHABLE, ProblemKind.TIMED_OUT, ProblemKind.LIMITED})
+_HARMLESS = (GetSnapshot, Watch, GetLogs, FollowLogs, GetPairings, GetUsers, ExportProfile, Diagnose, Replay)
+_T = TypeVar("_T")
 
 
-class Unreachable(Struct, frozen=True, tag="unreachable"):
-    """The helper is gone; the next try is `retry_in` seconds away. What was known of it holds no more."""
+_NUMBER_NEEDED = (
+    "SloPN's service doesn't know this program yet.",
+    "It shows a number of six digits: `sudo slopn devices` says it, and `journalctl -u slopn-helper` does.",
+)
 
-    reason: str
-    retry_in: float
 
-
-class Incompatible(Exception):
-    """Helper and front end don't speak the same protocol."""
+class _Unpaired(Exception):
+    """The helper doesn't accept our certificate; the message is its own."""
 
 
 class HelperClient:
-    """The helper behind the socket at `path`. Holds no connection of its own; any number of calls at a time."""
+    """See the module. `front_end`: `tray` or `window`. `say`: tells the user a sentence about the pairing; any thread.
 
-    def __init__(self, path: str, *, first_delay: float = FIRST_DELAY, longest_delay: float = LONGEST_DELAY) -> None:
-        self.path = path
+    For one event loop. `host`: the parts of this system, chosen by `bootstrap` if left out.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        front_end: str,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        host: Host | None = None,
+        first_delay: float = FIRST_DELAY,
+        longest_delay: float = LONGEST_DELAY,
+        slow_delay: float = SLOW_DELAY,
+    ) -> None:
+        self.feed = Feed()
+        self._host = bootstrap.host() if host is None else host
+        self._pairing = Pairing(front_end, self._host, path, ask=self._wait_for_number, say=say)
         self._first_delay = first_delay
         self._longest_delay = longest_delay
+        self._slow_delay = slow_delay
+        # One thread: `Pairing` is for one at a time.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"pairing {front_end}")
+        self._numbers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._conversation: Conversation | None = None
+        self._known: Snapshot | None = None
+        self._closing = False
+        self._try_now = asyncio.Event()
+        self._tasks = asyncio.TaskGroup()
+        self._running: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def request(self, command: Command) -> Result:
-        """Ask once, over a connection of its own.
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        await self._tasks.__aenter__()
+        self._running = [self._tasks.create_task(self._run()), self._tasks.create_task(self._renew())]
+        return self
 
-        Raises `OSError` when the helper can't be reached (`PermissionError`: not by this user), `TimeoutError` when it
-        doesn't answer, `Incompatible`. A refusal is a result.
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing = True
+        self._numbers.put(None)
+        for task in self._running:
+            task.cancel()
+        try:
+            # A task's failure comes as our cancellation; the caller's own exceptions are no business of the group's.
+            ours = kind is None or not issubclass(kind, asyncio.CancelledError)
+            await self._tasks.__aexit__(*((None, None, None) if ours else (kind, error, trace)))
+        finally:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def messages(self) -> AsyncGenerator[Snapshot | Event | Problem]:
+        """The whole state, then each change, for ever; events follow the snapshot before them without a gap.
+
+        A `Problem` says that what was known holds no more; a snapshot comes after it. Close it (`aclosing`).
         """
-        async with self._connection() as connection, asyncio.timeout(REPLY_TIMEOUT):
-            request_id = await connection.ask(command)
-            while True:
-                message = await connection.next()
-                if isinstance(message, Reply) and message.id in {request_id, 0}:
-                    return _compatible(message.result)
+        return self.feed.messages()
 
-    async def messages(self, *, logs: bool = False) -> AsyncGenerator[Snapshot | Event | LogLine | Unreachable]:
-        """A snapshot, then what changes, for ever. Events follow the snapshot before them without a gap.
+    def views(self) -> AsyncGenerator[Snapshot | Problem]:
+        """The whole state as it is now, again after each change; a reader that is slow gets the latest alone."""
+        return self.feed.views()
 
-        A new snapshot comes after a gap, after `Lagged` and after each `Unreachable`, which stands for a lost helper.
-        Raises `PermissionError` when the helper won't talk to this user, `Incompatible`. Close it (`aclosing`).
+    async def submit(self, command: Command, within: float = REPLY_TIMEOUT) -> Result:
+        """Have a command carried out, once, also if the helper is restarted meanwhile. A refusal is a result.
+
+        Raises `Trouble` when there is no answer within so many seconds, or can't be any before a person has done something.
         """
+        key = "" if isinstance(command, _HARMLESS) else os.urandom(12).hex()
+        try:
+            async with asyncio.timeout(within):
+                for _ in range(MOST_RESENDS):
+                    with contextlib.suppress(HungUp):
+                        return await self._asked(command, key)
+                return await self._asked(command, key)
+        except TimeoutError:
+            problem = self.feed.problem
+            raise (Late(within) if problem is None else Trouble(problem.kind, *problem.lines)) from None
+
+    async def logs(
+        self, wanted: LogFilter | None = None, since: float = 0.0, after: int = 0
+    ) -> AsyncGenerator[Logs | Problem]:
+        """Lines of the log from `since` (Unix time) and above number `after`, then those that come, for ever.
+
+        Over a connection of its own. A `Problem` says that it was lost; the lines go on where they broke off, and
+        `Logs.missed` counts what the helper had no more. Close it (`aclosing`).
+        """
+        wanted = LogFilter() if wanted is None else wanted
+        epoch = ""
+        delay = self._first_delay
+        while True:
+            trouble: Trouble = HungUp()
+            try:
+                async with self._talk() as talk, contextlib.aclosing(talk.messages()) as messages:
+                    asked = talk.send(GetLogs(wanted, since=_FAR))  # no line: only whose numbers `after` would mean
+                    async for message in messages:
+                        if isinstance(message, Logs):
+                            after = message.lines[-1].number if message.lines else after
+                            yield message
+                        elif isinstance(message, Reply):
+                            result = _accepted(message.result)
+                            if message.id == asked and isinstance(result, Logs):
+                                after = 0 if epoch and epoch != result.epoch else after
+                                epoch = result.epoch
+                                talk.send(FollowLogs(wanted, since, after))
+                                delay = self._first_delay
+            except _Unpaired as error:
+                # The connection that has the watch finds out as well, and pairs.
+                trouble = Trouble(ProblemKind.NOT_PAIRED, str(error))
+            except Trouble as error:
+                trouble = error
+            problem, delay = self._problem(trouble, delay)
+            yield problem
+            await asyncio.sleep(problem.retry_in or self._slow_delay)
+
+    def give_number(self, number: str) -> None:
+        """What the user typed after `NUMBER_NEEDED`."""
+        self._numbers.put(number)
+
+    def retry(self) -> None:
+        """Try again now: the user has done something about the problem, or wants to be paired."""
+        self._try_now.set()
+
+    async def _run(self) -> None:
         delay = self._first_delay
         while True:
             try:
-                async with (
-                    self._connection() as connection,
-                    contextlib.aclosing(_healed(connection, Watch(logs=logs))) as messages,
-                ):
-                    async for message in messages:
-                        delay = self._first_delay
-                        yield message
-            except PermissionError:
-                raise
-            except OSError as error:
-                yield Unreachable(error.strerror or str(error) or type(error).__name__, delay)
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, self._longest_delay)
+                async with self._talk() as talk:
+                    try:
+                        await self._serve(talk)
+                    finally:
+                        if self._conversation is not None:
+                            delay = self._first_delay
+                        self._conversation = None
+            except _Unpaired as error:
+                delay = await self._pair_again(str(error), delay)
+            except Trouble as trouble:
+                delay = await self._wait(trouble, delay)
 
-    async def views(self) -> AsyncGenerator[Snapshot | Unreachable]:
-        """The whole state, again after each change. Raises as `messages` does."""
-        current: Snapshot | None = None
-        async with contextlib.aclosing(self.messages()) as messages:
+    async def _serve(self, talk: Conversation) -> None:
+        """Keep the feed up to date for as long as the connection lasts."""
+        asked: int | None = self._watch(talk)
+        async with contextlib.aclosing(talk.messages()) as messages:
             async for message in messages:
-                if isinstance(message, Unreachable):
-                    yield message
-                elif isinstance(message, Snapshot):
-                    current = message
-                    yield current
-                elif isinstance(message, Event) and current is not None:
-                    current = view.apply(current, message)
-                    yield current
+                if isinstance(message, Reply):
+                    result = _accepted(message.result)
+                    if message.id == asked:
+                        asked = None
+                        if self._conversation is None:
+                            await self._in_thread(self._pairing.accepted)
+                            self._conversation = talk
+                        if not self._begun(result):
+                            asked = self._watch(talk)
+                elif isinstance(message, Logs) or asked is not None or self._known is None:
+                    continue  # of the watch before: what was asked for holds it
+                elif isinstance(message, Lagged) or message.seq != self._known.seq + 1:
+                    asked = self._watch(talk)
+                else:
+                    self._known = apply(self._known, message)
+                    self.feed.publish(self._known, message)
+
+    def _watch(self, talk: Conversation) -> int:
+        return talk.send(Watch() if self._known is None else Watch(self._known.seq, self._known.epoch))
+
+    def _begun(self, result: Result) -> bool:
+        """Whether `result` says where the events that follow begin."""
+        if isinstance(result, Snapshot):
+            self._known = result
+        elif not isinstance(result, Resumed):
+            raise Nonsense(f"{type(result).__name__} for a watch")
+        elif self._known is None or result.seq != self._known.seq:
+            self._known = None
+            return False
+        elif self.feed.view is not None:
+            return True
+        self.feed.publish(self._known, self._known)
+        return True
+
+    async def _reached(self) -> Conversation:
+        while self._conversation is None:
+            problem = self.feed.problem
+            if problem is not None and problem.kind not in _PASSING:
+                raise Trouble(problem.kind, *problem.lines)
+            await self.feed.changed()
+        return self._conversation
+
+    async def _asked(self, command: Command, key: str) -> Result:
+        talk = await self._reached()
+        result = await talk.ask(command, key)
+        if isinstance(result, Refused) and result.kind is ErrorKind.NOT_PAIRED:
+            talk.close()  # connecting anew finds out what is to be done
+            raise HungUp
+        return result
+
+    async def _pair_again(self, message: str, delay: float) -> float:
+        try:
+            await self._in_thread(lambda: self._pairing.refused(message, CONNECT_TIMEOUT))
+        except Trouble as trouble:
+            return await self._wait(trouble, delay)
+        return delay
+
+    async def _wait(self, trouble: Trouble, delay: float) -> float:
+        """Tell of the trouble and sit it out; the delay of the next one."""
+        problem, following = self._problem(trouble, delay)
+        self.feed.publish(None, problem)
+        self._try_now.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(problem.retry_in):
+                await self._try_now.wait()
+        return following
+
+    def _problem(self, trouble: Trouble, delay: float) -> tuple[Problem, float]:
+        """What front ends are told, and the delay after the one that is in it."""
+        kind = ProblemKind(trouble.kind) if trouble.kind in set(ProblemKind) else ProblemKind.FAILED
+        if kind in _PASSING:
+            return Problem(kind, trouble.lines, delay), min(delay * 2, self._longest_delay)
+        # Each try to pair shows a number in the journal: none without somebody who wants it.
+        return Problem(kind, trouble.lines, None if kind is ProblemKind.NOT_PAIRED else self._slow_delay), delay
+
+    async def _renew(self) -> None:
+        while True:
+            while self._conversation is None:
+                await self.feed.changed()
+            await self._in_thread(lambda: self._pairing.renew_apart(REPLY_TIMEOUT))
+            await asyncio.sleep(RENEWAL_CHECK)
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Connection]:
-        # Windows has no such constant; there the endpoint is a pipe.
-        connection = socket.socket(getattr(socket, "AF_UNIX", 1), socket.SOCK_STREAM)
+    async def _talk(self) -> AsyncIterator[Conversation]:
+        contact = await self._in_thread(lambda: self._pairing.contact(CONNECT_TIMEOUT))
         try:
-            connection.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(connection, self.path)
-            reader, writer = await asyncio.open_connection(sock=connection)
-        except BaseException:
-            connection.close()
-            raise
+            reader, writer = await self._host.transport.adopt(contact.stream, contact.context, HOST, CONNECT_TIMEOUT)
+        except TimeoutError:
+            raise Late(CONNECT_TIMEOUT) from None
+        except (OSError, ValueError) as error:
+            raise handshake_failed(error) from None
+        talk = Conversation(reader, writer)
         try:
-            yield _Connection(reader, writer)
+            yield talk
         finally:
-            writer.transport.abort()
+            talk.close()
+
+    async def _in_thread(self, do: Callable[[], _T]) -> _T:
+        done = self._worker.submit(do)
+        try:
+            return await asyncio.wrap_future(done)
+        except asyncio.CancelledError:
+            done.add_done_callback(_hang_up)
+            raise
+
+    def _wait_for_number(self, wanted: NumberWanted) -> str | None:
+        """In the worker's thread."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._numbers.get_nowait()
+        if self._closing or self._loop is None:
+            return None
+        lines = (wanted.wrong,) if wanted.wrong else _NUMBER_NEEDED
+        problem = Problem(ProblemKind.NUMBER_NEEDED, lines, expires=wanted.expires)
+        self._loop.call_soon_threadsafe(self.feed.publish, None, problem)
+        try:
+            return self._numbers.get(timeout=max(wanted.expires - time.time(), 0))
+        except queue.Empty:
+            return None
 
 
-class _Connection:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-        self._frames = Deframer(MAX_MESSAGE)
-        self._ready: list[ServerMessage] = []
-        self._last_id = 0
-
-    async def ask(self, command: Command) -> int:
-        """Send `command`; the id of the reply to wait for."""
-        self._last_id += 1
-        self._writer.write(frame(encode(Request(self._last_id, command))))
-        await self._writer.drain()
-        return self._last_id
-
-    async def next(self) -> ServerMessage:
-        """The next message. Raises `ConnectionError` at the end, `Incompatible` for one that makes no sense."""
-        while not self._ready:
-            data = await self._reader.read(_CHUNK)
-            if not data:
-                raise ConnectionResetError("the helper closed the connection")
-            try:
-                self._ready = [server_decoder.decode(payload) for payload in self._frames.feed(data)]
-            except (msgspec.DecodeError, UnicodeDecodeError, FrameTooLarge) as error:
-                raise Incompatible(f"The helper's message makes no sense to this program: {error}") from None
-        return self._ready.pop(0)
-
-
-async def _healed(connection: _Connection, watch: Watch) -> AsyncGenerator[Snapshot | Event | LogLine]:
-    """The watch's messages; asks for a new snapshot when one is missing."""
-    expected = await connection.ask(watch)
-    seq: int | None = None  # None: a snapshot is on its way, events before it are old
-    while True:
-        message = await connection.next()
-        if isinstance(message, Reply):
-            if message.id not in {expected, 0}:
-                continue
-            result = _compatible(message.result)
-            if isinstance(result, Refused):
-                raise _error(result)
-            if isinstance(result, Snapshot):
-                seq = result.seq
-                yield result
-        elif isinstance(message, LogLine):
-            yield message
-        elif seq is None:
-            continue
-        elif isinstance(message, Lagged) or message.seq != seq + 1:
-            seq = None
-            expected = await connection.ask(watch)
-        else:
-            seq = message.seq
-            yield message
-
-
-def _compatible(result: Result) -> Result:
-    if isinstance(result, Snapshot) and result.protocol[0] != PROTOCOL[0]:
-        raise Incompatible(
-            f"The helper speaks version {result.protocol[0]} of the protocol, this program version {PROTOCOL[0]}. "
-            "Install both from the same release, then restart the helper."
-        )
+def _accepted(result: Result) -> Result:
+    if isinstance(result, Refused):
+        if result.kind is ErrorKind.NOT_PAIRED:
+            raise _Unpaired(result.message)
+        kind = result.kind.value
+        raise Trouble(kind if kind in {each.value for each in ProblemKind} else FAILED, *result.message.splitlines())
     return result
 
 
-def _error(refused: Refused) -> OSError:
-    if refused.kind is ErrorKind.NOT_PERMITTED:
-        return PermissionError(refused.message)
-    return ConnectionRefusedError(refused.message)
+def _hang_up(done: Future[_T]) -> None:
+    """Nobody waits for a connection that was being made."""
+    if not done.cancelled() and done.exception() is None and isinstance(contact := done.result(), Contact):
+        contact.stream.close()

@@ -166,7 +166,7 @@ class Link:
             except TimeoutError:
                 return None
             except ssl.SSLError as error:
-                raise _alerted(error) from None
+                raise alerted(error) from None
             except OSError:
                 data = b""
             if not data:
@@ -271,7 +271,7 @@ def _fingerprint(authority: str) -> str:
         raise Nonsense(f"its certificate authority can't be read ({error})") from None
 
 
-def _alerted(error: ssl.SSLError) -> Trouble:
+def alerted(error: ssl.SSLError) -> Trouble:
     """TLS 1.3's server judges the client's certificate after the client's handshake is over: an alert comes instead of data."""
     if "ALERT" in (error.reason or ""):
         return Trouble(NOT_PAIRED, "SloPN's service doesn't accept this program's certificate.")

@@ -131,6 +131,7 @@ class Pairing:
         """The helper takes the certificate: what it replaced isn't needed any more."""
         if self._held is None:
             return
+        self._paired_anew = False
         self._store.used(self._authority, time.time())
         known = self._store.read(self._authority)
         if len(known) > 1 and known[0].key == self._held.key:
@@ -164,6 +165,19 @@ class Pairing:
         # The next connection takes the new one.
         self._held = self._context = None
         return True
+
+    def renew_apart(self, timeout: float) -> None:
+        """As `renew`, if it is due, over a connection of its own. Raises nothing: there are months left to try again."""
+        if not self.due():
+            return
+        try:
+            conversation = self.link(timeout)
+        except Trouble:
+            return
+        try:
+            self.renew(conversation, timeout)
+        finally:
+            conversation.close()
 
     def _greet(self, deadline: float, timeout: float) -> tuple[Stream, Greeting]:
         """Greeted, at last: a helper that has too much to do right now is asked again."""
