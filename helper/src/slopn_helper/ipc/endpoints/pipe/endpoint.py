@@ -68,12 +68,17 @@ class PipeEndpoint:
             self._offer()
             # One turn of the loop at least: clients that only come and go must not stop all else.
             await asyncio.sleep(0)
+            if not self._waiting:
+                continue
             done, _ = await asyncio.wait(self._waiting, return_when=asyncio.FIRST_COMPLETED)
             taken = done.pop()
-            pipe = self._waiting.pop(taken)
+            pipe = self._waiting.pop(taken, None)
+            if pipe is None:  # closed meanwhile
+                continue
             try:
                 # Before this one can go, so that the name stays ours.
-                self._offer()
+                with contextlib.suppress(OSError):
+                    self._offer()
                 taken.result()
                 return PipeConnection(self._pipes, pipe, credentials(self._windows, pipe.fileno()))
             except BrokenPipeError:
