@@ -75,6 +75,8 @@ class FakeHub:
         """Who has asked what; who read the log isn't known here."""
         self.subscribers: list[FakeSubscription] = []
         self.answers: dict[type, Answer] = {}
+        self.slow: dict[type, asyncio.Event] = {}
+        """Commands that aren't answered before their event is set."""
         self.devices: tuple[Device, ...] = ()
         """As the gatekeeper has told them; they are not in the view, nor told to anybody."""
         self.pairings: tuple[PendingPairing, ...] = ()
@@ -95,6 +97,8 @@ class FakeHub:
     async def submit(self, who: Principal, command: Command) -> Result:
         """Note the command; answer as scripted, else as a hub that accepts everything."""
         self.commands.append((who, command))
+        if type(command) in self.slow:
+            await self.slow[type(command)].wait()
         if type(command) in self.answers:
             return self.answers[type(command)](command)
         match command:

@@ -177,6 +177,7 @@ class World:
         )
         self.gatekeeper = FakeGatekeeper(state, os.geteuid(), self.users, self.hub, time.time() - _AGE)
         self.endpoint = FakeEndpoint()
+        self.caps = caps or Caps()
         self.server = Server(
             self.endpoint,
             self.gatekeeper.authority,
@@ -206,6 +207,12 @@ class World:
         client = self.connect(peer)
         await client.secure()
         return client
+
+    def open_connections(self, peer: Credentials) -> int:
+        """How many the server counts for the user."""
+        meter = self.server._limits.meter_of(peer.uid, time.monotonic())
+        assert meter is not None
+        return meter.connections
 
     def paired(self, peer: Credentials, rights: Iterable[Right] = Right) -> Shown:
         """What such a front end shows; paired when first asked for."""
@@ -243,14 +250,17 @@ async def world(limit: int = 256, caps: Caps | None = None, timing: Timing | Non
     with tempfile.TemporaryDirectory(prefix="slopn-test-") as state:
         made = World(Path(state), limit, caps, timing)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(made.server.run()), tasks.create_task(made.gatekeeper.run())]
+            serving = tasks.create_task(made.server.run())
+            judging = tasks.create_task(made.gatekeeper.run())
             try:
                 yield made
             finally:
-                for task in running:
-                    task.cancel()
+                serving.cancel()
                 for client in made.clients:
                     client.close()
+                # A thread may be writing still, into a directory that is about to go.
+                await made.gatekeeper.book.settle()
+                judging.cancel()
 
 
 class _Posing:

@@ -4,14 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slopn_helper.ipc.session import CONNECTION_ID, MAX_ID, Session
+from slopn_helper.ipc.session import CONNECTION_ID, MAX_ID, MAX_KEY, SHORT, Session
 from slopn_wire.codec import encode, server_decoder
-from slopn_wire.commands import Connect, Disconnect, GetSnapshot, Request
-from slopn_wire.events import Done, ErrorKind, Event, Exported, Lagged, LogLine, Refused, Reply, Stats
+from slopn_wire.commands import (
+    ApplySettings,
+    Command,
+    Connect,
+    Disconnect,
+    GetSnapshot,
+    ImportProfile,
+    Pair,
+    Replay,
+    Request,
+)
+from slopn_wire.events import Done, ErrorKind, Event, Exported, Lagged, Refused, Reply, Stats
 from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, frame
+from slopn_wire.logs import LogLine, Logs
+from slopn_wire.settings import Settings
 from support.wire import values
 
-REQUESTS = values(Request).filter(lambda request: 0 < request.id <= MAX_ID)
+REQUESTS = values(Request).filter(lambda request: 0 < request.id <= MAX_ID and len(request.key) <= MAX_KEY)
 
 
 def payloads(raw: bytes) -> list[bytes]:
@@ -74,6 +86,11 @@ def test_broken_requests_never_raise(request: Request, data: st.DataObject) -> N
         (frame(b'{"id":9007199254740992,"command":{"type":"disconnect"}}'), "`id` must be from 1 to 9007199254740991"),
         (frame(b'{"id":1,"command":{"type":"connect","profile":"\xff"}}'), "not UTF-8"),
         (frame(b'{"id":1,"command":{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}"), "nested too deeply"),
+        (
+            frame(b'{"id":1,"key":"' + b"x" * (MAX_KEY + 1) + b'","command":{"type":"disconnect"}}'),
+            "`key` must have at",
+        ),
+        (frame(b'{"id":1,"command":{"type":"get_snapshot","rights":["configure"]}}'), "unknown field `rights`"),
         (frame(b'{"id":1,"comand":{"type":"disconnect"}}'), "unknown field `comand`"),
         ((MAX_REQUEST + 1).to_bytes(4, "big"), f"a frame of {MAX_REQUEST + 1} bytes; at most {MAX_REQUEST}"),
         (b"GET / HTTP/1.1\r\n\r\n", "at most 1048576 are allowed"),
@@ -106,7 +123,7 @@ def test_a_reply_carries_the_requests_id() -> None:
 
 def test_messages_are_framed_as_they_are() -> None:
     """Events, log lines and `Lagged` travel outside replies."""
-    for message in (Event(4, Stats(1, 2)), LogLine(1.5, "info", "x", "y"), Lagged()):
+    for message in (Event(4, Stats(1, 2)), Logs((LogLine(1, 1.5, "info", "x", "y"),)), Lagged()):
         assert only(Session().message(message)) == message
 
 
@@ -122,3 +139,47 @@ def test_a_farewell_closes_the_session() -> None:
     session.farewell(Refused(ErrorKind.FAILED, "enough"))
     assert not session.open
     assert list(session.receive(frame(encode(Request(1, Connect()))))) == []
+
+
+@pytest.mark.parametrize("command", [ImportProfile("a", "x" * SHORT, "a.conf"), Replay(b"x" * SHORT)])
+def test_a_request_with_a_file_may_be_long(command: Command) -> None:
+    """Profiles and recordings are; whatever else is as long as that is refused, since small values need much room."""
+    request = Request(7, command, "key")
+    assert list(Session().receive(frame(encode(request)))) == [request]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ApplySettings(Settings(resolvers=("::1",) * (SHORT // 6))),  # type: ignore[arg-type]
+        Connect("x" * SHORT),
+        Pair("x", "y" * SHORT),
+    ],
+)
+def test_any_other_request_is_short(command: Command) -> None:
+    """It ends the conversation, however well it is formed."""
+    (refused,) = Session().receive(frame(encode(Request(1, command))))
+    assert isinstance(refused, Refused)
+    assert "not a request" in refused.message
+
+
+def test_without_a_certificate_every_request_is_short() -> None:
+    """The length alone is enough to refuse it: nothing is kept of a long one."""
+    session = Session(files=False)
+    (refused,) = session.receive((SHORT + 1).to_bytes(4, "big"))
+    assert isinstance(refused, Refused)
+    assert f"at most {SHORT}" in refused.message
+    request = Request(1, Pair("x", "y" * 1000))
+    assert list(Session(files=False).receive(frame(encode(request)))) == [request]
+
+
+def test_a_session_says_what_it_holds() -> None:
+    """Bytes of the request that came out, and of those that haven't yet."""
+    session = Session()
+    raw = frame(encode(Request(1, Disconnect())))
+    assert list(session.receive(raw[:10])) == []
+    assert session.waiting == 10
+    for request in session.receive(raw[10:] + raw[:7]):
+        assert isinstance(request, Request)
+        assert (session.size, session.waiting) == (len(raw) - 4, 7)
+    assert session.waiting == 7
