@@ -14,6 +14,8 @@ import msgspec
 from slopn_helper import health, logs
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
+from slopn_helper.diagnose import diagnose
+from slopn_helper.diagnose.facts import Sources
 from slopn_helper.hub import Hub
 from slopn_helper.ipc.devices import DeviceBook
 from slopn_helper.ipc.gatekeeper import Gatekeeper
@@ -24,7 +26,8 @@ from slopn_helper.logs import setup
 from slopn_helper.recorder import FlightRecorder, replay
 from slopn_helper.runner import FWMARK, INTERFACE, HostRunner
 from slopn_helper.store import Loaded, Store
-from slopn_wire.events import Diagnosis, Warning  # noqa: A004 - the health list's word
+from slopn_wire.events import Warning  # noqa: A004 - the health list's word
+from slopn_wire.logs import LogFilter
 from slopn_wire.settings import Settings
 
 STATE_DIR = Path("/var/lib/slopn")
@@ -61,7 +64,8 @@ if sys.platform == "linux":
     from slopn_helper.engine.rust import RustEngine
     from slopn_helper.host.accounts.nss import NssAccounts
     from slopn_helper.host.dns.manager import DnsManager
-    from slopn_helper.host.firewall import nftables
+    from slopn_helper.host.facts.linux import LinuxFacts
+    from slopn_helper.host.firewall import nftables, ruleset
     from slopn_helper.host.journal import BOOT_ID, Journal, RemoveNftTable
     from slopn_helper.host.netmon.linux import NetlinkMonitor
     from slopn_helper.host.resolver import resolve
@@ -99,18 +103,33 @@ if sys.platform == "linux":
         lines.epoch = hub.snapshot().epoch
         control = Control(hub, store, msgspec.structs.replace(loaded, warnings=found), boot=_boot())
         firewall = nftables.NftablesFirewall(journal, fwmark=FWMARK)
+        router = LinuxRouter(journal)
         dns = DnsManager(journal)
         engine = RustEngine()
         runner = HostRunner(
             control,
             firewall=firewall,
-            router=LinuxRouter(journal),
+            router=router,
             dns=dns,
             engine=engine,
             restore=partial(restore, journal, keep=(RemoveNftTable,), damage=False),
             resolve=resolve,
         )
         recorder = FlightRecorder(options.state_dir / RECORDER)
+        sources = Sources(
+            snapshot=control.snapshot,
+            log=lambda: lines.lines(LogFilter(), 0.0).lines,
+            recording=recorder.read,
+            host=LinuxFacts(ruleset.FAMILY, ruleset.TABLE),
+            firewall_drift=firewall.drift,
+            routes_drift=router.drift,
+            dns_drift=dns.drift,
+            dns_choice=lambda: _trace(dns),
+            undo=lambda: [entry.key for entry in journal.entries()],
+            state_dir=options.state_dir,
+            interface=INTERFACE,
+            authority=lambda: (authority.made, authority.ends),
+        )
         endpoint = UnixEndpoint(options.runtime_dir, accounts.group())
         gatekeeper = Gatekeeper(authority, book, users, control, show=logs.show, prefix=options.prefix)
         server = Server(
@@ -131,7 +150,7 @@ if sys.platform == "linux":
             dns=dns,
             serve=server.run,
             beside=(gatekeeper.run, partial(users.run, LogindSeats())),
-            diagnose=_diagnose,
+            diagnose=partial(diagnose, sources),
             replay=replay,
             note=lambda *step: recorder.note(time.time(), *step),
             follow_settings=_Followed(loaded.settings, users),
@@ -162,8 +181,8 @@ if sys.platform == "linux":
         store.want_nothing()
         return list(dict.fromkeys(failed))
 
-    async def _diagnose() -> Diagnosis:
-        return Diagnosis((), {})
+    async def _trace(dns: DnsManager) -> str:
+        return (await dns.choice()).trace
 
     def _boot() -> str:
         return BOOT_ID.read_text(encoding="ascii").strip()

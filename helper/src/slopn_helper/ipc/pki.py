@@ -83,6 +83,11 @@ class Authority:
         """Unix time of its making: a clock that says less is wrong."""
         return self._certificate.not_valid_before_utc.timestamp()
 
+    @property
+    def ends(self) -> float:
+        """Unix time from which on it is too old."""
+        return self._certificate.not_valid_after_utc.timestamp()
+
     def server_context(self) -> ssl.SSLContext:
         """TLS 1.3 as this helper, with a key made now that never reaches a disk. Clients show their certificate or none.
 
