@@ -103,10 +103,9 @@ class Frameworks:
     @contextlib.contextmanager
     def _attributes(self, token: c_void_p) -> Iterator[c_void_p]:
         """A dictionary that holds the token for SecCodeCopyGuestWithAttributes."""
-        key = c_void_p.in_dll(self._security, "kSecGuestAttributeAudit")
+        key = _symbol(self._security, "kSecGuestAttributeAudit")
         callbacks = [
-            ctypes.addressof(ctypes.c_char.in_dll(self._cf, f"kCFTypeDictionary{side}CallBacks"))
-            for side in ("Key", "Value")
+            ctypes.addressof(_symbol(self._cf, f"kCFTypeDictionary{side}CallBacks")) for side in ("Key", "Value")
         ]
         made = self._cf.CFDictionaryCreate(None, (c_void_p * 1)(key.value), (c_void_p * 1)(token.value), 1, *callbacks)
         with self._owned(made) as dictionary:
@@ -139,6 +138,11 @@ def _typed(library: Any, functions: dict[str, Function]) -> Any:
         found = getattr(library, name)
         found.restype, found.argtypes = function.result, function.arguments
     return library
+
+
+def _symbol(library: Any, name: str) -> c_void_p:
+    """A global variable: a pointer, or the beginning of a struct of pointers."""
+    return c_void_p.in_dll(library, name)
 
 
 def _struct(token: AuditToken) -> AuditTokenStruct:
