@@ -156,7 +156,6 @@ class Pairings:
         if pending.tries > 0:
             tries = "1 try is" if pending.tries == 1 else f"{pending.tries} tries are"
             return Refused(ErrorKind.INVALID, f"That isn't the number: {tries} left.")
-        del self._pending[pairing]
         return _failed(self._fail(uid, at.steady))
 
     def expire(self, steady: float) -> None:
@@ -179,7 +178,7 @@ class Pairings:
         while len(self._failures) >= MAX_USERS:
             del self._failures[next(iter(self._failures))]
         self._failures[uid] = _Failures(count, steady, steady + wait)
-        # Numbers that wait elsewhere are no way around the wait.
+        # All of the user's end: those that wait elsewhere are no way around the wait.
         self._pending = {key: each for key, each in self._pending.items() if each.asker.uid != uid}
         return wait
 

@@ -157,6 +157,8 @@ async def test_a_change_now_holds_before_it_is_written(tmp_path: Path, monkeypat
         with pytest.raises(StoreError, match="No space"):
             await book.settle()
         assert opened(tmp_path).registry.find("d1") == ENTRY
+        tried = len(disk.writes)
+        await until_async(lambda: count(disk, tried + 3), 20, "it is tried again and again")
         disk.full = False
         await until_async(lambda: written(tmp_path, "d1"), 20, "the revocation is on disk")
         writes = len(disk.writes)
@@ -183,12 +185,16 @@ async def test_changes_meanwhile_are_lost_neither_here_nor_there(
         book.change_now(lambda registry: registry.seen("d1", "01", NOW))
         disk.gate.set()
         await slow
-        await book.settle()
+        await until_async(lambda: all_written(tmp_path, book), 20, "both changes are on disk")
         found = book.registry.find("d1")
         assert found is not None
         assert found.name == "slow"
         assert found.last_seen is not None
-        assert opened(tmp_path).registry == book.registry
+
+
+async def all_written(state_dir: Path, book: DeviceBook) -> bool:
+    """Whether the disk has what holds."""
+    return opened(state_dir).registry == book.registry
 
 
 async def count(disk: Disk, writes: int) -> bool:

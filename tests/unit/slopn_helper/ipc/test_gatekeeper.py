@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -276,15 +277,20 @@ async def test_live_connections_are_judged_again_when_users_change(tmp_path: Pat
         live = connected(gate, device)
         unpaired = gate.who(1001)
         verdicts: list[Problem | None] = []
-        gate.keeper.on_change(
-            lambda: verdicts.extend(gate.keeper.again(peer(1001), who).problem for who in (live, unpaired))
-        )
+        threads = set()
+
+        def judge() -> None:
+            threads.add(threading.get_ident())
+            verdicts.extend(gate.keeper.again(peer(1001), who).problem for who in (live, unpaired))
+
+        gate.keeper.on_change(judge)
         assert await gate.keeper.submit(gate.who(0), RemoveUser("bert")) == Done()
         assert verdicts == [Problem.NOT_ALLOWED] * 2
         verdicts.clear()
         assert await gate.keeper.submit(gate.who(0), AddUser("bert")) == Done()
         assert verdicts == [None, None]
         assert gate.keeper.again(peer(1001), live).who.basis is UserBasis.ADDED
+        assert threads == {threading.get_ident()}
 
 
 @in_loop

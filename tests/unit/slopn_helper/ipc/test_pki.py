@@ -72,6 +72,13 @@ def test_two_helpers_have_two_authorities(tmp_path: Path) -> None:
     assert opened(tmp_path / "a").fingerprint != opened(tmp_path / "b").fingerprint
 
 
+def forged(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """The same with another signature than its own."""
+    der = make_authority(key, NOW).public_bytes(serialization.Encoding.DER)
+    changed = der[:-1] + bytes([der[-1] ^ 1])
+    return x509.load_der_x509_certificate(changed).public_bytes(serialization.Encoding.PEM)
+
+
 ONE, OTHER = new_key(), new_key()
 
 
@@ -86,8 +93,19 @@ ONE, OTHER = new_key(), new_key()
         private(ONE)[:-40] + certificate_of(ONE),
         private(ONE) + certificate_of(ONE)[:-60],
         private(ec.generate_private_key(ec.SECP384R1())) + certificate_of(ONE),
+        private(ONE) + forged(ONE),
     ],
-    ids=["empty", "rubbish", "no certificate", "no key", "another's key", "half a key", "half a certificate", "P-384"],
+    ids=[
+        "empty",
+        "rubbish",
+        "no certificate",
+        "no key",
+        "another's key",
+        "half a key",
+        "half a certificate",
+        "P-384",
+        "forged",
+    ],
 )
 def test_a_damaged_authority_is_set_aside_and_replaced(tmp_path: Path, content: bytes) -> None:
     """The helper goes on with a new one and says that it lost the old one; the damaged file stays for inspection."""
