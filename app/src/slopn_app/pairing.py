@@ -123,7 +123,7 @@ class Pairing:
             return
         if self._paired_anew:
             raise Trouble(NOT_PAIRED, *message.splitlines())
-        self._say(f"{message.strip()} Pairing again.".strip())
+        self._say(message.strip())
         self._tried = {held.key}
         self._pair(timeout)
 
