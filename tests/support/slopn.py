@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from slopn_app.bootstrap import host
 from slopn_app.cli.main import main
+from slopn_app.pairing import Pairing
 
 
 class Outcome(NamedTuple):
@@ -47,6 +49,11 @@ class Slopn:
             status = int(ended.code or 0)
         captured = self._capsys.readouterr()
         return Outcome(status, captured.out, captured.err)
+
+
+def pair(path: str) -> None:
+    """Pair the command line with the helper at `path`, without a word about it."""
+    Pairing("cli", host(), path, ask=None, say=lambda _: None).link(20.0).close()
 
 
 @contextlib.contextmanager

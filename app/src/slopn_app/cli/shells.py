@@ -54,10 +54,11 @@ def zsh(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
         [
             "#compdef slopn",
             "_slopn_ask() {",
-            "    local -a found told",
-            '    found=(${(f)"$(slopn "$@" 2>/dev/null)"})',
-            "    told=(\"${(@)found//$'\\t'/  }\")",
-            "    compadd -l -d told -a -- \"${(@)found%%$'\\t'*}\"",
+            "    local -a told offered",
+            '    told=(${(f)"$(slopn "$@" 2>/dev/null)"})',
+            "    offered=(\"${(@)told%%$'\\t'*}\")",
+            "    told=(\"${(@)told//$'\\t'/  }\")",
+            "    compadd -l -d told -a offered",
             "}",
             "# Pairs of a word and what is offered once it stands on the line.",
             "_slopn_after() {",
@@ -97,7 +98,7 @@ def fish(verbs: Mapping[str, Verb], settings: tuple[str, ...]) -> str:
     """The script for fish: `slopn completion fish | source`."""
     lines = [
         "# fish completion of slopn",
-        "# Whether a verb's word number such and such is being typed, or any, after a certain word.",
+        "# Whether word number PLACE of VERB is being typed, or any, behind a certain word.",
         "function __slopn_at --argument-names verb place word",
         "    set -l tokens (commandline -opc)",
         '    test "$tokens[2]" = "$verb"; or return 1',
@@ -175,13 +176,14 @@ def _zsh_action(argument: Argument, settings: tuple[str, ...]) -> str:
         return " "
     if not offers[0][0]:
         offer = offers[0][1]
-        return offer if offer.startswith("_") else f"({offer})"
-    return "_slopn_after " + " ".join(f'{word} "{offer}"' for word, offer in offers)
+        return offer if offer.lstrip().startswith("_") else f"({offer})"
+    return " _slopn_after " + " ".join(f'{word} "{offer.lstrip()}"' for word, offer in offers)
 
 
 def _zsh_values(kind: str, settings: tuple[str, ...]) -> str:
     if kind in ASKED:
-        return f"_slopn_ask {ASKED[kind]}"
+        # The blank keeps _arguments from putting compadd's options between.
+        return f" _slopn_ask {ASKED[kind]}"
     return {"account": "_users", "file": "_files"}.get(kind) or _words(kind, settings)
 
 

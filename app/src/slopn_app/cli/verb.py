@@ -98,7 +98,7 @@ def parser(name: str, verb: Verb) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     for argument in verb.every:
-        made.add_argument(*argument.names, help=argument.help, **argument.options)
+        made.add_argument(*argument.names, help=_escaped(argument.said), **argument.options)
     return made
 
 

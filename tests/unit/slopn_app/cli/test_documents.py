@@ -10,8 +10,8 @@ import msgspec
 import pytest
 from hypothesis import strategies as st
 
-from slopn_app.cli import documents
-from slopn_wire import events, profile, settings, state
+from slopn_app.cli import documents, snapshot_documents
+from slopn_wire import devices, events, logs, profile, settings, state
 from slopn_wire.codec import encode
 from support.wire import values
 
@@ -28,17 +28,18 @@ STRUCTS: dict[str, Any] = {
     "ConnectedDoc": state.Connected,
     "DisconnectingDoc": state.Disconnecting,
 }
-OURS = {"OtherBodyDoc", "StatusDoc"}
+OURS = {"OtherBodyDoc", "StatusDoc", "UnreachableDoc"}
 DOCUMENTS = {
     name: kind
-    for name, kind in vars(documents).items()
+    for name, kind in {**vars(documents), **vars(snapshot_documents)}.items()
     if name.endswith("Doc") and typing.is_typeddict(kind) and name not in OURS
 }
 
 
 def struct_of(name: str) -> Any:
     """The struct that a document mirrors."""
-    return STRUCTS.get(name) or getattr(events, name.removesuffix("Doc"))
+    bare = name.removesuffix("Doc")
+    return STRUCTS.get(name) or next(vars(module)[bare] for module in (events, devices, logs) if bare in vars(module))
 
 
 def fits(value: Any, kind: Any) -> bool:
@@ -48,6 +49,8 @@ def fits(value: Any, kind: Any) -> bool:
         return any(fits(value, member) for member in arguments)
     if origin is typing.Literal:
         return value in arguments
+    if origin is dict:
+        return isinstance(value, dict) and all(fits(item, arguments[1]) for item in value.values())
     if origin is list:
         return isinstance(value, list) and all(fits(item, arguments[0]) for item in value)
     if typing.is_typeddict(kind):

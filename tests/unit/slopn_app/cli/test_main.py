@@ -17,8 +17,8 @@ from support.samples import CONNECTED
 from support.slopn import Slopn, spawned
 from support.until import until
 
-HEAVY = {"asyncio", "msgspec", "ssl", "ipaddress", "datetime", "pathlib", "importlib.metadata", "shutil", "dataclasses"}
-HEAVY |= {"typing", "contextlib", "locale", "slopn_app.cli.documents"}
+HEAVY = {"asyncio", "msgspec", "cryptography", "keyring", "ipaddress", "datetime", "pathlib", "importlib.metadata"}
+HEAVY |= {"shutil", "dataclasses", "typing", "locale", "zipfile", "unicodedata", "slopn_app.cli.documents"}
 LOADED = "import sys; from slopn_app.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
 

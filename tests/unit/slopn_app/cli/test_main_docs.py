@@ -126,7 +126,7 @@ class Story:
     def _enter(self, state: TunnelState, policy: PolicyKind, live: Live) -> None:
         hub = self._helper.hub
         target = TargetState.UNSECURED if isinstance(state, Disconnected) else TargetState.SECURED
-        hub.publish(StateChanged(state, NOW - 180 + hub.view.seq / 1000, target, "berlin", policy, live))
+        hub.publish(StateChanged(state, NOW - 180 + hub.view.seq / 1000, target, "berlin", None, policy, live))
 
 
 def examples() -> list[tuple[str, str]]:

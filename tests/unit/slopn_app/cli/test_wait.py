@@ -39,7 +39,7 @@ SHORT = 0.2
 def changed(state: TunnelState, since: float, policy: PolicyKind = PolicyKind.BLOCKED) -> StateChanged:
     """An event of the state."""
     target = TargetState.UNSECURED if isinstance(state, Disconnected) else TargetState.SECURED
-    return StateChanged(state, since, target, "berlin", policy, LIVE)
+    return StateChanged(state, since, target, "berlin", None, policy, LIVE)
 
 
 def script(helper: FakeHelper, kind: type, *bodies: EventBody) -> None:

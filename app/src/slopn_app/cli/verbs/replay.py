@@ -7,7 +7,6 @@ import base64
 import json
 import zlib
 
-from slopn_app.cli.bundle import recording
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Status
 from slopn_app.cli.output import cut, put_json, say, stamp
@@ -38,6 +37,8 @@ VERB = Verb(
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay; status 1 if a state isn't the recorded one."""
+    from slopn_app.cli.bundle import recording
+
     data = base64.b64encode(zlib.compress(recording(arguments.file), 9)).decode()
     with Channel() as channel:
         reply: Any = channel.ask({"type": "replay", "recording": data})

@@ -18,7 +18,7 @@ def succeed(helper: FakeHelper) -> None:
         assert isinstance(command, Connect)
         name = command.profile or "berlin"
         state = Connected(name, (), "slopn0")
-        helper.hub.publish(StateChanged(state, 5.0, TargetState.SECURED, name, PolicyKind.TUNNELLED, LIVE))
+        helper.hub.publish(StateChanged(state, 5.0, TargetState.SECURED, name, None, PolicyKind.TUNNELLED, LIVE))
         return Done()
 
     helper.answer(Connect, answer)

@@ -25,7 +25,9 @@ def test_wait_ends_with_the_tunnel_gone(helper: FakeHelper, slopn: Slopn) -> Non
     helper.show(CONNECTED)
 
     def answer(_: object) -> Done:
-        helper.hub.publish(StateChanged(Disconnected(), 5.0, TargetState.UNSECURED, None, PolicyKind.OPEN, Live()))
+        helper.hub.publish(
+            StateChanged(Disconnected(), 5.0, TargetState.UNSECURED, None, None, PolicyKind.OPEN, Live())
+        )
         return Done()
 
     helper.answer(Disconnect, answer)

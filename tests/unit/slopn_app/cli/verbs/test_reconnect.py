@@ -22,7 +22,7 @@ def test_wait_wants_a_fresh_tunnel(helper: FakeHelper, slopn: Slopn) -> None:
 
     def answer(_: object) -> Done:
         state = Connected("berlin", (), "slopn0")
-        helper.hub.publish(StateChanged(state, 5.0, TargetState.SECURED, "berlin", PolicyKind.TUNNELLED, LIVE))
+        helper.hub.publish(StateChanged(state, 5.0, TargetState.SECURED, "berlin", None, PolicyKind.TUNNELLED, LIVE))
         return Done()
 
     helper.answer(Reconnect, answer)

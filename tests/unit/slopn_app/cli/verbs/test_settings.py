@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import enum
+import typing
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from slopn_app.cli.verbs.settings import KEYS
+from slopn_app.cli.verbs.settings import KEYS, SETTINGS
 from slopn_wire.commands import ApplySettings
 from slopn_wire.events import Done, ErrorKind, Refused, Snapshot
+from slopn_wire.logs import LogLevel
 from slopn_wire.settings import KillSwitchMode, Settings
 from support.fake_helper import FakeHelper
 from support.slopn import Slopn
@@ -18,6 +21,9 @@ PRESENT = Settings(
     allow_lan=True,
     resolvers=(ip_address("192.0.2.53"), ip_address("2001:db8::53")),
     dns_mechanism="resolved",
+    local_user=False,
+    log_level=LogLevel.DEBUG,
+    log_addresses=False,
 )
 
 
@@ -40,6 +46,9 @@ def test_all(slopn: Slopn, arguments: list[str]) -> None:
         "allow_lan      yes",
         "resolvers      192.0.2.53, 2001:db8::53",
         "dns_mechanism  resolved",
+        "local_user     no",
+        "log_level      debug",
+        "log_addresses  no",
     ]
 
 
@@ -50,6 +59,9 @@ def test_all_as_json(slopn: Slopn) -> None:
         "allow_lan": True,
         "resolvers": ["192.0.2.53", "2001:db8::53"],
         "dns_mechanism": "resolved",
+        "local_user": False,
+        "log_level": "debug",
+        "log_addresses": False,
     }
 
 
@@ -66,6 +78,22 @@ def test_one(slopn: Slopn, key: str, text: str | None, value: object) -> None:
         assert slopn("settings", "get", key, "--json").json == value
 
 
+def test_get_may_be_left_out(slopn: Slopn) -> None:
+    """A key alone shows its value."""
+    assert slopn("settings", "kill_switch").out == "always\n"
+
+
+@pytest.mark.parametrize(("key", "words"), [(key, words.split()) for key, (words, _) in SETTINGS.items()])
+def test_every_word_that_is_offered_is_taken(helper: FakeHelper, slopn: Slopn, key: str, words: list[str]) -> None:
+    """Help and completion name no value that the helper's own types refuse, and all that an enumeration has."""
+    for word in words:
+        assert slopn("settings", "set", key, word).status == 0
+    kind = typing.get_type_hints(Settings)[key]
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        assert words == [member.value for member in kind]
+    assert [type(command) for command in helper.commands].count(ApplySettings) == len(words)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "changed", "shown"),
     [
@@ -79,6 +107,9 @@ def test_one(slopn: Slopn, key: str, text: str | None, value: object) -> None:
         ("resolvers", "", {"resolvers": ()}, "default"),
         ("dns_mechanism", "auto", {"dns_mechanism": None}, "auto"),
         ("dns_mechanism", "resolv_conf", {"dns_mechanism": "resolv_conf"}, "resolv_conf"),
+        ("local_user", "yes", {"local_user": True}, "yes"),
+        ("log_level", "Warning", {"log_level": LogLevel.WARNING}, "warning"),
+        ("log_addresses", "on", {"log_addresses": True}, "yes"),
     ],
 )
 def test_set(helper: FakeHelper, slopn: Slopn, key: str, value: str, changed: dict[str, Any], shown: str) -> None:
@@ -146,6 +177,7 @@ def test_set_with_json_and_notes(helper: FakeHelper, slopn: Slopn) -> None:
         (["set", "kill_switch", "maybe"], "kill_switch can't be 'maybe'; it can be off, on, always."),
         (["set", "allow_lan", "2"], "allow_lan can't be '2'"),
         (["set", "resolvers", "9.9.9"], "'9.9.9' does not appear to be an IPv4 or IPv6 address"),
+        (["set", "log_level", "loud"], "log_level can't be 'loud'; it can be debug, info, warning, error, critical."),
         (["set", "dns_mechanism", "magic"], "dns_mechanism can't be 'magic'; it can be auto, resolved, resolv_conf."),
     ],
 )
