@@ -204,6 +204,7 @@ def test_a_clock_that_stands_too_early_issues_no_short_lived_certificate(tmp_pat
     """Without a battery a clock begins in 1970: the certificate still lasts once it is set."""
     authority = opened(tmp_path)
     assert authority.made == NOW - EARLY
+    assert authority.ends > NOW + 1000 * LIFETIME
     assert authority.issue(request_for(new_key()), "d", 3600.0).not_after >= NOW - EARLY + LIFETIME - 1
 
 
