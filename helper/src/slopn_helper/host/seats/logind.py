@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -48,6 +48,7 @@ _TELLING = {"SessionNew", "SessionRemoved", "SeatNew", "SeatRemoved", "NameOwner
 _DECIDING = {"Active", "ActiveSession", "Class", "Seat", "Sessions", "State"}
 _PERSON = {"user", "user-early", "user-light", "user-early-light"}
 """Classes of sessions that stand for a person who logged in: no greeter, lock screen, cron job or service manager."""
+_ALIVE = {"opening", "active"}
 _FAILURES = (OSError, EOFError, ValueError, DBusFastError)
 
 
@@ -74,19 +75,28 @@ class Link(Protocol):
 def sitting(sessions: Iterable[Mapping[str, Any]]) -> frozenset[int]:
     """The uids of those who sit at a screen of this computer now, by the properties of the sessions. Pure.
 
-    As polkit has it, local is a session with a seat and active is its state; but here one session must be both.
-    `Active` alone is no sign: it is true for each session without a seat, and for one that its user has left already
-    (`State` is `closing` then). A session with a seat that came over the network counts for nobody.
+    As polkit has it, local is a session with a seat; but here the same session must be active. `Active` alone is no
+    sign: it is true for each session without a seat, and for one that its user has left already (`State` is `closing`
+    then). Its becoming `opening` and then `active` isn't announced, so both count: the user was let in before. A session
+    with a seat that came over the network counts for nobody.
     """
     return frozenset(
         int(session["User"][0])
         for session in sessions
         if session.get("Seat", ("",))[0]
         and session.get("Active") is True
-        and session.get("State") == "active"
+        and session.get("State") in _ALIVE
         and session.get("Remote") is False
         and session.get("Class") in _PERSON
     )
+
+
+def pauses() -> Iterator[float]:
+    """How long to wait before each attempt to reach the bus again."""
+    pause = FIRST_PAUSE
+    while True:
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 class LogindSeats:
@@ -118,7 +128,7 @@ class LogindSeats:
 
     async def _looks(self) -> AsyncGenerator[frozenset[int], None]:
         loop = asyncio.get_running_loop()
-        known, good_until, pause = frozenset[int](), loop.time(), FIRST_PAUSE
+        known, good_until, waits = frozenset[int](), loop.time(), pauses()
         while True:
             try:
                 async with self._connect() as link:
@@ -133,15 +143,14 @@ class LogindSeats:
                                 wait = good_until - loop.time()
                         else:
                             self._tell(None)
-                            good_until, pause = loop.time() + GRACE, FIRST_PAUSE
+                            good_until, waits = loop.time() + GRACE, pauses()
                         yield known if loop.time() < good_until else frozenset()
                         await _wait(link.stirred, wait)
                         await asyncio.sleep(SETTLE)
             except Unreachable as error:
                 self._tell(str(error))
             yield known if loop.time() < good_until else frozenset()
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            await asyncio.sleep(next(waits))
 
     def _tell(self, problem: str | None) -> None:
         if problem != self._told:
