@@ -148,7 +148,6 @@ class Views(RuleBasedStateMachine):
         """A front end ends."""
         client.hang_up()
         self.everyone.remove(client)
-        assert client.reader not in self.ring.readers
 
     @rule(stats=values(Stats), times=st.integers(1, 2 * MOST_EVENTS))
     def count(self, stats: Stats, times: int) -> None:
@@ -198,24 +197,21 @@ class Views(RuleBasedStateMachine):
         """A lasting warning comes or goes."""
         self.hub.set_lasting((warning("clock_wrong"),) if found else ())
 
-    @rule(client=clients, times=st.integers(1, 3))
-    def flow(self, client: Client, times: int) -> None:
-        """As it should be: written, arrived, read."""
-        for _ in range(times):
-            client.send(self.ring)
-            if client.coming:
-                client.receive()
-
     @rule(client=clients)
-    def send(self, client: Client) -> None:
-        """The helper writes; nobody reads yet."""
+    def flow(self, client: Client) -> None:
+        """As it should be: written, arrived, read; a front end that noticed a gap watches again, from where it is."""
         client.send(self.ring)
-
-    @rule(client=clients)
-    def ask(self, client: Client) -> None:
-        """A front end that noticed a gap watches again, from where it is."""
+        while client.coming:
+            client.receive()
         if client.follower.behind:
             client.ask(self.hub)
+
+    @rule(client=clients)
+    def read_a_little(self, client: Client) -> None:
+        """A front end that takes its time."""
+        client.send(self.ring)
+        if client.coming:
+            client.receive()
 
     @rule(client=clients)
     def reconnect(self, client: Client) -> None:
@@ -223,31 +219,30 @@ class Views(RuleBasedStateMachine):
         client.hang_up()
         client.ask(self.hub)
 
-    @rule(client=clients, place=st.integers(0, 3))
+    @rule(client=clients, place=st.integers(0, 2))
     def lose(self, client: Client, place: int) -> None:
         """A batch on the way is lost."""
-        if batch := self._events(client, place):
-            client.coming.remove(batch)
+        if (at := self._on_the_way(client, place)) is not None:
+            del client.coming[at]
 
-    @rule(client=clients, place=st.integers(0, 3))
+    @rule(client=clients, place=st.integers(0, 2))
     def repeat(self, client: Client, place: int) -> None:
         """A batch on the way comes twice."""
-        if batch := self._events(client, place):
-            client.coming.insert(client.coming.index(batch), batch)
+        if (at := self._on_the_way(client, place)) is not None:
+            client.coming.insert(at, client.coming[at])
 
-    @rule(client=clients, place=st.integers(0, 3))
-    def overtake(self, client: Client, place: int) -> None:
+    @rule(client=clients)
+    def overtake(self, client: Client) -> None:
         """A batch overtakes the one before it."""
-        if (batch := self._events(client, place)) and (at := client.coming.index(batch)) > 0:
-            before = client.coming[at - 1]
-            if not isinstance(before[0], Reply):
-                client.coming[at - 1 : at + 1] = [batch, before]
+        if (at := self._on_the_way(client, 1)) is not None and not isinstance(client.coming[at - 1][0], Reply):
+            client.coming[at - 1], client.coming[at] = client.coming[at], client.coming[at - 1]
 
     @rule(client=clients)
     def tear(self, client: Client) -> None:
-        """The half of a batch is lost."""
-        if (batch := self._events(client, 0)) and len(batch) > 1:
-            client.coming[client.coming.index(batch)] = batch[1:]
+        """The beginning of a batch is lost."""
+        self.hub.set_profiles(())
+        if (at := self._on_the_way(client, 0)) is not None:
+            client.coming[at] = client.coming[at][1:]
 
     @invariant()
     def no_view_is_one_that_never_was(self) -> None:
@@ -263,9 +258,13 @@ class Views(RuleBasedStateMachine):
         if hasattr(self, "ring"):
             assert len(self.ring._frames) - self.ring._gone <= MOST_EVENTS
             assert len(self.ring._frames) <= 2 * MOST_EVENTS + 1
+            assert self.ring.readers <= {client.reader for client in self.everyone}
 
     def teardown(self) -> None:
-        """Once nothing is lost any more, every view is the helper's snapshot, after at most one more question each."""
+        """Once nothing is lost any more, every view is the helper's snapshot, after at most one question each."""
+        if hasattr(self, "hub"):
+            # The last event is missed only once there is another one: on a real stream nothing is lost but its end.
+            self.hub.set_network(Network(online=False, mtu=-1))
         for client in self.everyone:
             asked = 0
             while client.coming or client.send(self.ring) or client.follower.behind:
@@ -274,13 +273,16 @@ class Views(RuleBasedStateMachine):
                 else:
                     client.ask(self.hub)
                     asked += 1
-                    assert asked <= 2
+                    assert asked == 1
             assert client.follower.view == self.hub.snapshot()
 
-    def _events(self, client: Client, place: int) -> list[ServerMessage] | None:
-        """A batch of events on the way, counted from the next."""
-        batches = [batch for batch in client.coming if batch and not isinstance(batch[0], Reply)]
-        return batches[place] if place < len(batches) else None
+    def _on_the_way(self, client: Client, place: int) -> int | None:
+        """Where a batch of events is among what is on the way; some are sent for that. None: no connection, or it lags."""
+        for number in range(place + 1):
+            self.hub.set_network(Network(online=True, mtu=self.hub.snapshot().seq + number))
+            client.send(self.ring)
+        places = [at for at, batch in enumerate(client.coming) if batch and isinstance(batch[0], Event)]
+        return places[place] if place < len(places) else None
 
 
 TestViews = Views.TestCase
