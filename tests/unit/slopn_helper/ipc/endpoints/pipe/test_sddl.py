@@ -140,6 +140,7 @@ def test_what_is_read_is_written_the_same(text: str) -> None:
         "s-1-5-18",
         "S-2-5-18",
         "S-1-5-018",
+        "S-1-05-18",
         "S-1-5-18 ",
         "S-1-5-18\n",
         "S-1-5--18",
