@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
@@ -21,7 +22,8 @@ from slopn_helper.engine import (
     PeerCounters,
 )
 
-_log = logging.getLogger(__name__)
+# In the log there is one engine, whatever it is made of.
+_log = logging.getLogger("slopn_helper.engine")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 T = TypeVar("T")
@@ -142,11 +144,15 @@ class RustEngine:
                 case Event.Up():
                     self._events.put_nowait(EngineUp(engine.interface))
                 case Event.Handshake(public_key, rtt):
+                    took = "" if rtt is None else f" in {rtt * 1000:.0f} ms"
+                    _log.debug("peer %s: a session is agreed%s", _short(public_key), took)
                     self._events.put_nowait(HandshakeDone(public_key, rtt))
                 case Event.Stale(public_key, age):
+                    last = "never" if age is None else f"{age:.0f} s ago"
+                    _log.info("peer %s: no answer for 15 s; the last handshake: %s", _short(public_key), last)
                     self._events.put_nowait(HandshakeStale(public_key, age))
-                case Event.Roamed(_, endpoint):
-                    _log.info("A peer has moved to %s port %d.", *endpoint)
+                case Event.Roamed(public_key, endpoint):
+                    _log.info("peer %s: moved to %s port %d", _short(public_key), *endpoint)
                 case Event.Log(level, text):
                     _log.log(_LEVELS[level], "%s", text)
                 case Event.Down(reason):
@@ -154,6 +160,11 @@ class RustEngine:
                     self._events.put_nowait(EngineDown(reason))
                 case _:
                     _log.error("The engine tells of something unknown: %s.", type(event).__name__)
+
+
+def _short(public_key: bytes) -> str:
+    """The first characters in base64, as the engine itself names a peer."""
+    return f"{b64encode(public_key[:3]).decode()}…"
 
 
 async def _call(function: Callable[[], T]) -> T:

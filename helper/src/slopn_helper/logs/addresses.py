@@ -12,8 +12,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _MOST = 4096
 """Stand-ins that are remembered; later ones have no number."""
-_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)")
-_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f:]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]{2,45}+(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?")
+_IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
+_COLONS = re.compile(r"(?<![\w.:])[\w.]*+(?::[\w.]*){2,}")
+"""Where an IPv6 address may be, perhaps with a word and a colon in front or behind."""
+_GROUP = re.compile(r"[0-9A-Fa-f]{0,4}")
 _MAC = re.compile(r"(?<![0-9A-Fa-f:])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Fa-f:])")
 # A path's part isn't one: what follows a single slash.
 _HOST = re.compile(
@@ -43,11 +45,10 @@ class Veil:
         """`text` with stand-ins: `[address 1]`, `[host 2]`."""
         if "." in text:
             text = _HOST.sub(self._host, text)
-            text = _IPV4.sub(self._address, text)
         if ":" in text or "-" in text:
             text = _MAC.sub(self._mac, text)
-            text = _IPV6.sub(self._address, text)
-        return text
+            text = _COLONS.sub(self._between_colons, text)
+        return _IPV4.sub(lambda match: self._address(match[0]) or match[0], text) if "." in text else text
 
     def number(self, of: str) -> int:
         """The number of the stand-in for an address or a name, from 1; beyond those remembered all have the last."""
@@ -67,19 +68,36 @@ class Veil:
     def _mac(self, match: re.Match[str]) -> str:
         return self._stand_in("address", match[0].lower())
 
-    def _address(self, match: re.Match[str]) -> str:
-        written = match[0]
-        # What ends a sentence or divides off a port isn't part of the address.
-        bare = written if written.endswith("::") else written.rstrip(":")
+    def _between_colons(self, match: re.Match[str]) -> str:
+        parts = match[0].split(":")
+        covered = []
+        at = 0
+        while at < len(parts):
+            end, said = self._longest(parts, at)
+            covered.append(said)
+            at = end
+        return ":".join(covered)
+
+    def _longest(self, parts: list[str], at: int) -> tuple[int, str]:
+        """Where the address that begins with part `at` ends, and what to write instead; else that part alone."""
+        if _GROUP.fullmatch(parts[at]):
+            for end in range(min(at + 9, len(parts)), at + 2, -1):
+                # What ends a sentence isn't part of the address.
+                written = ":".join(parts[at:end])
+                bare = written.rstrip(".")
+                if (stand_in := self._address(bare)) is not None:
+                    return end, stand_in + written[len(bare) :]
+        return at + 1, parts[at]
+
+    def _address(self, written: str) -> str | None:
+        """What to write instead; None: it is no address."""
         try:
-            found = ip_address(bare)
+            found = ip_address(written)
         except ValueError:
-            return written
+            return None
         if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
             found = found.ipv4_mapped
-        if tells_nothing(found):
-            return written
-        return self._stand_in("address", str(found)) + written[len(bare) :]
+        return written if tells_nothing(found) else self._stand_in("address", str(found))
 
     def _stand_in(self, kind: str, of: str) -> str:
         number = self.number(of)

@@ -12,22 +12,23 @@ REDACTED = "[redacted]"
 
 _LONG = re.compile(r"[A-Za-z0-9+/_\\%-]{40,}")
 # 32 bytes in base64 are 43 characters and a `=`; both alphabets of base64, also as JSON and URLs escape them, once or
-# several times. A run is always taken whole, whatever becomes of it.
+# several times. A run is always taken whole, whatever becomes of it. (Possessive groups would say so, but before
+# Python 3.11.5 they lose their place: none has a group within.)
 _RUN = re.compile(
-    r"((?:[A-Za-z0-9+/_-]|\\{1,4}/|\\{1,4}u002[BbFf]|%(?:25){0,4}2[BbFf])++)(=|%(?:25){0,4}3[Dd]|\\{1,4}u003[Dd])?"
+    r"((?:[A-Za-z0-9+/_-]++|\\{1,4}/|\\{1,4}u002[BbFf]|%(?:25){0,4}2[BbFf])+)(=|%(?:25){0,4}3[Dd]|\\{1,4}u003[Dd])?"
 )
 _ESCAPED = re.compile(r"\\{1,4}/|\\{1,4}u002[BbFf]|%(?:25){0,4}2[BbFf]")
 _HEX = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64,}+")
 _UPPER, _LOWER, _DIGIT = re.compile(r"[A-Z]"), re.compile(r"[a-z]"), re.compile(r"[0-9]")
 _COLONS = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9A-Fa-f]{2}:){31,}[0-9A-Fa-f]{2}")
 _NUMBERS = re.compile(r"(?<![\d,])(?:\d{1,3},\s?){31,}\d{1,3}")
-_BYTES = re.compile(r"""b(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")""")
+_BYTES = re.compile(r"""b(?:'[^'\\]*+(?:\\.[^'\\]*+)*'|"[^"\\]*+(?:\\.[^"\\]*+)*")""")
 _BLANK = r"(?: |\+|%20)"
 _PEM = re.compile(
     rf"-----BEGIN((?:{_BLANK}[A-Z0-9]{{1,20}}){{1,5}})-----.*?(?:-----END(?:{_BLANK}[A-Z0-9]{{1,20}}){{1,5}}-----|\Z)",
     re.DOTALL,
 )
-_WEB_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?")
+_WEB_TOKEN = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?")
 _NAMES = (
     r"(?:private|pre-?shared|secret|api|access|auth|signing|session)[ _-]?key|psk|secret|token|pass(?:word|phrase|wd)"
     r"|authorization|cookie|credential"
@@ -36,7 +37,7 @@ NAME = re.compile(rf"(?:^|[_-])(?:{_NAMES}|number|pin)$|^(?:{_NAMES})", re.IGNOR
 """A field of this name is secret, whatever its value looks like."""
 _CALLED = re.compile(
     rf"""((?:{_NAMES})["'\\]{{0,8}}\s{{0,8}}(?:=|:|%3D)\s{{0,8}}(?:(?:bearer|basic)\s{{1,8}})?)"""
-    r"""((?!\[redacted)(?:"(?:[^"\\]|\\.)++"?|'(?:[^'\\]|\\.)++'?|\\{1,7}"[^"]++"?|[^\s,;&"')}\]\\]++))""",
+    r"""((?!\[redacted)(?:"[^"\\]*+(?:\\.[^"\\]*+)*"?|'[^'\\]*+(?:\\.[^'\\]*+)*'?|\\{1,7}"[^"]++"?|[^\s,;&"')}\]\\]++))""",
     re.IGNORECASE,
 )
 _CALLS = ("key", "psk", "secret", "token", "pass", "authorization", "cookie", "credential")

@@ -25,6 +25,8 @@ from slopn_helper.engine import (
 from slopn_helper.engine.rust import RustEngine
 
 _KEY = bytes(range(32))
+SHORT = "AAEC…"
+"""Its beginning in base64."""
 _PEER = PeerConfig(_KEY, (IPv4Network("10.0.0.0/8"),), ("192.0.2.1", 51820), None, 25)
 _CONFIG = EngineConfig("slopn0", _KEY, (_PEER,), fwmark=5)
 
@@ -148,18 +150,29 @@ def test_events_are_translated_in_order() -> None:
     asyncio.run(run())
 
 
-def test_log_lines_keep_their_level(caplog: pytest.LogCaptureFixture) -> None:
-    """What the engine says goes to the helper's log at the same level."""
+def test_what_happens_is_in_the_log_as_the_engine(caplog: pytest.LogCaptureFixture) -> None:
+    """What the engine says keeps its level; sessions, silence and moves are told, and a peer's key by its beginning."""
 
     async def run() -> None:
         engine = RustEngine()
         await engine.apply(_CONFIG)
-        Fake.made[0].tell(Event.Log("warning", "won't segment"), Event.Down("gone"))
-        await take(engine.events(), 2)
+        Fake.made[0].tell(
+            Event.Log("warning", "won't segment"),
+            Event.Handshake(_KEY, 0.012),
+            Event.Stale(_KEY, 31.0),
+            Event.Roamed(_KEY, ("192.0.2.2", 1)),
+            Event.Down("gone"),
+        )
+        await take(engine.events(), 4)
 
     with caplog.at_level(logging.DEBUG):
         asyncio.run(run())
-    assert ("slopn_helper.engine.rust", logging.WARNING, "won't segment") in caplog.record_tuples
+    assert [(level, text) for name, level, text in caplog.record_tuples if name == "slopn_helper.engine"] == [
+        (logging.WARNING, "won't segment"),
+        (logging.DEBUG, f"peer {SHORT}: a session is agreed in 12 ms"),
+        (logging.INFO, f"peer {SHORT}: no answer for 15 s; the last handshake: 31 s ago"),
+        (logging.INFO, f"peer {SHORT}: moved to 192.0.2.2 port 1"),
+    ]
 
 
 def test_applying_again_changes_in_place() -> None:
