@@ -82,7 +82,7 @@ class Channel:
         try:
             self._link: Link | None = self._pairing.link(REPLY_TIMEOUT)
         except Trouble as problem:
-            raise _failure(problem) from None
+            raise failure(problem) from None
 
     def __enter__(self) -> Self:
         return self
@@ -135,14 +135,14 @@ class Channel:
     def streamed(self, deadline: float | None = None) -> StreamedDoc | None:
         """The next event or batch of log lines; None once `deadline` (`time.monotonic()`) has passed."""
         if self._link is None:
-            raise _failure(trouble.HungUp())
+            raise failure(trouble.HungUp())
         if self._link.early:
             return self._link.early.pop(0)  # type: ignore[return-value]
         try:
             message: Any = self._link.receive(deadline)
         except Trouble as problem:
             self._drop()
-            raise _failure(problem) from None
+            raise failure(problem) from None
         if message is not None and message["type"] == "reply":
             # A helper that ends the conversation says why.
             _raise_refused(message["result"])
@@ -161,7 +161,7 @@ class Channel:
                 self._drop()
                 again = problem.kind == trouble.NOT_PAIRED or (problem.kind == trouble.UNREACHABLE and _left(deadline))
                 if not again or not tries_left:
-                    raise _failure(problem) from None
+                    raise failure(problem) from None
                 if problem.kind == trouble.UNREACHABLE:
                     continue
                 reason = str(problem)
@@ -182,7 +182,7 @@ class Channel:
                 self._link = self._pairing.link(max(_left(deadline), _FIRST_PAUSE))
             except Trouble as problem:
                 if problem.kind != trouble.UNREACHABLE or not _left(deadline):
-                    raise _failure(problem) from None
+                    raise failure(problem) from None
                 time.sleep(min(pause, _left(deadline)))
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
@@ -206,26 +206,12 @@ class Channel:
         try:
             self._pairing.refused(reason, REPLY_TIMEOUT)
         except Trouble as problem:
-            raise _failure(problem) from None
+            raise failure(problem) from None
 
     def _drop(self) -> None:
         if self._link is not None:
             self._link.close()
             self._link = None
-
-
-def not_permitted() -> Failure:
-    """The socket may not be opened by this user."""
-    from slopn_app.link import not_permitted as told
-
-    return _failure(told())
-
-
-def not_reachable(path: str, reason: str) -> Failure:
-    """Nobody answers at the socket."""
-    from slopn_app.link import not_reachable as told
-
-    return _failure(told(path, reason))
 
 
 def ask_number(wanted: NumberWanted) -> str | None:
@@ -259,7 +245,8 @@ def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0.0)
 
 
-def _failure(problem: Trouble) -> Failure:
+def failure(problem: Trouble) -> Failure:
+    """What a verb ends with."""
     return Failure(_TROUBLE.get(problem.kind, Status.FAILED), *problem.lines)
 
 
