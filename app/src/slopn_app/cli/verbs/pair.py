@@ -43,7 +43,7 @@ VERB = Verb(
 def run(arguments: argparse.Namespace) -> int:
     """Pair; status 0 if it is paired in the end, as asked."""
     rights = _rights(arguments.rights)
-    from slopn_app.cli.channel import _failure as failure
+    from slopn_app.cli.channel import failure
     from slopn_app.cli.chosen import ChosenPairing
     from slopn_app.trouble import Trouble
 
