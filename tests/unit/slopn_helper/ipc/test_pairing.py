@@ -6,7 +6,6 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from slopn_helper.ipc.pairing import (
     FIRST_WAIT,
@@ -257,56 +256,3 @@ def test_a_shown_path_is_short_and_harmless(path: str) -> None:
     assert len(shown) <= 256
     if path.isprintable():
         assert path.endswith(shown.removeprefix("…"))
-
-
-class Guessing(RuleBasedStateMachine):
-    """Several users who pair, confirm, guess and wait in any order, held against what must never happen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pairings = Pairings(chance(1))
-        self.now = 0.0
-        self.begun: list[ShownPairing] = []
-        self.guesses: dict[str, int] = {}
-
-    @rule(uid=st.sampled_from([0, 1000, 1001]))
-    def begin(self, uid: int) -> None:
-        """Ask for a number."""
-        shown = self.pairings.begin(asker(uid), "CSR", at(self.now))
-        if isinstance(shown, ShownPairing):
-            self.begun.append(shown)
-
-    @precondition(lambda self: self.begun)
-    @rule(uid=st.sampled_from([0, 1000, 1001]), which=st.integers(0, 100), right=st.booleans())
-    def confirm(self, uid: int, which: int, right: bool) -> None:
-        """Try a number: only the right one, of the own pairing, in time and within the tries, pairs."""
-        shown = self.begun[which % len(self.begun)]
-        pairing = shown.pairing
-        waited = pairing in self.pairings.waiting()
-        number = shown.number if right else wrong(shown.number)
-        result = self.pairings.confirm(uid, pairing.id, number, at(self.now))
-        if uid == pairing.uid and waited and not right:
-            self.guesses[pairing.id] = self.guesses.get(pairing.id, 0) + 1
-        if isinstance(result, Confirmed):
-            assert right
-            assert waited
-            assert uid == pairing.uid
-            assert self.now < pairing.expires - UNIX
-            assert self.guesses.get(pairing.id, 0) < TRIES
-            assert pairing not in self.pairings.waiting()
-
-    @rule(seconds=st.floats(0, 200))
-    def wait(self, seconds: float) -> None:
-        """Time passes."""
-        self.now += seconds
-
-    @invariant()
-    def bounded(self) -> None:
-        """Nobody has more pairings, or tries, than allowed."""
-        waiting = self.pairings.waiting()
-        for uid in (0, 1000, 1001):
-            assert sum(each.uid == uid for each in waiting) <= MAX_PENDING
-        assert all(count <= TRIES for count in self.guesses.values())
-
-
-TestGuessing = Guessing.TestCase
