@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from slopn_wire.profile import Endpoint, IPAddress
+from slopn_wire.profile import Endpoint, IPAddress, IPNetwork
 
 
 class Open(Struct, frozen=True, tag="open"):
@@ -21,6 +21,10 @@ class Blocked(Struct, frozen=True, tag="blocked"):
     """Port 53 of these, for packets that carry the helper's mark alone: the endpoint's name is being resolved."""
     addresses: tuple[IPAddress, ...] = ()
     """The tunnel's own addresses: nothing may reach them but through the tunnel (CVE-2019-14899)."""
+    excluded: tuple[IPNetwork, ...] = ()
+    """The user wants these beside the tunnel, whatever its state. Never DNS."""
+    only: tuple[IPNetwork, ...] = ()
+    """Not empty: the user wants these through the tunnel and nothing else, so that nothing else is held back either."""
 
 
 class Tunnelled(Struct, frozen=True, tag="tunnelled"):
@@ -32,6 +36,10 @@ class Tunnelled(Struct, frozen=True, tag="tunnelled"):
     addresses: tuple[IPAddress, ...] = ()
     dns: tuple[IPAddress, ...] = ()
     """Empty: the profile names no resolver, and port 53 may go to any address inside the tunnel."""
+    excluded: tuple[IPNetwork, ...] = ()
+    """As in `Blocked`."""
+    only: tuple[IPNetwork, ...] = ()
+    """As in `Blocked`. DNS is held back to `dns` only if there is any."""
 
 
 FirewallPolicy = Open | Blocked | Tunnelled

@@ -27,6 +27,8 @@ class RouteConfig(Struct, frozen=True):
     """None: policy routing through the helper's own table. A number: plain routes in that table, no rules."""
     endpoints: tuple[IPAddress, ...] = ()
     """Where the engine's own packets go. A route that covers one is kept from those packets, as a default route is."""
+    excluded: tuple[IPNetwork, ...] = ()
+    """Networks that stay outside the tunnel, though `routes` may cover them."""
 
 
 class Router(Protocol):
