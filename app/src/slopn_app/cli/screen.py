@@ -31,7 +31,9 @@ class Screen:
         try:
             columns, rows = os.get_terminal_size(self._stream.fileno())
         except OSError:
-            columns, rows = 80, 24
+            columns = rows = 0
+        if not columns or not rows:
+            columns, rows = 80, 24  # a terminal that doesn't know its size, as a serial line
         fitting = [_cut(line, max(columns - 1, 1)) for line in lines[: max(rows - 1, 1)]]
         text = "".join(f"{dressed(line, coloured=self._coloured)}\x1b[K\n" for line in fitting)
         up = f"\x1b[{self._drawn}A" if self._drawn else ""

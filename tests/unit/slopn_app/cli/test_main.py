@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 import slopn_app
-from slopn_app.cli.main import BROKEN_PIPE, INTERRUPTED, VERBS, load
-from slopn_wire.commands import ImportProfile
+from slopn_app.cli.main import BROKEN_PIPE, FIRST_STEPS, INTERRUPTED, VERBS, load
+from slopn_wire.commands import FollowLogs, ImportProfile
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED
 from support.slopn import Slopn, spawned
 from support.until import until
 
 HEAVY = {"asyncio", "msgspec", "cryptography", "keyring", "ipaddress", "datetime", "pathlib", "importlib.metadata"}
-HEAVY |= {"shutil", "dataclasses", "typing", "locale", "zipfile", "unicodedata", "slopn_app.cli.documents"}
+HEAVY |= {"shutil", "dataclasses", "typing", "locale", "zipfile", "slopn_app.cli.documents"}
 LOADED = "import sys; from slopn_app.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
 
 
@@ -37,6 +37,16 @@ def test_help_lists_every_verb(slopn: Slopn) -> None:
         outcome = slopn(asked)
         assert outcome.status == 0
         assert all(f"  {verb} " in outcome.out and load(verb).VERB.summary in outcome.out for verb in VERBS)
+
+
+def test_help_shows_the_way(slopn: Slopn) -> None:
+    """The first steps are commands that there are, and every verb stands in one group."""
+    out = slopn("--help").out
+    assert len(VERBS) == len(set(VERBS))
+    for command, what in FIRST_STEPS:
+        assert f"  {command} " in out
+        assert what in out
+        assert command.split()[1] in VERBS
 
 
 def test_nothing_is_wrong_usage(slopn: Slopn) -> None:
@@ -107,11 +117,14 @@ def test_a_closed_pipe_ends_quietly(helper: FakeHelper) -> None:
     assert helper.path
 
 
-@pytest.mark.parametrize("arguments", [["watch"], ["connect", "--wait"], ["logs", "-f"]])
+@pytest.mark.parametrize("arguments", [["watch"], ["status", "--watch"], ["connect", "--wait"], ["logs", "-f"]])
 def test_control_c_ends_quietly(helper: FakeHelper, arguments: list[str]) -> None:
     """No traceback, the status that a shell gives to an interrupt."""
     with spawned(*arguments) as running:
-        until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 20, "it watches")
+        if arguments[0] == "logs":
+            until(lambda: any(isinstance(command, FollowLogs) for command in helper.commands), 20, "it follows")
+        else:
+            until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 20, "it watches")
         if arguments[0] == "connect":
             until(lambda: helper.commands, 20, "the command is out")
         running.send_signal(signal.SIGINT)
