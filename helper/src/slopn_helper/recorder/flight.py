@@ -34,6 +34,7 @@ class FlightRecorder:
                 line = self._writer.line(at, before, inp, settings, context, after)
                 self._segments.turn()
             self._segments.append(line)
+            self._writer.written()
         except Exception as error:  # noqa: BLE001 - the tunnel goes on, whatever becomes of its recording
             self._writer.restart()
             if self._works:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -61,37 +61,49 @@ class _Line(Struct, frozen=True, omit_defaults=True):
     after: Raw | UnsetType = UNSET
 
 
+class _Known(NamedTuple):
+    """What the next line needn't repeat."""
+
+    state: TunnelState
+    settings: Settings
+    context: Context
+
+
 class Writer:
     """Makes the lines of one recording, in order."""
 
     def __init__(self, last: int = 0) -> None:
         self._number = last
-        self._state: TunnelState | None = None
-        self._settings: Settings | None = None
-        self._context: Context | None = None
+        self._last: _Known | None = None
+        self._made: _Known | None = None
 
     def restart(self) -> None:
-        """The next line is a complete one."""
-        self._state = self._settings = self._context = None
+        """The next line is a complete one: it begins a file, or those before it were not written."""
+        self._last = None
 
     def line(
         self, at: float, before: TunnelState, inp: Input, settings: Settings, context: Context, after: TunnelState
     ) -> bytes:
-        """The next line, without what the core can't have looked at."""
+        """The next line, without what the core can't have looked at. It counts once it is `written`."""
         context = msgspec.structs.replace(context, profiles=_looked_at(context.profiles, before, inp, after))
-        self._number += 1
+        last = self._last
         line = _Line(
-            n=self._number,
+            n=self._number + 1,
             at=at,
-            v=__version__ if self._state is None else UNSET,
-            before=UNSET if before == self._state else _raw(before),
-            settings=_changed(self._settings, settings),
-            context=_changed(self._context, context),
+            v=__version__ if last is None else UNSET,
+            before=UNSET if last is not None and before == last.state else _raw(before),
+            settings=_changed(last and last.settings, settings),
+            context=_changed(last and last.context, context),
             input=_raw(_without_secrets(inp)),
             after=UNSET if after == before else _raw(after),
         )
-        self._state, self._settings, self._context = after, settings, context
+        self._made = _Known(after, settings, context)
         return msgspec.json.encode(line) + b"\n"
+
+    def written(self) -> None:
+        """The last line that was made is on disk: the next one continues it."""
+        self._number += 1
+        self._last = self._made
 
 
 class Reader:

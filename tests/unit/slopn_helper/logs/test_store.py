@@ -164,7 +164,7 @@ def test_a_large_backlog_comes_in_batches() -> None:
     async def go() -> None:
         store = filled(*("x" * 1000 for _ in range(500)))
         with store.reader() as reader:
-            sizes = []
+            sizes: list[int] = []
             while sum(sizes) < 500:
                 batch = await reader.batch()
                 assert sum(len(line.message) for line in batch.lines) <= BATCH_BYTES + 1000
@@ -182,7 +182,7 @@ def test_many_readers_are_woken_once_for_many_lines() -> None:
         loop = asyncio.get_running_loop()
         calls: list[object] = []
         original = loop.call_soon_threadsafe
-        loop.call_soon_threadsafe = lambda *call, **more: (calls.append(call), original(*call, **more))[1]  # type: ignore[assignment, method-assign, misc, func-returns-value]
+        loop.call_soon_threadsafe = lambda *call, **more: (calls.append(call), original(*call, **more))[1]  # type: ignore[method-assign, func-returns-value]
         readers = [store.reader() for _ in range(20)]
         for reader in readers:
             reader.__enter__()
