@@ -149,18 +149,29 @@ class Conversation:
                 return
             if not self._session.waiting:
                 begun = asyncio.get_running_loop().time()
-            for request in self._session.receive(data):
-                if isinstance(request, Refused):
-                    self.visitor.refuse(Why.FRAME)
-                    self.end(request)
-                    return
-                self._asked = True
-                self._charge(self._session.waiting)
-                await self._answer(request, self._session.size, tasks)
-                begun = asyncio.get_running_loop().time()
-            if not self._charge(self._session.waiting):
-                self._break_off(Why.MEMORY, too_much(Why.MEMORY).message, ErrorKind.LIMITED)
+            begun = await self._take(data, tasks) or begun
+            if self._ended.done():
                 return
+
+    async def _take(self, data: bytes, tasks: asyncio.TaskGroup) -> float | None:
+        """Answer the requests that `data` completes; returns when the last one was answered.
+
+        In a function of its own: a variable of the loop above would keep a client's last request, a file maybe, until it
+        sends another.
+        """
+        answered = None
+        for request in self._session.receive(data):
+            if isinstance(request, Refused):
+                self.visitor.refuse(Why.FRAME)
+                self.end(request)
+                return None
+            self._asked = True
+            self._charge(self._session.waiting)
+            await self._answer(request, self._session.size, tasks)
+            answered = asyncio.get_running_loop().time()
+        if not self._charge(self._session.waiting):
+            self._break_off(Why.MEMORY, too_much(Why.MEMORY).message, ErrorKind.LIMITED)
+        return answered
 
     def _deadline(self, begun: float) -> float | None:
         if self._session.waiting:

@@ -45,7 +45,7 @@ class Caps(Struct, frozen=True):
     """Commands with large answers or much work, of one front end; they count as commands as well."""
     running: int = 8
     """Commands that are being carried out."""
-    bytes_held: int = 4 << 20
+    bytes_held: int = 2 << 20
     """Of requests that are incomplete, or being carried out."""
     refusals_waiting: int = 4
     """That are being delayed; more are not answered at all."""

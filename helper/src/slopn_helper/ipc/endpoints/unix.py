@@ -18,7 +18,9 @@ _UCRED = struct.Struct("3i")
 _SO_PEERGROUPS = 59
 _SO_PEERPIDFD = 77
 _MAX_GROUPS = 256  # socket.getsockopt takes a buffer of at most 1024 bytes
-_SESSION = re.compile(r"session-([A-Za-z0-9]+)\.scope")
+_LONGEST_CGROUPS = 1 << 14
+# Of the unified hierarchy, or systemd's own of the older kind.
+_SESSION = re.compile(r"(?:0:[^:]*|[0-9]+:name=systemd):(?:/[^/]+\.slice)*/session-([A-Za-z0-9]+)\.scope(?:/|$)")
 
 
 class UnixEndpoint(SocketEndpoint):
@@ -56,12 +58,9 @@ def session_of(cgroups: str) -> str | None:
     what comes below it is the user's own to name.
     """
     for line in cgroups.splitlines():
-        number, controllers, path = (*line.split(":", 2), "", "")[:3]
-        if number == "0" or controllers == "name=systemd":
-            unit = next((part for part in path.split("/") if part and not part.endswith(".slice")), "")
-            found = _SESSION.fullmatch(unit)
-            if found is not None:
-                return found[1]
+        found = _SESSION.match(line)
+        if found is not None:
+            return found[1]
     return None
 
 
@@ -80,15 +79,23 @@ def _process(peer: socket.socket, pid: int) -> tuple[str | None, str | None]:
     except OSError:
         return None, None
     try:
-        directory = Path(f"/proc/{pid}")
-        path = str((directory / "exe").readlink())
-        session = session_of((directory / "cgroup").read_text(errors="replace"))
+        # Without pathlib and io: this is most of what one more connection of a flood costs.
+        path = os.readlink(f"/proc/{pid}/exe")  # noqa: PTH115
+        session = session_of(_text(f"/proc/{pid}/cgroup"))
         signal.pidfd_send_signal(pidfd, 0)
     except OSError:
         return None, None
     finally:
         os.close(pidfd)
     return path, session
+
+
+def _text(path: str) -> str:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, _LONGEST_CGROUPS).decode(errors="replace")
+    finally:
+        os.close(file)
 
 
 def _pidfd(peer: socket.socket, pid: int) -> int:
