@@ -213,13 +213,15 @@ class HelperClient:
         async with contextlib.aclosing(talk.messages()) as messages:
             async for message in messages:
                 if isinstance(message, Reply):
-                    result = _accepted(message.result)
-                    if message.id == asked:
+                    # Another id's: somebody has asked and not waited for the answer.
+                    result = _accepted(message.result) if message.id in {asked, 0} else None
+                    if result is not None and message.id == asked:
                         asked = None
-                        if self._conversation is None:
+                        new = self._conversation is None
+                        if new:
                             await self._in_thread(self._pairing.accepted)
                             self._conversation = talk
-                        if not self._begun(result):
+                        if not self._begun(result, new=new):
                             asked = self._watch(talk)
                 elif isinstance(message, Logs) or asked is not None or self._known is None:
                     continue  # of the watch before: what was asked for holds it
@@ -232,8 +234,8 @@ class HelperClient:
     def _watch(self, talk: Conversation) -> int:
         return talk.send(Watch() if self._known is None else Watch(self._known.seq, self._known.epoch))
 
-    def _begun(self, result: Result) -> bool:
-        """Whether `result` says where the events that follow begin."""
+    def _begun(self, result: Result, *, new: bool) -> bool:
+        """Whether `result` says where the events that follow begin. `new`: those who wait for a connection wait for it."""
         if isinstance(result, Snapshot):
             self._known = result
         elif not isinstance(result, Resumed):
@@ -241,7 +243,7 @@ class HelperClient:
         elif self._known is None or result.seq != self._known.seq:
             self._known = None
             return False
-        elif self.feed.view is not None:
+        elif not new:
             return True
         self.feed.publish(self._known, self._known)
         return True

@@ -32,44 +32,10 @@ from slopn_wire.framing import frame
 from slopn_wire.greeting import Greeting
 from support.certificates import self_signed, use
 from support.fake_helper import FakeHelper
+from support.plain_server import says, server
 
 TIMEOUT = 20.0
 TRANSPORT = bootstrap.host().transport
-
-
-@contextlib.contextmanager
-def server(folder: Path, speak: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A socket whose one client is spoken to; its path."""
-    path = str(folder / "x")
-    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
-        listener.bind(path)
-        listener.listen()
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                peer, _ = listener.accept()
-                with peer, contextlib.suppress(OSError):
-                    speak(peer)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield path
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join(TIMEOUT)
-
-
-def says(*sent: bytes) -> Callable[[socket.socket], None]:
-    """Says that and hangs up once the client has."""
-
-    def speak(peer: socket.socket) -> None:
-        for data in sent:
-            peer.sendall(data)
-        peer.shutdown(socket.SHUT_WR)
-        peer.recv(100)
-
-    return speak
 
 
 def speaks_tls(authority: Authority, *sent: bytes) -> Callable[[socket.socket], None]:
