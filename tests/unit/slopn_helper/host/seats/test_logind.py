@@ -242,6 +242,17 @@ async def test_a_bus_that_hangs_up_at_once_is_no_busy_loop(monkeypatch: pytest.M
         assert bus.tries == 1
 
 
+@in_loop
+async def test_an_answer_makes_the_next_attempts_quick_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that was hard to reach once, and then worked, isn't given up for a minute when it restarts."""
+    monkeypatch.setattr(logind, "pauses", lambda: iter((0.0, 0.0, 1000.0)))
+    first, second = FakeLink(1000), FakeLink(1001)
+    async with following(FakeBus(None, first, None, second)) as (_, told):
+        await until_async(lambda: told == [set(), {1000}], 5, "the first answer")
+        first.hang_up()
+        await until_async(lambda: told == [set(), {1000}, {1001}], 5, "the answer on the new connection")
+
+
 def test_pauses_double_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bus is tried again quickly at first, then once a minute."""
     monkeypatch.setattr(logind, "FIRST_PAUSE", 0.5)
