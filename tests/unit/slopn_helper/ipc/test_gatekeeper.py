@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 from slopn_helper.ipc.certificates import ClientCertificate
@@ -20,12 +19,12 @@ from slopn_wire.commands import (
     RevokeDevice,
 )
 from slopn_wire.devices import UserBasis
-from slopn_wire.events import Done, ErrorKind, Refused, Users
+from slopn_wire.events import Done, ErrorKind, Paired, Refused, Users
 from support.aio import in_loop
 from support.certificates import new_key, request_for
 from support.gate import NUMBER, Gate, peer
 
-NOW = time.time()
+NOW = 1_800_000_000.0
 REQUEST = request_for(new_key())
 
 
@@ -143,6 +142,24 @@ async def test_use_is_told_once_a_day(tmp_path: Path) -> None:
             gate.connected(device)
         assert len(gate.told.devices) == before + 1
         assert gate.told.devices[-1][0].last_seen == NOW // 86400 * 86400
+
+
+@in_loop
+async def test_what_clients_do_not_see_is_not_told(tmp_path: Path) -> None:
+    """A renewal changes the end, and is told; that the new certificate is used changes nothing for them."""
+    async with Gate(tmp_path, NOW).running() as gate:
+        _, device = await gate.paired(1000)
+        live = gate.connected(device)
+        gate.now += 3600
+        assert isinstance(await gate.keeper.submit(live, Renew(REQUEST)), Paired)
+        before = list(gate.told.devices)
+        assert before[-1][0].expires > before[-2][0].expires
+        entry = gate.book.registry.find(device)
+        assert entry is not None
+        assert entry.renewed_serial is not None
+        assert gate.who(1000, ClientCertificate(entry.renewed_serial, device, NOW, NOW + 1e6)).device == device
+        assert gate.book.registry.find(device) != entry
+        assert gate.told.devices == before
 
 
 @in_loop

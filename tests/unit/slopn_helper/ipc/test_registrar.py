@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ from support.certificates import new_key, request_for
 from support.gate import NUMBER, Gate, peer
 from support.until import until_async
 
-NOW = time.time()
+NOW = 1_800_000_000.0
 OURS = "/x/slopn"
 REQUEST = request_for(new_key())
 
