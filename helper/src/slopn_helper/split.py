@@ -45,6 +45,6 @@ def covers(networks: Iterable[IPNetwork], address: IPAddress) -> bool:
 
 def _common(one: IPNetwork, other: IPNetwork) -> IPNetwork | None:
     """Two networks are disjoint, or one is in the other."""
-    if one.version != other.version or not one.overlaps(other):  # type: ignore[arg-type]
+    if one.version != other.version or not one.overlaps(other):
         return None
     return one if one.prefixlen >= other.prefixlen else other
