@@ -16,20 +16,19 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from slopn_helper import health
 from slopn_helper.files import make_directory, sync_directory, write_file
 from slopn_helper.host.accounts import GROUP, Account, Accounts, NoAnswer
 from slopn_helper.host.seats import SeatMonitor
 from slopn_helper.store import StoreError
 from slopn_helper.store.documents import Damaged, NewerFormat, pack, unpack
 from slopn_wire.devices import AllowedUser, UserBasis
-from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
+from slopn_wire.events import Warning  # noqa: A004 - the health list's word
 
 log = logging.getLogger(__name__)
 
 FILE = "users.json"
 """Its name in the state directory."""
-DAMAGED = "users_damaged"
-"""The warning's code after the list of added users was lost."""
 
 
 class AddedUser(Struct, frozen=True):
@@ -197,11 +196,7 @@ class AllowedUsers:
             raise StoreError(f"{self._path} was written by a newer SloPN ({error}); install that one again") from None
         except Damaged:
             aside = self._set_aside()
-            text = (
-                f"The list of users whom you let use SloPN was damaged and is set aside as {aside.name}. "
-                "Add them again with `sudo slopn users add NAME`."
-            )
-            self.warnings = (Warning(DAMAGED, Severity.WARNING, text),)
+            self.warnings = (health.warning("users_damaged", file=aside.name),)
             return ()
 
     def _set_aside(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slopn_helper.host.accounts import Account, NoAnswer
-from slopn_helper.ipc.users import DAMAGED, FILE, AllowedUsers
+from slopn_helper.ipc.users import FILE, AllowedUsers
 from slopn_helper.store import StoreError
 from slopn_wire.devices import UserBasis
 from support.aio import in_loop
@@ -267,7 +267,7 @@ def test_a_damaged_list_lets_nobody_in(
     again = AllowedUsers(tmp_path, accounts, local_user=True)
     assert basis(again, BOB) is None
     (warning,) = again.warnings
-    assert warning.code == DAMAGED
+    assert warning.code == "users_damaged"
     assert f"{FILE}.corrupt-1" in warning.text
     assert (tmp_path / f"{FILE}.corrupt-1").read_bytes() == content
     again.add("eve")
