@@ -173,7 +173,7 @@ def _revoke(texts: list[str], *, as_json: bool) -> int:
         # All are looked up before the first is revoked: a slip of the pen ends nothing.
         chosen = {device["id"]: device for device in (meant(text, devices) for text in texts)}
         # Its own goes last, since nothing can be asked after that.
-        own = getattr(channel, "device", None)
+        own = _own() if len(chosen) > 1 else None
         notes = []
         for device in sorted(chosen, key=lambda found: found == own):
             notes += channel.do({"type": "revoke_device", "device": device})["notes"]
@@ -183,3 +183,13 @@ def _revoke(texts: list[str], *, as_json: bool) -> int:
     else:
         say(*(f"Revoked {device['name']} of {device['user']}." for device in chosen.values()))
     return Status.DONE
+
+
+def _own() -> str | None:
+    from slopn_app.cli.chosen import ChosenPairing
+    from slopn_app.trouble import Trouble
+
+    try:
+        return ChosenPairing(None, ()).device()
+    except Trouble:
+        return None

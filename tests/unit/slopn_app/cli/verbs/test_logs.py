@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import pytest
 
-from slopn_app.cli.failure import Failure
-from slopn_app.cli.verbs.logs import LEVELS, moment
-from slopn_helper import logs
+from slopn_app.cli.failure import Failure, Status
+from slopn_app.cli.output import dressed
+from slopn_app.cli.verbs import logs
+from slopn_app.cli.verbs.logs import COLOURS, LEVELS, shown
 from slopn_wire.commands import GetLogs
-from slopn_wire.events import LogLine, Logs, Stats
+from slopn_wire.logs import LogFilter, LogLevel, Logs
 from support.fake_helper import FakeHelper
 from support.slopn import Slopn, spawned
-from support.until import until
 
 NOW = time.mktime((2026, 3, 4, 15, 0, 0, 0, 0, -1))
 
@@ -20,64 +23,74 @@ NOW = time.mktime((2026, 3, 4, 15, 0, 0, 0, 0, -1))
 def fill(helper: FakeHelper) -> None:
     """One line a level, a second apart."""
     for number, level in enumerate(LEVELS):
-        helper.logs.add(LogLine(NOW + number, level, "slopn_helper.x", f"word {number}"))
+        helper.logs.add(NOW + number, level, "tunnel.driver", f"word {number}")
+
+
+def message(process: subprocess.Popen[str]) -> Any:
+    """The next line, of JSON."""
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
 
 
 def test_levels_are_the_helpers() -> None:
-    """The same words in the same order on both sides."""
-    assert LEVELS == logs.LEVELS
+    """The same words in the same order on both sides; colours are for levels that there are."""
+    assert list(LEVELS) == [level.value for level in LogLevel]
+    assert set(COLOURS) <= set(LEVELS)
 
 
 def test_all_lines(helper: FakeHelper, slopn: Slopn) -> None:
-    """Oldest first, with time, level and logger."""
+    """Oldest first, with number, time, level and component."""
     fill(helper)
     outcome = slopn("logs")
     assert outcome.status == 0
-    assert outcome.out.splitlines()[1] == "2026-03-04 15:00:01 info     slopn_helper.x: word 1"
+    assert outcome.out.splitlines()[1] == "     2 2026-03-04 15:00:01 info     tunnel.driver: word 1"
     assert len(outcome.out.splitlines()) == 5
 
 
-def test_level_and_since(helper: FakeHelper, slopn: Slopn) -> None:
-    """The helper filters."""
+def test_the_helper_filters(helper: FakeHelper, slopn: Slopn) -> None:
+    """Level, component, text and time are its business."""
     fill(helper)
     outcome = slopn("logs", "--level", "warning", "--since", str(NOW + 3), "--json")
     assert [line["message"] for line in outcome.lines] == ["word 3", "word 4"]
-    assert outcome.lines[0] == {"at": NOW + 3, "level": "error", "logger": "slopn_helper.x", "message": "word 3"}
-    assert helper.commands == [GetLogs(NOW + 3, "warning")]
+    assert outcome.lines[0] == {
+        "number": 4,
+        "at": NOW + 3,
+        "level": "error",
+        "component": "tunnel.driver",
+        "message": "word 3",
+    }
+    assert slopn("logs", "--component", "engine", "--text", "word").out == ""
+    assert helper.commands == [
+        GetLogs(LogFilter(LogLevel.WARNING), NOW + 3),
+        GetLogs(LogFilter(component="engine", text="word")),
+    ]
+
+
+def test_lost_lines_are_told(helper: FakeHelper, slopn: Slopn) -> None:
+    """In their place, for people and for scripts."""
+    helper.answer(GetLogs, Logs((), 12))
+    assert slopn("logs").out == "… 12 lines were missed here\n"
+    assert slopn("logs", "--json").lines == [{"missed": 12}]
 
 
 def test_control_characters_and_new_lines(helper: FakeHelper, slopn: Slopn) -> None:
     """A message can't pose as another line or command the terminal."""
-    helper.logs.add(LogLine(NOW, "info", "x", "a\nb\x1b[2J"))
+    helper.logs.add(NOW, "info", "x", "a\nb\x1b[2J")
     assert slopn("logs").out.splitlines()[1:] == ["    b\\x1b[2J"]
 
 
-@pytest.mark.parametrize(
-    ("text", "at"),
-    [
-        ("90s", NOW - 90),
-        ("10m", NOW - 600),
-        ("1.5h", NOW - 5400),
-        ("2d", NOW - 172_800),
-        ("14:02", NOW - 58 * 60),
-        ("14:02:30", NOW - 58 * 60 + 30),
-        ("2026-03-04T14:00", NOW - 3600),
-        ("2026-03-04", NOW - 15 * 3600),
-        ("1700000000.5", 1_700_000_000.5),
-    ],
-)
-def test_moments(text: str, at: float) -> None:
-    """A span ago, a clock time today, a date, Unix time."""
-    assert moment(text, NOW) == at
+@pytest.mark.parametrize("level", LEVELS)
+def test_levels_have_colours(level: str) -> None:
+    """On a terminal the level stands out; the words are the same."""
+    line = shown({"number": 1, "at": NOW, "level": level, "component": "x", "message": "y"})
+    coloured = dressed(line, coloured=True)
+    assert (f"m{level:<8}\x1b[0m" in coloured) == (level != "info")
+    assert dressed(line, coloured=False) == f"     1 2026-03-04 15:00:00 {level:<8} x: y"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "yesterday", "10 m", "25:00", "2026-13-01", "10w", "nan", "inf", "1e400", "9" * 400 + "d"]
-)
+@pytest.mark.parametrize("text", ["", "yesterday"])
 def test_moments_that_are_none(helper: FakeHelper, slopn: Slopn, text: str) -> None:
-    """Status 2, with what is allowed, and nothing was sent."""
-    with pytest.raises(Failure, match="it can be 10m"):
-        moment(text, NOW)
+    """Status 2, and nothing was sent."""
     assert slopn("logs", "--since", text).status == 2
     assert helper.commands == []
 
@@ -89,47 +102,81 @@ def test_an_unknown_level_is_wrong_usage(slopn: Slopn) -> None:
     assert "debug" in outcome.err
 
 
-def test_follow_goes_on_until_the_helper_ends(helper: FakeHelper) -> None:
-    """Old lines, then new ones of the level, each once; events pass by; status 3 when the helper is gone."""
+def test_follow_goes_on(helper: FakeHelper) -> None:
+    """Old lines, then new ones of the level, each once."""
     fill(helper)
     with spawned("logs", "-f", "--level", "error", "--json") as running:
-        assert running.stdout is not None
-        old = [json.loads(running.stdout.readline())["message"] for _ in range(2)]
-        helper.publish(Stats(1, 1))
-        helper.logs.add(LogLine(NOW + 9, "info", "x", "unheard"))
-        helper.logs.add(LogLine(NOW + 9, "error", "x", "heard"))
-        assert old == ["word 3", "word 4"]
-        assert json.loads(running.stdout.readline())["message"] == "heard"
+        assert [message(running)["message"] for _ in range(2)] == ["word 3", "word 4"]
+        helper.logs.add(NOW + 9, "info", "x", "unheard")
+        helper.logs.add(NOW + 9, "error", "x", "heard")
+        assert message(running) == {"number": 7, "at": NOW + 9, "level": "error", "component": "x", "message": "heard"}
+
+
+def test_follow_survives_a_restart(helper: FakeHelper, tmp_path: Path) -> None:
+    """It says so on stderr, and prints the new run's lines from its first one on."""
+    fill(helper)
+    with spawned("logs", "-f", "--json") as running:
+        assert running.stderr is not None
+        assert [message(running)["number"] for _ in LEVELS] == [1, 2, 3, 4, 5]
         helper.stop()
-        out, err = running.communicate(timeout=20)
-    assert running.returncode == 3
-    assert json.loads(out)["error"]["status"] == 3
-    assert "closed the connection" in err
+        assert "has closed the connection" in running.stderr.readline()
+        assert "Waiting for it" in running.stderr.readline()
+        with FakeHelper(tmp_path / "run") as second:
+            second.logs.add(NOW, "info", "x", "anew")
+            assert message(running)["message"] == "anew"
+            assert running.stderr.readline() == "It is back, and counts its lines anew.\n"
 
 
-def test_follow_prints_each_line_once(helper: FakeHelper) -> None:
-    """A line of the moment between the two requests comes live and with the old ones."""
+class Broken:
+    """A channel to one run of a helper, that breaks off after a batch of lines."""
 
-    def answer(_: object) -> Logs:
-        helper.logs.add(LogLine(NOW, "info", "x", "both ways"))
-        return Logs(helper.logs.lines())
+    asked: ClassVar[list[Any]] = []
+    batches: ClassVar[list[Any]] = []
 
-    helper.answer(GetLogs, answer)
-    with spawned("logs", "-f") as running:
-        assert running.stdout is not None
-        assert running.stdout.readline().endswith("x: both ways\n")
-        helper.logs.add(LogLine(NOW + 1, "info", "x", "later"))
-        assert running.stdout.readline().endswith("x: later\n")
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def snapshot(self) -> Any:
+        """Always the same run's."""
+        return {"epoch": "run"}
+
+    def ask(self, command: Any) -> Any:
+        """Note it."""
+        self.asked.append(command)
+        return {"type": "done"}
+
+    def streamed(self) -> Any:
+        """A batch, then the end."""
+        batch = self.batches.pop(0)
+        if isinstance(batch, BaseException):
+            raise batch
+        return batch
 
 
-def test_follow_survives_lagging(helper: FakeHelper) -> None:
-    """More events than the queue holds don't end the log."""
-    with spawned("logs", "-f") as running:
-        assert running.stdout is not None
-        until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 20, "it watches")
-        first = helper.run(lambda: helper.hub.subscribers[0])
-        helper.publish(*[Stats(1, 1)] * 1000)
-        until(lambda: helper.run(lambda: first not in helper.hub.subscribers), 20, "it watches anew")
-        until(lambda: helper.run(lambda: bool(helper.hub.subscribers)), 20, "it watches anew")
-        helper.logs.add(LogLine(NOW, "info", "x", "still here"))
-        assert running.stdout.readline().endswith("x: still here\n")
+def test_follow_goes_on_behind_the_last_line(slopn: Slopn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When only the connection broke, no line is asked for twice."""
+    lines = [{"number": number, "at": NOW, "level": "info", "component": "x", "message": "y"} for number in (7, 9)]
+    monkeypatch.setattr(Broken, "asked", [])
+    monkeypatch.setattr(
+        Broken,
+        "batches",
+        [
+            {"type": "logs", "lines": lines, "missed": 0, "epoch": "run"},
+            Failure(Status.UNREACHABLE, "gone"),
+            KeyboardInterrupt(),
+        ],
+    )
+    monkeypatch.setattr(logs, "Channel", Broken)
+    outcome = slopn("logs", "-f")
+    assert outcome.err.splitlines() == ["gone", "Waiting for it to come back; Ctrl-C ends this.", "It is back."]
+    assert [command["after"] for command in Broken.asked] == [0, 9]
+    assert len(outcome.out.splitlines()) == 2
+
+
+def test_follow_begins_with_a_helper(slopn: Slopn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 3 without one."""
+    monkeypatch.setenv("SLOPN_SOCKET", str(tmp_path / "none"))
+    assert slopn("logs", "-f").status == 3
