@@ -26,14 +26,19 @@ _T = TypeVar("_T")
 def files(facts: Facts, cloak: Cloak | None) -> dict[str, str]:
     """All of them. With `cloak` addresses and host names are replaced by stand-ins, the same in all files."""
     cover: Callable[[str], str] = (lambda text: text) if cloak is None else cloak.text
-    found: dict[str, str] = {
-        "versions.txt": _told(facts.system, _versions),
-        "snapshot.json": _json(facts.snapshot, cover),
-        "settings.json": _json(facts.snapshot.settings, cover),
-        "log.jsonl": _told(facts.log, lambda lines: _log(lines, cover)),
-        "recorder.jsonl": _told(facts.recording, lambda raw: _recording(raw, cloak)),
+
+    def hide(text: str) -> str:
+        return cover(redact(text))
+
+    found = {
+        "snapshot.json": _json(facts.snapshot, hide),
+        "settings.json": _json(facts.snapshot.settings, hide),
+        # Each line has been redacted; as a whole they are JSON that must stay so.
+        "log.jsonl": _told(facts.log, lambda lines: _log(lines, cover), hide),
+        "recorder.jsonl": _told(facts.recording, lambda raw: _recording(raw, cloak), hide),
     }
     plain = {
+        "versions.txt": _told(facts.system, _versions),
         "rules.txt": _told(facts.filters, _filters),
         "routes.txt": _told(facts.routes, lambda rows: _lines(map(_route, rows))),
         "policy-rules.txt": _told(facts.rules, lambda rows: _lines(map(_rule, rows))),
@@ -41,7 +46,7 @@ def files(facts: Facts, cloak: Cloak | None) -> dict[str, str]:
         "dns.txt": f"{_told(facts.dns_choice, lambda trace: trace)}\n\n{_told(facts.resolvers, lambda text: text)}",
         "undo.txt": _told(facts.undo, _lines),
     }
-    found |= {name: cover(redact(text)) for name, text in plain.items()}
+    found |= {name: hide(text) for name, text in plain.items()}
     return {name: _bounded(text) for name, text in found.items()}
 
 
@@ -58,12 +63,12 @@ def walk(value: Any, change: Callable[[str], str]) -> Any:
             return value
 
 
-def _told(fact: _T | Missing, tell: Callable[[_T], str]) -> str:
-    return f"It could not be found out: {fact.why}.\n" if isinstance(fact, Missing) else tell(fact)
+def _told(fact: _T | Missing, tell: Callable[[_T], str], hide: Callable[[str], str] = str) -> str:
+    return hide(f"It could not be found out: {fact.why}.\n") if isinstance(fact, Missing) else tell(fact)
 
 
-def _json(value: object, cover: Callable[[str], str]) -> str:
-    plain = walk(msgspec.json.decode(codec.encode(value)), lambda text: cover(redact(text)))
+def _json(value: object, hide: Callable[[str], str]) -> str:
+    plain = walk(msgspec.json.decode(codec.encode(value)), hide)
     return msgspec.json.format(msgspec.json.encode(plain), indent=2).decode() + "\n"
 
 
