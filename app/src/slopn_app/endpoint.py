@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-DEFAULT = "/run/slopn/helper.sock"
+from slopn_app.bootstrap import ENDPOINT
+
+DEFAULT = ENDPOINT
 VARIABLE = "SLOPN_SOCKET"
 
 

@@ -104,7 +104,7 @@ def handshake_failed(error: Exception) -> Trouble:
             "Restart it with `sudo systemctl restart slopn-helper`.",
         )
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Trouble(INCOMPATIBLE, f"No safe connection with SloPN's service: {error.reason or error}.")
+        return Trouble(INCOMPATIBLE, f"No safe connection with SloPN's service: {_reason(error) or error}.")
     return HungUp()
 
 
@@ -273,9 +273,14 @@ def _fingerprint(authority: str) -> str:
 
 def alerted(error: ssl.SSLError) -> Trouble:
     """TLS 1.3's server judges the client's certificate after the client's handshake is over: an alert comes instead of data."""
-    if "ALERT" in (error.reason or ""):
+    if "ALERT" in _reason(error):
         return Trouble(NOT_PAIRED, "SloPN's service doesn't accept this program's certificate.")
     return HungUp()
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's own word; errors that Python makes itself have none."""
+    return getattr(error, "reason", None) or ""
 
 
 def _message(payload: bytes) -> Document:

@@ -58,7 +58,7 @@ def test_messages_wait_for_the_first() -> None:
     async def go() -> None:
         feed = Feed()
         async with contextlib.aclosing(feed.messages()) as messages, asyncio.TaskGroup() as tasks:
-            first = tasks.create_task(anext(messages))  # type: ignore[arg-type]
+            first = tasks.create_task(anext(messages))
             await asyncio.sleep(0)
             assert not first.done()
             feed.publish(Snapshot(seq=7), Snapshot(seq=7))

@@ -10,6 +10,7 @@ there may as well ask the keyring.
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from jeepney import (  # type: ignore[import-untyped]
@@ -19,8 +20,9 @@ from jeepney import (  # type: ignore[import-untyped]
     Properties,
     new_method_call,
 )
+from jeepney.bus import get_bus  # type: ignore[import-untyped]
 from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]
-from jeepney.io.blocking import open_dbus_connection  # type: ignore[import-untyped]
+from jeepney.io.blocking import DBusConnection, prep_socket  # type: ignore[import-untyped]
 
 from slopn_app.credentials.vault import WITHIN, Locked, Unavailable, bounded
 
@@ -87,7 +89,9 @@ class SecretService:
 
     def _asked(self, ask: Callable[[_Bus], T]) -> T:
         def connected() -> T:
-            with open_dbus_connection(self._address, auth_timeout=self._within) as connection:
+            bus = prep_socket(get_bus(self._address), timeout=self._within)
+            # Closed twice, by its owner as well: making that one may fail, and then it leaves the socket open.
+            with contextlib.closing(bus), DBusConnection(bus) as connection:
                 return ask(_Bus(connection, self._within))
 
         try:
