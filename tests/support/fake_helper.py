@@ -38,6 +38,7 @@ SOMEBODY = 1000
 class FakeHelper:
     """The fake behind `folder`/helper.sock; a context. What is called here is safe from the test's thread.
 
+    `everybody`: the socket lets in all users, not the group alone.
     `posing`: whoever connects is taken for the user `SOMEBODY`, who is in the group and must repeat a number to be paired,
     else for root or the user who runs the test, who needn't.
     """
@@ -48,6 +49,7 @@ class FakeHelper:
         *,
         limit: int = 256,
         send_timeout: float = 10.0,
+        everybody: bool = False,
         posing: bool = False,
         caps: Caps | None = None,
     ) -> None:
@@ -59,6 +61,7 @@ class FakeHelper:
         self._folder = folder
         self._timing = Timing(send=send_timeout)
         self._caps = caps
+        self._everybody = everybody
         self._posing = posing
         self._gatekeeper: FakeGatekeeper | None = None
         self._thread = threading.Thread(target=self._main, name="fake helper")
@@ -145,6 +148,7 @@ class FakeHelper:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         endpoint = _Posing(self._folder, None) if self._posing else UnixEndpoint(self._folder, None)
+        endpoint.open_to_all(self._everybody)
         state = self._folder / "state"
         state.mkdir(mode=0o700, exist_ok=True)
         self._gatekeeper = FakeGatekeeper(state, os.geteuid(), self.users, self.hub, time.time())

@@ -15,6 +15,7 @@ from slopn_helper.ipc.gatekeeper import GateCommand, Gatekeeper
 from slopn_helper.ipc.pki import Authority
 from slopn_helper.logs import LogReader, LogStore
 from slopn_helper.principal import Principal
+from slopn_helper.ring import BATCH
 from slopn_wire.codec import encode
 from slopn_wire.commands import Command, ConfirmPairing, FollowLogs, GetLogs, GetSnapshot, Pair, Renew, Watch
 from slopn_wire.devices import AllowedUser, Device, PendingPairing, UserBasis
@@ -55,14 +56,15 @@ class FakeSubscription:
         self._wake.set()
 
     async def batch(self) -> Batch:
-        """All that wait, or `lagged`."""
+        """What waits, up to some tens of kilobytes, or `lagged`."""
         while not self._events:
             if self.lagged:
                 return Batch(b"", lagged=True)
             self._wake.clear()
             await self._wake.wait()
-        frames = b"".join(self._events)
-        self._events.clear()
+        frames = self._events.popleft()
+        while self._events and len(frames) + len(self._events[0]) <= BATCH:
+            frames += self._events.popleft()
         return Batch(frames, lagged=False)
 
 

@@ -17,7 +17,7 @@ from slopn_helper.ipc.authz import Credentials
 from slopn_helper.ipc.certificates import LIFETIME
 from slopn_helper.ipc.conversation import Timing
 from slopn_helper.ipc.endpoints import Connection
-from slopn_helper.ipc.limits import Caps
+from slopn_helper.ipc.limits import Caps, Meter
 from slopn_helper.ipc.registry import Entry
 from slopn_helper.ipc.server import Server
 from slopn_helper.ipc.sockets import SocketConnection
@@ -139,6 +139,13 @@ class Client:
         assert reply.id == number
         return reply.result
 
+    def deafen(self) -> None:
+        """Read nothing more: some hundred kilobytes later the helper's bytes pile up in the socket."""
+        assert self._writer is not None
+        transport = self._writer.transport
+        assert isinstance(transport, asyncio.ReadTransport)
+        transport.pause_reading()
+
     async def ask(self, command: Command, key: str = "") -> Result:
         """A request, and its reply as the very next message."""
         return await self.reply(await self.send(command, key))
@@ -208,11 +215,11 @@ class World:
         await client.secure()
         return client
 
-    def open_connections(self, peer: Credentials) -> int:
-        """How many the server counts for the user."""
+    def meter(self, peer: Credentials) -> Meter:
+        """What the server counts for a user who isn't root."""
         meter = self.server._limits.meter_of(peer.uid, time.monotonic())
         assert meter is not None
-        return meter.connections
+        return meter
 
     def paired(self, peer: Credentials, rights: Iterable[Right] = Right) -> Shown:
         """What such a front end shows; paired when first asked for."""

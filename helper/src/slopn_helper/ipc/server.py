@@ -168,7 +168,9 @@ class Server:
 
     async def _close(self, writer: asyncio.StreamWriter) -> None:
         """Let what is written leave, for a moment; then cut."""
-        writer.close()
+        # Closed a second time, asyncio's TLS transport (3.11) can't be aborted any more.
+        if not writer.is_closing():
+            writer.close()
         try:
             async with asyncio.timeout(self._timing.linger):
                 await writer.wait_closed()

@@ -109,7 +109,7 @@ def test_a_client_that_hangs_up_is_forgotten() -> None:
             await client.ask(Watch())
             client.close()
             await until_async(lambda: not it.hub.subscribers, TIMEOUT, "the subscription ends")
-            await until_async(lambda: it.open_connections(MEMBER) == 0, TIMEOUT, "nothing is counted")
+            await until_async(lambda: it.meter(MEMBER).connections == 0, TIMEOUT, "nothing is counted")
 
     asyncio.run(go())
 
@@ -218,7 +218,7 @@ def test_a_full_house_turns_others_away_but_not_root(caplog: pytest.LogCaptureFi
             assert greeting.refused.kind is ErrorKind.LIMITED
             assert await (await it.client(ROOT)).ask(Disconnect()) == Done()
             here[0].close()
-            await until_async(lambda: it.open_connections(MEMBER) < len(here), TIMEOUT, "the first is gone")
+            await until_async(lambda: it.meter(MEMBER).connections < len(here), TIMEOUT, "the first is gone")
             assert await (await it.client(MEMBER)).ask(Disconnect()) == Done()
 
     asyncio.run(go())
@@ -239,4 +239,4 @@ def test_shutdown_closes_everything() -> None:
     it, _ = asyncio.run(go())
     assert it.endpoint.closed
     assert it.hub.subscribers == []
-    assert it.open_connections(MEMBER) == 0
+    assert it.meter(MEMBER).connections == 0

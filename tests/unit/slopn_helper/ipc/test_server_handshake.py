@@ -60,7 +60,7 @@ def test_plain_text_instead_of_tls(raw: bytes, caplog: pytest.LogCaptureFixture)
             client = await greeted(it)
             await client.write(raw)
             await until_async(lambda: bool(reasons(caplog)), TIMEOUT, "it is refused")
-            await until_async(lambda: it.open_connections(MEMBER) == 0, TIMEOUT, "it is gone")
+            await until_async(lambda: it.meter(MEMBER).connections == 0, TIMEOUT, "it is gone")
             assert [command for _, command in it.hub.commands] == []
             await still_serves(it)
 
@@ -169,7 +169,7 @@ def test_a_handshake_that_never_ends(caplog: pytest.LogCaptureFixture) -> None:
             for client in slow:
                 await client.write(b"\x16\x03")
             await still_serves(it)
-            await until_async(lambda: it.open_connections(MEMBER) == 0, TIMEOUT, "they are gone")
+            await until_async(lambda: it.meter(MEMBER).connections == 0, TIMEOUT, "they are gone")
             assert await (await it.client(MEMBER)).ask(GetSnapshot()) == it.hub.view
 
     asyncio.run(go())
@@ -202,7 +202,7 @@ def test_who_hangs_up_meanwhile_is_no_refusal(caplog: pytest.LogCaptureFixture) 
             silent.close()
             await midway.write(b"\x16\x03\x01\x02\x00\x01")
             midway.close()
-            await until_async(lambda: it.open_connections(MEMBER) == 0, TIMEOUT, "they are gone")
+            await until_async(lambda: it.meter(MEMBER).connections == 0, TIMEOUT, "they are gone")
             await still_serves(it)
 
     asyncio.run(go())
