@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", default=["test", "demo", "test", "demo"], help="make targets, in order")
     parser.add_argument("--keep", action="store_true", help="leave the root on disk afterwards")
     wanted = parser.parse_args()
-    apt.install(apt.missing(apt.packages("fresh")))
+    apt.install(apt.missing(["mmdebstrap"]))
     CACHE.mkdir(exist_ok=True)
     # SIGTERM would leave the root behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
