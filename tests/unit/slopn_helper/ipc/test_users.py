@@ -6,51 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from slopn_helper.host.accounts import Account, NoAnswer
-from slopn_helper.ipc.users import FILE, AllowedUsers
-from slopn_helper.store import StoreError
+from slopn_helper.ipc.users import AllowedUsers
 from slopn_wire.devices import UserBasis
+from support.accounts import ADA, BOB, EVE, GROUP, ROOT, FakeAccounts
 from support.aio import in_loop
 from support.until import until_async
-
-ADA, BOB, EVE, ROOT, GROUP = 1000, 1001, 1002, 0, 990
-
-
-class FakeAccounts:
-    """An `Accounts` in memory; Ada is in the group."""
-
-    def __init__(self) -> None:
-        self.names: dict[int, str] = {ROOT: "root", ADA: "ada", BOB: "bob", EVE: "eve"}
-        self.in_group: set[int] = {ADA}
-        self.answers = True
-        self.news = asyncio.Event()
-
-    def get(self, uid: int) -> Account:
-        """The user, or nothing while the database doesn't answer."""
-        if not self.answers:
-            return Account(uid, None, None)
-        return Account(uid, self.names.get(uid), uid in self.in_group)
-
-    def find(self, name: str) -> Account | None:
-        """The user."""
-        if not self.answers:
-            raise NoAnswer
-        return next((self.get(uid) for uid, known in self.names.items() if known == name), None)
-
-    def group(self) -> int | None:
-        """There is one."""
-        return GROUP
-
-    def members(self) -> tuple[Account, ...]:
-        """Those in the group."""
-        return tuple(Account(uid, self.names.get(uid), member=True) for uid in sorted(self.in_group))
-
-    async def changes(self) -> AsyncIterator[None]:
-        """When the test says so."""
-        while True:
-            await self.news.wait()
-            self.news.clear()
-            yield
 
 
 class FakeSeats:
@@ -120,16 +80,6 @@ def test_an_added_user_may_until_removed(users: AllowedUsers) -> None:
     assert basis(users, BOB) is UserBasis.ADDED
     users.remove("bob")
     assert basis(users, BOB) is None
-
-
-def test_added_users_survive_a_restart(users: AllowedUsers, accounts: FakeAccounts, tmp_path: Path) -> None:
-    """The list stands in the state directory, for root alone."""
-    users.add("eve")
-    users.add("bob")
-    again = AllowedUsers(tmp_path, accounts, local_user=False)
-    assert [basis(again, uid) for uid in (BOB, EVE)] == [UserBasis.ADDED] * 2
-    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
-    assert again.warnings == ()
 
 
 @pytest.mark.parametrize("names", [{ADA: "ada", BOB: "mallory"}, {ADA: "ada", EVE: "bob"}, {ADA: "ada"}])
@@ -255,47 +205,6 @@ def test_without_an_answer_nobody_is_added(users: AllowedUsers, accounts: FakeAc
     users.remove("bob")
     accounts.answers = True
     assert basis(users, BOB) is None
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b'{"version": 1, "content": {"users": [{"uid": "0"}]}}', b"\xff" * 100])
-def test_a_damaged_list_lets_nobody_in(
-    users: AllowedUsers, accounts: FakeAccounts, tmp_path: Path, content: bytes
-) -> None:
-    """It is set aside with a warning that says what to do, and the next list stands in its place."""
-    users.add("bob")
-    (tmp_path / FILE).write_bytes(content)
-    again = AllowedUsers(tmp_path, accounts, local_user=True)
-    assert basis(again, BOB) is None
-    (warning,) = again.warnings
-    assert warning.code == "users_damaged"
-    assert f"{FILE}.corrupt-1" in warning.text
-    assert (tmp_path / f"{FILE}.corrupt-1").read_bytes() == content
-    again.add("eve")
-    assert AllowedUsers(tmp_path, accounts, local_user=True).warnings == ()
-
-
-def test_a_newer_list_is_not_touched(accounts: FakeAccounts, tmp_path: Path) -> None:
-    """After a downgrade the helper says so instead of forgetting who may."""
-    text = '{"version": 999, "content": {}}'
-    (tmp_path / FILE).write_text(text)
-    with pytest.raises(StoreError, match="newer"):
-        AllowedUsers(tmp_path, accounts, local_user=True)
-    assert (tmp_path / FILE).read_text() == text
-
-
-def test_a_list_that_cannot_be_written_adds_nobody(
-    users: AllowedUsers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who isn't on disk isn't let in: after a restart it would be another answer."""
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("slopn_helper.ipc.users.write_file", full)
-    with pytest.raises(StoreError, match="No space left"):
-        users.add("bob")
-    assert basis(users, BOB) is None
-    assert not (tmp_path / FILE).exists()
 
 
 def test_each_change_is_told(users: AllowedUsers) -> None:
