@@ -105,7 +105,7 @@ class BootedSystem:
     @property
     def bus_address(self) -> str:
         """The system bus, for clients outside; another one after each boot."""
-        return f"unix:path=/proc/{self._holder.init}/root/run/dbus/system_bus_socket"
+        return f"unix:path={Path('/proc', str(self._holder.init), 'root', 'run/dbus/system_bus_socket')}"
 
     def boot(self, timeout: float = 60.0) -> None:
         """Switch on, and return once everything that starts at boot has started. Raises `RuntimeError` if a unit failed."""
