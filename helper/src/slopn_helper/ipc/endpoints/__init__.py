@@ -21,9 +21,7 @@ class Connection(Protocol):
         """Send the greeting, in plain. Never waits: a few kilobytes always fit. Raises `OSError`."""
         ...
 
-    async def secure(
-        self, context: ssl.SSLContext, within: float
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def secure(self, context: ssl.SSLContext, within: float) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Be the server of a TLS handshake that may take `within` seconds.
 
         Raises `OSError` (`ssl.SSLError` is one) and `TimeoutError`; the connection is closed then.
