@@ -33,13 +33,17 @@ def test_wrong_usage(argv: list[str]) -> None:
 
 
 def test_the_client_role(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Directories and log level reach it; an order to end is a success."""
-    seen: list[object] = []
-    monkeypatch.setattr(bootstrap, "run_client", lambda *given: seen.extend(given))
-    assert (
-        program.main(["client", "--state-dir", str(tmp_path), "--runtime-dir", "/run/x", "--log-level", "debug"]) == 0
-    )
-    assert seen == [tmp_path, Path("/run/x"), "debug"]
+    """Where it keeps things, where it logs and whom it trusts reach it; an order to end is a success."""
+    seen: list[bootstrap.Options] = []
+    monkeypatch.setattr(bootstrap, "run_client", seen.append)
+    where = ["--state-dir", str(tmp_path), "--runtime-dir", "/run/x"]
+    logged = ["--log-level", "debug", "--log-file", "/var/log/x", "--prefix", "/opt/x"]
+    assert program.main(["client", *where, *logged]) == 0
+    assert program.main(["client"]) == 0
+    assert seen == [
+        bootstrap.Options(tmp_path, Path("/run/x"), "debug", Path("/var/log/x"), Path("/opt/x")),
+        bootstrap.Options(),
+    ]
 
 
 def test_a_state_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
