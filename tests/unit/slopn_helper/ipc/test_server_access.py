@@ -14,7 +14,7 @@ from slopn_wire.commands import Connect, GetSnapshot, GetUsers, RemoveUser, Rena
 from slopn_wire.devices import Right
 from slopn_wire.events import Done, Reply
 from slopn_wire.events import Users as UsersReply
-from support.ipc_world import MEMBER, OTHER, ROOT, Client, World, world
+from support.ipc_world import MEMBER, OTHER, ROOT, TIMEOUT, Client, World, world
 from support.refused import refusals
 
 ALL = tuple(Right)
@@ -93,14 +93,17 @@ def test_a_command_under_way_has_no_answer_any_more() -> None:
 
     async def go() -> None:
         async with world() as it:
-            gate = asyncio.Event()
+            gate, finished = asyncio.Event(), asyncio.Event()
             it.hub.slow[Connect] = gate
+            it.hub.answers[Connect] = lambda _: finished.set() or Done()  # type: ignore[func-returns-value]
             client, other = await connected(it, "d1"), await connected(it, "d2")
             await client.send(Connect("a"))
             await other.ask(GetSnapshot())
             await other.ask(RevokeDevice("d1"))
             await farewell(client, Problem.REVOKED)
             gate.set()
+            async with asyncio.timeout(TIMEOUT):
+                await finished.wait()
 
     asyncio.run(go())
 

@@ -15,7 +15,8 @@ import pytest
 
 from slopn_helper.ipc.authz import Credentials
 from slopn_helper.ipc.endpoints import unix
-from slopn_helper.ipc.endpoints.unix import SOCKET_NAME, UnixEndpoint, peer_credentials
+from slopn_helper.ipc.endpoints.unix import UnixEndpoint, peer_credentials, session_of
+from slopn_helper.ipc.sockets import SOCKET_NAME
 
 NOBODY = 65534
 CONNECT = """
@@ -64,7 +65,7 @@ def accept(listening: UnixEndpoint) -> Credentials:
     async def go() -> Credentials:
         async with asyncio.timeout(10):
             connection = await listening.accept()
-        connection.writer.transport.abort()
+        connection.close()
         return connection.peer
 
     return asyncio.run(go())
@@ -94,6 +95,45 @@ def test_with_a_group_its_members_may_connect(tmp_path: Path) -> None:
         assert mode(listening.path) == 0o660
         assert listening.path.lstat().st_gid == group
         assert listening.path.lstat().st_uid == os.geteuid()
+
+
+@pytest.mark.parametrize(("group", "closed"), [(None, 0o600), (NOBODY, 0o660)])
+def test_others_are_let_in_and_out_while_it_runs(tmp_path: Path, group: int | None, closed: int) -> None:
+    """Where added users or who sits at the screen may connect: 0666, until they may not any more."""
+    with endpoint(tmp_path, group) as listening:
+        assert mode(listening.path) == closed
+        listening.open_to_all(True)
+        assert mode(listening.path) == 0o666
+        listening.open_to_all(False)
+        assert mode(listening.path) == closed
+
+
+def test_another_user_connects_only_where_others_may(tmp_path: Path) -> None:
+    """The kernel refuses the others before the helper hears of them."""
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    with endpoint(tmp_path) as listening:
+        assert "PermissionError" in try_as(NOBODY, listening.path)
+        listening.open_to_all(True)
+        assert try_as(NOBODY, listening.path) == "connected\n"
+
+
+def try_as(user: int, path: Path) -> str:
+    """What a connecting process of that user says."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", CONNECT, str(path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        user=user,
+        group=user,
+        extra_groups=(),
+        timeout=20,
+        check=False,
+    )
+    return done.stdout
 
 
 def test_the_umask_makes_no_difference(tmp_path: Path) -> None:
@@ -171,11 +211,12 @@ def test_close_leaves_anothers_socket(tmp_path: Path) -> None:
 
 
 def test_the_kernel_says_who_connects(tmp_path: Path) -> None:
-    """User, group and process of the client, and the program behind it."""
+    """User, group and process of the client, the program behind it, and its session."""
     with endpoint(tmp_path) as listening, client(listening.path) as pid:
         peer = accept(listening)
     assert (peer.uid, peer.gid, peer.pid) == (os.getuid(), os.getgid(), pid)
     assert peer.exe == os.path.realpath(sys.executable)
+    assert peer.session == session_of(Path("/proc/self/cgroup").read_text())
 
 
 def test_supplementary_groups_come_along(tmp_path: Path) -> None:
@@ -192,6 +233,28 @@ def test_supplementary_groups_come_along(tmp_path: Path) -> None:
     assert set(peer.groups) == {54321, 54322}
 
 
+@pytest.mark.parametrize(
+    ("cgroups", "session"),
+    [
+        ("0::/user.slice/user-1000.slice/session-c2.scope", "c2"),
+        ("0::/user.slice/user-1000.slice/session-17.scope/mine", "17"),
+        ("12:pids:/user.slice/x\n1:name=systemd:/user.slice/user-1000.slice/session-4.scope\n0::/", "4"),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope", None),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/session-c1.scope", None),
+        ("0::/system.slice/session-c1.scope.service", None),
+        ("0::/mine/session-c1.scope", None),
+        ("0::/user.slice/user-1000.slice/session-../c1.scope", None),
+        ("12:pids:/user.slice/user-1000.slice/session-4.scope", None),
+        ("0::/", None),
+        ("", None),
+        ("rubbish", None),
+    ],
+)
+def test_a_login_session_is_told_by_the_cgroup(cgroups: str, session: str | None) -> None:
+    """As logind makes them; what a user has made further below, under the name of a session, is none."""
+    assert session_of(cgroups) == session
+
+
 def test_a_client_that_is_gone_has_no_program(tmp_path: Path) -> None:
     """The process has ended: its number proves nothing any more, so no program is named."""
     with endpoint(tmp_path) as listening:
@@ -199,7 +262,7 @@ def test_a_client_that_is_gone_has_no_program(tmp_path: Path) -> None:
             pass
         peer = accept(listening)
     assert peer.pid == pid
-    assert peer.exe is None
+    assert (peer.exe, peer.session) == (None, None)
 
 
 def test_a_reused_process_number_has_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
