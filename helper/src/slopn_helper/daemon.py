@@ -134,6 +134,8 @@ class Daemon:
     def _publish(self, position: Position) -> None:
         if not isinstance(position.state, Disconnected):
             self._control.pause_over()
+        # Before the state: where the last tunnel's gateway had moved to says nothing of this one's.
+        self.count()
         self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted())
         self._known.set()
 
