@@ -13,9 +13,12 @@ _SHELLS = ("bash", "zsh", "fish")
 VERB = Verb(
     "print a completion script for a shell",
     (Argument(("shell",), "bash, zsh or fish", {"choices": _SHELLS, "metavar": "SHELL"}, "bash zsh fish"),),
-    "bash: source <(slopn completion bash)\n"
-    "zsh:  slopn completion zsh > ~/.zfunc/_slopn  (a folder of $fpath)\n"
-    "fish: slopn completion fish | source",
+    "Verbs, options, profiles, devices, users, settings and their values are completed.",
+    examples=(
+        ("source <(slopn completion bash)", "bash, in ~/.bashrc"),
+        ("slopn completion zsh > ~/.zfunc/_slopn", "zsh: a folder of $fpath"),
+        ("slopn completion fish | source", "fish, in ~/.config/fish/config.fish"),
+    ),
 )
 
 

@@ -21,7 +21,15 @@ VERB = Verb(
         ),
         WAIT,
     ),
-    "Without --wait the command is handed over and the status is 0 at once; `slopn status` shows how it goes.",
+    "Without --wait the command is handed over and the status is 0 at once; `slopn status` shows how it goes.\n"
+    "With --wait the status is 0 once traffic flows through the tunnel, 1 when there can be no tunnel, and 5 after S\n"
+    "seconds. Connecting ends a pause.",
+    examples=(
+        ("slopn connect berlin --wait", ""),
+        ("slopn connect", "the profile used last, or the only one"),
+        ("slopn connect && slopn status --watch", "and see how it goes"),
+    ),
+    see=("disconnect", "profiles", "status"),
 )
 
 

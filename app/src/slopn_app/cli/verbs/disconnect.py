@@ -21,7 +21,13 @@ WAIT = Argument(
     f"wait until it is done, at most S seconds ({wait.DEFAULT:g}); status 5 when it isn't by then",
     {"nargs": "?", "const": f"{wait.DEFAULT:g}", "metavar": "S"},
 )
-VERB = Verb("take the tunnel down, and want none", (WAIT,))
+VERB = Verb(
+    "take the tunnel down, and want none",
+    (WAIT,),
+    "Afterwards your traffic goes out directly; with the kill switch on `always` it is blocked.",
+    examples=(("slopn disconnect --wait", "until the host is as it was before"),),
+    see=("connect", "pause", "unlock"),
+)
 
 
 def run(arguments: argparse.Namespace) -> int:

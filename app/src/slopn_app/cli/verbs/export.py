@@ -22,6 +22,9 @@ VERB = Verb(
             "file",
         ),
     ),
+    "Whoever has the file can use the tunnel in your place.",
+    examples=(("slopn export office --output office.conf", ""),),
+    see=("import", "profiles"),
 )
 
 

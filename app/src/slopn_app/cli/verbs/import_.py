@@ -21,6 +21,12 @@ VERB = Verb(
     ),
     "Every file is checked, whatever is wrong with others; status 2 if any was refused.\n"
     "PreUp, PostUp, PreDown and PostDown are never run.",
+    examples=(
+        ("slopn import berlin.conf", "as profile berlin"),
+        ("slopn import wg0.conf --name office", ""),
+        ("gpg -d wg0.conf.gpg | slopn import - --name home", ""),
+    ),
+    see=("profiles", "connect", "export"),
 )
 _STDIN = "-"
 _MOST = 1 << 20

@@ -26,7 +26,7 @@ VERB = Verb(
             "Any verb pairs when it must; this one does nothing else, and lets you choose. For root and for installed",
             "programs no number is needed. Otherwise the helper shows one, and you repeat it here within two minutes:",
             "`sudo slopn devices` and the service's journal (`journalctl -u slopn-helper`) have it.",
-            *(f"{right}: {meaning}" for right, meaning in RIGHTS.items()),
+            *(f"    {right}: {meaning}" for right, meaning in RIGHTS.items()),
             "The key belongs to you and this program. A script that shall be able to do less than you needs a key of its",
             "own: give it an XDG_STATE_HOME and SLOPN_KEYRING=no. That limits the script, not whatever else runs as you.",
         )

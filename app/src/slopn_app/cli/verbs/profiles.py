@@ -21,6 +21,9 @@ VERB = Verb(
         Argument(("--names",), "print the names alone, one a line", {"action": "store_true"}),
         Argument(("--remove",), "forget the profile and its keys", {"metavar": "NAME"}, "profile"),
     ),
+    "A star marks the one in use. What SloPN keeps of a file but never obeys is said below the table.",
+    examples=(("slopn profiles", ""), ("slopn profiles --remove home", "")),
+    see=("import", "export", "connect"),
 )
 
 

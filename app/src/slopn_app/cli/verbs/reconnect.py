@@ -9,7 +9,14 @@ from slopn_app.cli.channel import Channel
 from slopn_app.cli.verb import Verb
 from slopn_app.cli.verbs.disconnect import WAIT, accepted, arrived, seconds
 
-VERB = Verb("take the tunnel down and bring the same one up again", (WAIT,))
+VERB = Verb(
+    "take the tunnel down and bring the same one up again",
+    (WAIT,),
+    "With the kill switch on nothing leaves in between. SloPN reconnects by itself when a tunnel dies; this is for\n"
+    "when you know better.",
+    examples=(("slopn reconnect --wait", ""),),
+    see=("connect", "status"),
+)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ VERB = Verb(
         Argument(
             ("action",), "get (what is meant if left out) or set", {"nargs": "?", "metavar": "get|set"}, "get set"
         ),
-        Argument(("key",), "a setting, as listed below", {"nargs": "?", "metavar": "KEY"}, "setting"),
+        Argument(("key",), "one of the settings", {"nargs": "?", "metavar": "KEY"}, "setting"),
         Argument(
             ("value",),
             "its new value",
