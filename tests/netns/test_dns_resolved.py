@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slopn_helper.host.dns import resolved, upstream
+from slopn_helper.host.dns import bus, resolved, upstream
 from slopn_helper.host.dns.manager import DnsManager
 from slopn_helper.host.dns.resolved import ResolvedDns
 from slopn_helper.host.journal import Journal
@@ -104,9 +104,9 @@ class Host:
     async def dhcp(self) -> None:
         """What a DHCP client or NetworkManager tells resolved about the uplink."""
         index = int(self.client.run("cat /sys/class/net/eth0/ifindex").stdout)
-        async with resolved._bus() as bus:
-            await resolved._call(bus, "SetLinkDNS", "ia(iay)", index, [resolved._packed(LAN_SERVER)])
-            await resolved._call(bus, "SetLinkDefaultRoute", "ib", index, True)
+        async with bus.connection("test") as link:
+            await bus.call(link, resolved.MANAGER, "SetLinkDNS", "ia(iay)", index, [resolved._packed(LAN_SERVER)])
+            await bus.call(link, resolved.MANAGER, "SetLinkDefaultRoute", "ib", index, True)
 
 
 def connect_tunnel(client: Namespace, tunnel: Namespace) -> None:
@@ -128,9 +128,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     ):
         # resolved drops its privileges before it connects to the bus.
         Path(public).chmod(0o755)
-        bus = Path(public) / "bus"
-        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={bus}")
-        (tmp_path / "bus.conf").write_text(_BUS.format(path=bus))
+        socket = Path(public) / "bus"
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={socket}")
+        (tmp_path / "bus.conf").write_text(_BUS.format(path=socket))
         veth(client, "eth0", lan, "l0")
         lan.ip("addr add 10.1.0.1/24 dev l0")
         client.ip("addr add 10.1.0.2/24 dev eth0\nroute add default via 10.1.0.1")
@@ -143,8 +143,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
             mkdir -p /etc/systemd; printf '[Resolve]\nDNSSEC=no\nFallbackDNS=\nLLMNR=no\nMulticastDNS=no\n' > /etc/systemd/resolved.conf
         """)
         client.popen(["dbus-daemon", "--nofork", f"--config-file={tmp_path}/bus.conf"])
-        until(bus.exists, 10.0, "the private bus is up")
-        bus.chmod(0o777)
+        until(socket.exists, 10.0, "the private bus is up")
+        socket.chmod(0o777)
         log = (tmp_path / "resolved.log").open("wb")
         env = {"SYSTEMD_LOG_TARGET": "console", "SYSTEMD_LOG_LEVEL": "info"}
         daemon = client.popen([str(binary)], env=env, stdout=log, stderr=log)
@@ -218,10 +218,10 @@ def test_somebody_elses_change_is_drift(host: Host) -> None:
     async def scenario() -> None:
         index = int(host.client.run(f"cat /sys/class/net/{TUN}/ifindex").stdout)
         await host.dns.apply(TUN, CONFIG)
-        async with resolved._bus() as bus:
-            await resolved._call(bus, "SetLinkDomains", "ia(sb)", index, [["other.example", False]])
+        async with bus.connection("test") as link:
+            await bus.call(link, resolved.MANAGER, "SetLinkDomains", "ia(sb)", index, [["other.example", False]])
             assert await host.dns.drift() == f"resolved has other domains for {TUN}"
-            await resolved._call(bus, "SetLinkDNS", "ia(iay)", index, [resolved._packed(LAN_SERVER)])
+            await bus.call(link, resolved.MANAGER, "SetLinkDNS", "ia(iay)", index, [resolved._packed(LAN_SERVER)])
             assert await host.dns.drift() == f"resolved asks 10.1.0.1 through {TUN}"
         await host.dns.apply(TUN, CONFIG)
         assert await host.dns.drift() is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slopn_helper.host.dns import DnsError, resolved
+from slopn_helper.host.dns import DnsError, bus, resolved
 from slopn_helper.host.dns.resolved import ResolvedDns, domains
 from slopn_helper.host.journal import Journal, ResolvedRevert
 from slopn_wire.profile import DnsConfig
@@ -43,7 +43,7 @@ def test_without_a_bus_it_is_not_running(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_a_bus_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A stuck bus costs the deadline and not more: the helper must not hang in a connect."""
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/bus")
-    monkeypatch.setattr(resolved, "TIMEOUT", 0.1)
+    monkeypatch.setattr(bus, "TIMEOUT", 0.1)
 
     async def scenario() -> bool:
         stuck = asyncio.Event()
