@@ -66,6 +66,7 @@ def test_a_retry_has_the_first_ones_outcome(check: Check) -> None:
         bench.begun[0].set_result(Done(("once",)))
         again = bench.ask("k", number=3)
         assert again is first
+        assert again is not None
         assert again.result() == Done(("once",))
         assert len(bench.begun) == 1
 

@@ -138,9 +138,15 @@ def test_a_command_is_carried_out_though_its_client_is_gone() -> None:
 
     async def go() -> None:
         async with world() as it:
-            gate, finished = asyncio.Event(), []
+            gate = asyncio.Event()
+            finished: list[Command] = []
+
+            def finish(command: Command) -> Result:
+                finished.append(command)
+                return Done()
+
             it.hub.slow[Reconnect] = gate
-            it.hub.answers[Reconnect] = lambda command: finished.append(command) or Done()  # type: ignore[func-returns-value]
+            it.hub.answers[Reconnect] = finish
             client = await it.client(MEMBER)
             await client.send(Reconnect(), key="k")
             await until_async(lambda: bool(it.hub.commands), TIMEOUT, "it has begun")

@@ -12,7 +12,7 @@ from slopn_helper.ipc.conversation import Timing
 from slopn_helper.ipc.verdicts import Problem
 from slopn_wire.commands import Connect, GetSnapshot, GetUsers, RemoveUser, RenameDevice, RevokeDevice, Watch
 from slopn_wire.devices import Right
-from slopn_wire.events import Done, Reply
+from slopn_wire.events import Done, Reply, Result
 from slopn_wire.events import Users as UsersReply
 from support.ipc_world import MEMBER, OTHER, ROOT, TIMEOUT, Client, World, world
 from support.refused import refusals
@@ -95,7 +95,12 @@ def test_a_command_under_way_has_no_answer_any_more() -> None:
         async with world() as it:
             gate, finished = asyncio.Event(), asyncio.Event()
             it.hub.slow[Connect] = gate
-            it.hub.answers[Connect] = lambda _: finished.set() or Done()  # type: ignore[func-returns-value]
+
+            def finish(_: Connect) -> Result:
+                finished.set()
+                return Done()
+
+            it.hub.answers[Connect] = finish
             client, other = await connected(it, "d1"), await connected(it, "d2")
             await client.send(Connect("a"))
             await other.ask(GetSnapshot())

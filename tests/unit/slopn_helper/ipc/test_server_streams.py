@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
@@ -203,3 +204,24 @@ def test_a_client_that_never_reads_is_dropped(caplog: pytest.LogCaptureFixture) 
 
     asyncio.run(go())
     assert reasons(caplog) == [Why.NOT_READING]
+
+
+def test_who_hangs_up_without_having_read_is_forgotten(caplog: pytest.LogCaptureFixture) -> None:
+    """The connection is reset while events are on their way: no defect, no refusal, and nobody else notices."""
+
+    async def go() -> None:
+        async with world() as it:
+            other = await it.client()
+            for _ in range(5):
+                deaf = await it.client(MEMBER)
+                await deaf.ask(Watch())
+                deaf.deafen()
+                for _ in range(100):
+                    it.hub.publish(big())
+                await asyncio.sleep(0)
+                deaf.close()
+                await until_async(lambda: it.meter(MEMBER).connections == 0, TIMEOUT, "it is forgotten")
+            assert await other.ask(Connect("a")) == Done()
+
+    asyncio.run(go())
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
