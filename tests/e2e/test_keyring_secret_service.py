@@ -47,7 +47,7 @@ def test_unlocked(tmp_path: Path, helper: FakeHelper) -> None:
     """The key is in the keyring and nowhere else, under a name that a person understands; nothing is said."""
     with session(tmp_path, helper, "gnome") as desktop:
         for _ in range(2):
-            done = desktop.run(SLOPN, "status", **SCREEN)
+            done = desktop.run(SLOPN, "status", environ=SCREEN)
             assert (done.returncode, done.stderr) == (0, "")
         assert files_with_a_key(desktop) == []
         shown = desktop.secrets()
@@ -60,19 +60,19 @@ def test_locked(tmp_path: Path, helper: FakeHelper) -> None:
     """Nothing prompts, nothing hangs, nothing goes into a file: status 4 and what to do about it, before and after."""
     with session(tmp_path, helper, "gnome") as desktop:
         desktop.lock()
-        first = desktop.run(SLOPN, "status", **SCREEN)
+        first = desktop.run(SLOPN, "status", environ=SCREEN)
         assert first.returncode == 4
         assert "Your keyring is locked" in first.stderr
         assert "SLOPN_KEYRING=no slopn pair" in first.stderr
         assert devices(helper) == []
     with Desktop(tmp_path / "later", "gnome") as desktop:
         desktop.environ["SLOPN_SOCKET"] = helper.path
-        assert desktop.run(SLOPN, "status", **SCREEN).returncode == 0
+        assert desktop.run(SLOPN, "status", environ=SCREEN).returncode == 0
         desktop.lock()
-        again = desktop.run(SLOPN, "status", **SCREEN)
+        again = desktop.run(SLOPN, "status", environ=SCREEN)
         assert (again.returncode, again.stderr) == (first.returncode, first.stderr)
         assert files_with_a_key(desktop) == []
-        chosen = desktop.run(SLOPN, "status", SLOPN_KEYRING="no", **SCREEN)
+        chosen = desktop.run(SLOPN, "status", environ={**SCREEN, "SLOPN_KEYRING": "no"})
         assert chosen.returncode == 0
         assert chosen.stderr.endswith("SLOPN_KEYRING=no.\n")
 
@@ -88,13 +88,13 @@ def test_locked(tmp_path: Path, helper: FakeHelper) -> None:
 def test_missing(tmp_path: Path, helper: FakeHelper, keyring: str, reason: str) -> None:
     """The key goes into a file that only its user can read: said once, with the reason."""
     with session(tmp_path, helper, keyring) as desktop:
-        done = desktop.run(SLOPN, "status", **SCREEN)
+        done = desktop.run(SLOPN, "status", environ=SCREEN)
         assert done.returncode == 0
         (name,) = files_with_a_key(desktop)
         (line,) = done.stderr.splitlines()
         assert name in line
         assert line.endswith(f"which only you can read: {reason}.")
-        again = desktop.run(SLOPN, "status", **SCREEN)
+        again = desktop.run(SLOPN, "status", environ=SCREEN)
         assert (again.returncode, again.stderr) == (0, "")
     assert devices(helper) == ["command line"]
 
@@ -120,8 +120,10 @@ def test_a_keyring_in_plain_text_is_not_used(tmp_path: Path, helper: FakeHelper)
         done = desktop.run(
             SLOPN,
             "status",
-            PYTHONPATH=str(tmp_path / "path"),
-            PYTHON_KEYRING_BACKEND="keyrings.alt.file.PlaintextKeyring",
+            environ={
+                "PYTHONPATH": str(tmp_path / "path"),
+                "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
+            },
         )
         assert done.returncode == 0
         assert "there is no keyring here" in done.stderr
@@ -140,8 +142,8 @@ async def main():
 asyncio.run(main())
 """
     with session(tmp_path, helper, "gnome") as desktop:
-        assert desktop.run(sys.executable, "-c", code, **SCREEN).stdout == "view\n"
+        assert desktop.run(sys.executable, "-c", code, environ=SCREEN).stdout == "view\n"
         assert desktop.secrets().count("label = SloPN: key of the tray") == 1
         desktop.lock()
-        done = desktop.run(sys.executable, "-c", code, **SCREEN)
+        done = desktop.run(sys.executable, "-c", code, environ=SCREEN)
         assert (done.returncode, done.stdout, done.stderr) == (0, "keyring_locked\n", "")

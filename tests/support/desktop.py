@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Self
 
@@ -96,15 +97,15 @@ class Desktop:
         if self._log is not None:
             self._log.close()
 
-    def run(self, *command: str | Path, timeout: float = 60.0, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a program of the user's to its end, with nothing at its stdin."""
         return subprocess.run(
             self._inside(*command),
-            env={**self.environ, **environ},
+            env={**self.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=60.0,
             check=False,
         )
 
