@@ -4,42 +4,59 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from slopn_app.cli.main import VERBS
+from slopn_app.cli.main import VERBS, load
+from slopn_app.cli.verbs.settings import SETTINGS
 from slopn_helper import conf
 from slopn_wire.commands import (
     ApplySettings,
     Command,
     Connect,
+    Diagnose,
     Disconnect,
     ExportProfile,
+    GetPairings,
     ImportProfile,
+    Pause,
     Reconnect,
     RemoveProfile,
+    RenameDevice,
+    Replay,
+    RevokeDevice,
+    Unlock,
 )
+from slopn_wire.devices import Device, PendingPairing, Right, ShownPairing
 from slopn_wire.events import (
+    Check,
+    DevicesChanged,
+    Diagnosis,
     Done,
     ErrorKind,
     Exported,
     Live,
-    LogLine,
     Network,
+    Pairings,
     PolicyKind,
     ProfilesChanged,
     Refused,
+    Replayed,
+    ReplayedStep,
     Result,
     SettingsChanged,
     Snapshot,
     StateChanged,
     Stats,
+    Verdict,
 )
 from slopn_wire.profile import DnsConfig, Endpoint
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, Step, TargetState, TunnelState
 from support.fake_helper import FakeHelper
+from support.slopn import pair
 from support.until import until
 
 GUIDE = (Path(__file__).resolve().parents[4] / "docs/cli.md").read_text(encoding="utf-8")
@@ -66,11 +83,45 @@ AllowedIPs = 0.0.0.0/0, ::/0
 """
 # What differs from run to run, or depends on when and where the guide is read.
 VOLATILE = [
-    (r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?\b|\b\d\d:\d\d(:\d\d)?\b", "TIME"),
+    (r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?\b|\b\d\d:\d\d(:\d\d(\.\d+)?)?\b", "TIME"),
     (r"\b(\d+ (s|min|h)|\d+ days) ago\b", "AGO"),
+    (r"Paused for (10:00|9:5\d)", "Paused for M:SS"),
+    (r"\(\d+ s\)", "(LEFT)"),
     (r'"seq": ?\d+', '"seq":N'),
-    (r'"(since|last_handshake|at)": [\d.]+', r'"\1": T'),
+    (r'"(since|last_handshake|at)": ?[\d.]+', r'"\1": T'),
+    (r"\bdevice [0-9a-f]{16}\b", "device ID"),
+    (r"((?:checks|front-end)\.txt) +\d+ B", r"\1 SIZE"),
 ]
+PRESENT = time.time()
+LAPTOP = Device("9d00000000000000", "laptop", "bob", 1002, (Right.VIEW,), PRESENT, PRESENT + 3e7)
+DEVICES = (
+    Device("3f2a000000000000", "command line", "alice", 1001, tuple(Right), PRESENT, PRESENT + 3e7, PRESENT),
+    LAPTOP,
+)
+WAITING = PendingPairing(
+    "p", "backup script", "alice", 1001, "/usr/bin/python3.11", (Right.VIEW, Right.CONNECT), PRESENT + 100
+)
+CHECKS = (
+    Check("dns", Verdict.BROKEN, "DNS doesn't go through the tunnel.", "Run `slopn reconnect`."),
+    Check("kernel", Verdict.FINE, "The kernel has what the kill switch needs."),
+)
+RECORDING = '{"n":1,"at":1767276120.0,"v":"1.0","input":{"type":"connect_to","profile":"berlin"},"context":{}}\n'
+RESOLVING, HANDSHAKE = Connecting("berlin"), Connecting("berlin", step=Step.HANDSHAKE)
+STEPS = tuple(
+    ReplayedStep(number, 1_767_276_120.0 + at, inp, state, state)
+    for number, at, inp, state in (
+        (1, 0, '{"type":"connect_to","profile":"berlin"}', RESOLVING),
+        (2, 0.5, '{"type":"drifted"}', RESOLVING),
+        (3, 0.75, '{"type":"drifted"}', RESOLVING),
+        (4, 1.25, '{"type":"endpoints_resolved"}', HANDSHAKE),
+    )
+)
+# What answers a command always in the same way.
+ANSWERS: dict[type, Result] = {
+    GetPairings: Pairings((ShownPairing(WAITING, "042137"),)),
+    Diagnose: Diagnosis(CHECKS, {"rules.txt": "table inet slopn\n", "recorder.jsonl": RECORDING}),
+    Replay: Replayed(STEPS, "1.0"),
+}
 
 
 class Story:
@@ -79,10 +130,15 @@ class Story:
     def __init__(self, helper: FakeHelper) -> None:
         self._helper = helper
         self._texts: dict[str, str] = {}
-        helper.hub.view = Snapshot(version="1.0", policy=PolicyKind.OPEN, network=Network(True, "eth0"))
-        for kind in (ImportProfile, RemoveProfile, ExportProfile, Connect, Reconnect, Disconnect, ApplySettings):
+        helper.hub.view = Snapshot(
+            version="1.0", policy=PolicyKind.OPEN, network=Network(True, "eth0"), devices=DEVICES
+        )
+        for kind in (ImportProfile, RemoveProfile, ExportProfile, ApplySettings, RenameDevice, RevokeDevice):
             helper.hub.answers[kind] = self.answer
-        helper.logs.add(LogLine(NOW - 179, "warning", "slopn_helper.tunnel.driver", "no answer from 203.0.113.5:51820"))
+        for kind in (Connect, Reconnect, Disconnect, Pause, Unlock):
+            helper.hub.answers[kind] = self.answer
+        helper.hub.answers.update({kind: lambda _, result=result: result for kind, result in ANSWERS.items()})
+        helper.logs.add(NOW - 179, "warning", "tunnel.driver", "no answer from 203.0.113.5:51820")
 
     def answer(self, command: Command) -> Result:
         """As the real one would."""
@@ -115,18 +171,27 @@ class Story:
                 live = Live("slopn0", profile.addresses, DnsConfig(profile.dns.servers), 1420, 1420)
                 hub.publish(Stats(12_345_678, 987_654, NOW - 12))
                 self._enter(state, PolicyKind.TUNNELLED, live)
-            case Disconnect():
+            case Disconnect() | Unlock():
                 self._enter(Disconnected(), PolicyKind.OPEN, Live())
+            case Pause(seconds=seconds):
+                self._enter(Disconnected("berlin"), PolicyKind.OPEN, Live(), time.time() + seconds)
+            case RenameDevice(name=name):
+                hub.publish(DevicesChanged((DEVICES[0], replace(LAPTOP, name=name))))
+            case RevokeDevice():
+                hub.publish(DevicesChanged(DEVICES[:1]))
             case ApplySettings(settings=settings):
                 hub.publish(SettingsChanged(settings))
             case _:
                 raise AssertionError(command)
         return Done()
 
-    def _enter(self, state: TunnelState, policy: PolicyKind, live: Live) -> None:
+    def _enter(self, state: TunnelState, policy: PolicyKind, live: Live, paused_until: float | None = None) -> None:
         hub = self._helper.hub
         target = TargetState.UNSECURED if isinstance(state, Disconnected) else TargetState.SECURED
-        hub.publish(StateChanged(state, NOW - 180 + hub.view.seq / 1000, target, "berlin", None, policy, live))
+        if paused_until is not None:
+            target = TargetState.PAUSED
+        since = NOW - 180 + hub.view.seq / 1000
+        hub.publish(StateChanged(state, since, target, "berlin", paused_until, policy, live))
 
 
 def examples() -> list[tuple[str, str]]:
@@ -153,13 +218,18 @@ def test_the_guide_is_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / "broken.conf").write_text(BERLIN.replace("10.8.0.2", "10.8.0.300"))
     slopn = tmp_path / "bin" / "slopn"
     slopn.parent.mkdir()
-    slopn.write_text(f'#!/bin/sh\nexec {sys.executable} -m slopn_app "$@"\n')
-    slopn.chmod(0o755)
+    start = f"import sys; sys.argv[0] = {str(slopn)!r}; from slopn_app.cli.main import main; main()"
+    slopn.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{start}" "$@"\n')
+    window = slopn.with_name("slopn-window")
+    window.write_text("#!/bin/sh\n")
+    for program in (slopn, window):
+        program.chmod(0o755)
     monkeypatch.setenv("PATH", str(slopn.parent), prepend=":")
     monkeypatch.setenv("TZ", "UTC")
     with FakeHelper(tmp_path / "run") as helper:
         monkeypatch.setenv("SLOPN_SOCKET", helper.path)
         helper.run(lambda: Story(helper))
+        pair(helper.path)
         for command, expected in examples():
             printed = run(command.replace("--since 10m", f"--since {NOW - 600:.0f}"), tmp_path, helper)
             assert settled(printed) == settled(expected), command
@@ -177,6 +247,7 @@ def run(command: str, folder: Path, helper: FakeHelper) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         cwd=folder,
+        stdin=subprocess.DEVNULL,
         timeout=60,
         check=False,
     )
@@ -198,10 +269,43 @@ def _poke(helper: FakeHelper) -> bool:
     return bool(helper.hub.subscribers)
 
 
+def section(verb: str) -> str:
+    """The part of the guide that is about a verb."""
+    for part in re.split(r"^## ", GUIDE, flags=re.MULTILINE)[1:]:
+        title, _, text = part.partition("\n")
+        if verb in title.split(", "):
+            return text
+    raise AssertionError(f"no section {verb}")
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_an_example(verb: str) -> None:
-    """A new verb needs one."""
+    """A new verb needs one, under a heading of its own."""
     assert any(re.search(rf"\bslopn {verb}\b", command) for command, _ in examples())
+    assert section(verb)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_guide_and_the_parser_agree(verb: str) -> None:
+    """Each option of a verb stands in its section, in full; and none that the verb hasn't."""
+    text = section(verb)
+    known = {name for argument in load(verb).VERB.every for name in argument.names if name.startswith("-")}
+    assert {name for name in known - {"--json"} if name not in text} == set()
+    mentioned = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
+    others = {name for other in VERBS for argument in load(other).VERB.every for name in argument.names}
+    assert {name for name in mentioned & others if name not in known and f" {name}" not in _quoted(text)} == set()
+
+
+def _quoted(text: str) -> str:
+    """The commands of other verbs that a section names, which have their own options."""
+    return " ".join(re.findall(r"`[^`]*slopn [^`]*`", text))
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_every_setting_is_explained(key: str) -> None:
+    """With each word that it takes."""
+    (row,) = re.findall(rf"^\| `{key}` \| (.*) \|$", section("settings"), re.MULTILINE)
+    assert all(f"`{word}`" in row for word in SETTINGS[key][0].split())
 
 
 def test_a_lie_in_the_guide_is_seen() -> None:

@@ -67,7 +67,7 @@ def timeline(replayed: ReplayedDoc, *, everything: bool) -> list[Line]:
         if at[:10] != day:
             day = at[:10]
             lines.append(((day, "faint"),))
-        lines += _step(step, at[11:], same=same)
+        lines += _step(step, f"{at[11:]}.{int(step['at'] % 1 * 1000):03}", same=same)
         before = step["state"]
     return [*lines, *_skipped(skipped)]
 
