@@ -110,7 +110,6 @@ def test_who_left_something_running_has_left(
     assert (ada.show("Active"), ada.show("State")) == ("yes", "closing")
     watcher.until()
     left.kill()
-    system.run("pkill -KILL sleep")
     until(lambda: not system.run(["loginctl", "--no-legend"]).stdout, 10, "the session is gone")
 
 

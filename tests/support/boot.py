@@ -8,6 +8,7 @@ all settings but the network's are the machine's.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shlex
 import shutil
@@ -133,17 +134,15 @@ class BootedSystem:
 
     def close(self) -> None:
         """End everything and remove it. May be called twice."""
+        if self._entered is not None:
+            self._entered.close()
+            self._entered = None
         for process in self._started:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            process.wait()
+            process.wait(10.0)
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
         self._started.clear()
-        if self._entered is not None:
-            self._entered.close()
-            self._entered = None
 
     def command(
         self,
@@ -212,7 +211,7 @@ class BootedSystem:
     ) -> subprocess.Popen[Any]:
         """Start `cmd` inside; it is killed at the end if it still runs."""
         argv = self.command(cmd, user=user, scope=scope, env=env)
-        process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=stderr, text=text)
+        process = _Inside(argv, stdin=stdin, stdout=stdout, stderr=stderr, text=text)
         self._started.append(process)
         return process
 
@@ -262,3 +261,19 @@ class BootedSystem:
     def _holder(self) -> Holder:
         assert self._entered is not None, "the system is used while it isn't entered"
         return self._entered
+
+
+class _Inside(subprocess.Popen[Any]):
+    """A program inside. Signals go to itself, not to nsenter(1), its parent outside.
+
+    An orphan's zombie would be for process 1 outside, which reaps nobody in many containers; and the system doesn't end
+    before the last of its zombies is gone.
+    """
+
+    def send_signal(self, sig: int) -> None:
+        """Send it, if the program still runs."""
+        if self.poll() is None:
+            inside = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+            for pid in inside or [str(self.pid)]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), sig)
