@@ -9,6 +9,7 @@ from cryptography.x509.oid import NameOID
 
 from slopn_helper.ipc.certificates import read_client, read_request
 
+
 def target(data: bytes) -> None:
     """The first byte chooses: a request as text, or a certificate."""
     if not data:
