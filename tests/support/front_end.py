@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from slopn_app.applicant import NumberWanted
 from slopn_app.credentials.store import Store
-from slopn_app.pairing import NumberWanted, Pairing
+from slopn_app.pairing import Pairing
 from support.fake_helper import FakeHelper
 from support.vault import FakeVault, host_with
 

@@ -18,11 +18,12 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from slopn_app import bootstrap
+from slopn_app.applicant import NumberWanted
 from slopn_app.conversation import Conversation
 from slopn_app.feed import Feed, Problem, ProblemKind
 from slopn_app.host.parts import Host
 from slopn_app.link import HOST, handshake_failed
-from slopn_app.pairing import Contact, NumberWanted, Pairing
+from slopn_app.pairing import Contact, Pairing
 from slopn_app.trouble import FAILED, HungUp, Late, Nonsense, Trouble
 from slopn_app.view import apply
 from slopn_wire.commands import (

@@ -14,13 +14,15 @@ from slopn_app.trouble import (
     INCOMPATIBLE,
     INVALID,
     NOT_PAIRED,
-    NOT_PERMITTED,
-    UNREACHABLE,
     HungUp,
     Impostor,
     Late,
     Nonsense,
     Trouble,
+    no_helper,
+    not_permitted,
+    not_reachable,
+    other_version,
 )
 from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, FrameTooLarge, frame
 
@@ -191,33 +193,6 @@ def _connect(transport: Transport, path: str, timeout: float) -> Stream:
         raise not_reachable(path, error.strerror or str(error)) from None
 
 
-def not_permitted() -> Trouble:
-    """The endpoint isn't for this user."""
-    return Trouble(
-        NOT_PERMITTED,
-        "You may not use SloPN on this computer.",
-        "Root may allow it with `sudo slopn users add YOUR_NAME`.",
-    )
-
-
-def not_reachable(path: str, reason: str) -> Trouble:
-    """Nobody answers at the endpoint."""
-    # The words are needed only when something has gone wrong.
-    from slopn_app.words import unreachable
-
-    what, meaning, remedy = unreachable()
-    return Trouble(UNREACHABLE, f"{what} ({path}: {reason})", meaning, remedy)
-
-
-def other_version(major: object) -> Trouble:
-    """The helper speaks another major version of the protocol."""
-    return Trouble(
-        INCOMPATIBLE,
-        f"The helper speaks version {major} of the protocol, this program version {PROTOCOL_MAJOR}.",
-        "Install both from the same release, then restart the helper.",
-    )
-
-
 def _first_frame(stream: Stream, deadline: float, timeout: float) -> bytes:
     length = int.from_bytes(_exactly(stream, 4, deadline, timeout), "big")
     if length > MAX_GREETING:
@@ -247,19 +222,15 @@ def _greeting(payload: bytes, path: str) -> Greeting:
         authority, version = said["authority"], said["version"]
         refusal = None if refused is None else (refused["kind"], str(refused["message"]).splitlines())
     except (LookupError, TypeError):
-        raise _no_helper(path) from None
+        raise no_helper(path) from None
     if tag != "greeting":
-        raise _no_helper(path)
+        raise no_helper(path)
     if major != PROTOCOL_MAJOR:
-        raise other_version(major)
+        raise other_version(major, PROTOCOL_MAJOR)
     if refusal is not None:
         kind, lines = refusal
         raise Trouble(kind if kind in _GREETED_KINDS else FAILED, *lines)
     return Greeting(authority, _fingerprint(authority), version)
-
-
-def _no_helper(path: str) -> Trouble:
-    return Trouble(INCOMPATIBLE, f"What answers at {path} isn't SloPN's service.")
 
 
 def _fingerprint(authority: str) -> str:

@@ -61,3 +61,45 @@ class Impostor(Exception):
     def __init__(self, uid: int) -> None:
         super().__init__(f"user {uid} listens where SloPN's service should")
         self.uid = uid
+
+
+def not_permitted() -> Trouble:
+    """The endpoint isn't for this user."""
+    return Trouble(
+        NOT_PERMITTED,
+        "You may not use SloPN on this computer.",
+        "Root may allow it with `sudo slopn users add YOUR_NAME`.",
+    )
+
+
+def not_reachable(path: str, reason: str) -> Trouble:
+    """Nobody answers at the endpoint."""
+    # The words are needed only when something has gone wrong.
+    from slopn_app.words import unreachable
+
+    what, meaning, remedy = unreachable()
+    return Trouble(UNREACHABLE, f"{what} ({path}: {reason})", meaning, remedy)
+
+
+def other_version(major: object, ours: int) -> Trouble:
+    """The helper speaks another major version of the protocol."""
+    return Trouble(
+        INCOMPATIBLE,
+        f"The helper speaks version {major} of the protocol, this program version {ours}.",
+        "Install both from the same release, then restart the helper.",
+    )
+
+
+def no_helper(path: str) -> Trouble:
+    """Something else listens at the endpoint."""
+    return Trouble(INCOMPATIBLE, f"What answers at {path} isn't SloPN's service.")
+
+
+def keyring_locked() -> Trouble:
+    """The front end's key is to be in it, or is in it."""
+    return Trouble(
+        KEYRING_LOCKED,
+        "Your keyring is locked, and this program's key belongs into it.",
+        "Unlock it (logging in at the screen does, or the program Passwords and Keys), then try again.",
+        "To keep the key in a file instead that only you can read: SLOPN_KEYRING=no slopn pair.",
+    )

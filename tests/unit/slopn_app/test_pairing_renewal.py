@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from slopn_app.credentials.keys import make_key, validity
 from slopn_app.credentials.store import FILE, Held
 from slopn_app.credentials.vault import Unavailable
-from slopn_helper.ipc.pki import Authority
 from slopn_wire.commands import Renew
 from slopn_wire.events import Done, ErrorKind, Refused
 from support.fake_helper import FakeHelper
@@ -22,26 +20,25 @@ DAY = 24 * 3600.0
 
 @pytest.fixture
 def helper(tmp_path: Path) -> Iterator[FakeHelper]:
-    """It is 400 days old, and thinks that it was 300 days ago: what it issues then has 65 days left by now."""
-    state = tmp_path / "aged/state"
-    state.mkdir(mode=0o700, parents=True)
-    Authority.open(state, time.time() - 400 * DAY, os.geteuid())
-    with FakeHelper(tmp_path / "aged") as running:
-        running.gatekeeper._now = lambda: time.time() - 300 * DAY
+    """Nobody is paired with it yet."""
+    with FakeHelper(tmp_path / "fresh") as running:
         yield running
 
 
-def back_to_now(helper: FakeHelper) -> None:
-    """The helper's clock is ours again."""
-    helper.gatekeeper._now = time.time
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """How far the front ends' clock is ahead when they look whether to renew: 300 days of 365."""
+    offset = {"seconds": 300 * DAY}
+    due = Held.due
+    monkeypatch.setattr(Held, "due", lambda self, now: due(self, now + offset["seconds"]))
+    return offset
 
 
 def aged(helper: FakeHelper, vault: FakeVault | None = None) -> FrontEnd:
-    """A front end whose certificate is due, connected."""
+    """A front end that is connected."""
     front_end = FrontEnd(helper.path, vault=vault)
     assert front_end.ask()["type"] == "snapshot"
     front_end.pairing.accepted()
-    back_to_now(helper)
     return front_end
 
 
@@ -60,7 +57,9 @@ def renew(front_end: FrontEnd) -> bool:
 
 
 @pytest.mark.parametrize("vault", [None, FakeVault()])
-def test_a_certificate_is_renewed_without_a_break(helper: FakeHelper, vault: FakeVault | None, home: Path) -> None:
+def test_a_certificate_is_renewed_without_a_break(
+    helper: FakeHelper, clock: dict[str, float], vault: FakeVault | None, home: Path
+) -> None:
     """The old one stays until the new one has been used; then it is gone, key and all; the device is the same."""
     front_end = aged(helper, vault)
     (old,) = held(front_end, helper)
@@ -69,11 +68,11 @@ def test_a_certificate_is_renewed_without_a_break(helper: FakeHelper, vault: Fak
     new, kept = held(front_end, helper)
     assert kept.key == old.key
     assert new.device == old.device
-    assert new.not_after > old.not_after
     after = FrontEnd(helper.path, vault=vault)
     assert after.ask()["type"] == "snapshot"
     after.pairing.accepted()
     assert [each.key for each in held(after, helper)] == [new.key]
+    clock["seconds"] = 0.0
     assert not after.pairing.due()
     assert len(list(home.rglob("*.key")) if vault is None else vault.secrets) == 1
     assert devices(helper) == ["command line"]
@@ -109,17 +108,16 @@ def test_a_new_one_that_the_helper_has_forgotten_gives_way_to_the_old_one(helper
     assert devices(helper) == ["command line"]
 
 
-def test_a_clock_that_went_back_renews_nothing(helper: FakeHelper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_went_back_renews_nothing(helper: FakeHelper, clock: dict[str, float]) -> None:
     """It goes forth again, and then what was issued meanwhile would be too old."""
     front_end = aged(helper)
     assert front_end.pairing.due()
-    monkeypatch.setattr("slopn_app.pairing.time.time", lambda: 0.0)
+    clock["seconds"] = -20_000 * DAY
     assert not front_end.pairing.due()
 
 
 def test_a_fresh_certificate_is_not_due(helper: FakeHelper) -> None:
     """Two thirds of its time must have passed."""
-    back_to_now(helper)
     front_end = FrontEnd(helper.path)
     assert not front_end.pairing.due()
     front_end.ask()
@@ -158,6 +156,7 @@ def test_only_one_program_renews(helper: FakeHelper) -> None:
     assert not renew(front_end)
 
 
+@pytest.mark.usefixtures("clock")
 def test_renewing_apart_asks_over_its_own_connection(helper: FakeHelper) -> None:
     """For programs whose connection is busy; nothing happens where nothing is due or nobody answers."""
     front_end = aged(helper)
@@ -165,7 +164,6 @@ def test_renewing_apart_asks_over_its_own_connection(helper: FakeHelper) -> None
     assert len(held(front_end, helper)) == 2
     front_end.pairing.renew_apart(TIMEOUT)
     assert len(held(front_end, helper)) == 2
-    front_end.ask()
     other = FrontEnd(helper.path, name="tray")
     other.ask()
     helper.stop()

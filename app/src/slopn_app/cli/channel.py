@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from slopn_app.applicant import NumberWanted
     from slopn_app.cli.documents import (
         DoneDoc,
         ExportedDoc,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
         StreamedDoc,
     )
     from slopn_app.link import Link
-    from slopn_app.pairing import NumberWanted
 
     Command = dict[str, Any]
     """A command of the wire as JSON: its tag in `type`, then its fields."""

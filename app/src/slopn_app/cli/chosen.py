@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from slopn_app.bootstrap import host
 from slopn_app.cli.channel import REPLY_TIMEOUT, ask_number, tell
@@ -20,17 +19,8 @@ class ChosenPairing(Pairing):
     """The command line's standing with the helper. `name`: None for the usual one. Raises `Trouble`."""
 
     def __init__(self, name: str | None, rights: tuple[str, ...]) -> None:
-        super().__init__("cli", host(), socket_path(os.environ), ask=ask_number, say=tell)
-        if name is not None:
-            self._name = name
-        self._rights = rights
-
-    def device(self) -> str | None:
-        """Which device this program is; None: it holds no certificate of this helper's."""
-        stream, greeting = self._greet(time.monotonic() + REPLY_TIMEOUT, REPLY_TIMEOUT)
-        stream.close()
-        known = self._kept(lambda: self._store.read(greeting.fingerprint))
-        return known[0].device if known else None
+        path = socket_path(os.environ)
+        super().__init__("cli", host(), path, ask=ask_number, say=tell, name=name, rights=rights)
 
     def once(self) -> str | None:
         """Be paired, by now or since long; the device."""
@@ -51,17 +41,11 @@ class ChosenPairing(Pairing):
         conversation = self.link(REPLY_TIMEOUT)
         try:
             known = _asked(conversation)
-            self._tried = {held.key for held in self._store.read(self._authority)}
-            self._pair(REPLY_TIMEOUT)
+            self.pair_anew(REPLY_TIMEOUT)
             problem = "" if known["type"] == "refused" and known["kind"] == "not_paired" else _end(conversation, before)
         finally:
             conversation.close()
         return self.device(), problem
-
-    def _unpaired(self, command: Document, timeout: float) -> Document:
-        if command["type"] == "pair":
-            command = {**command, "rights": list(self._rights)}
-        return super()._unpaired(command, timeout)
 
 
 def _asked(conversation: Link) -> Document:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from slopn_app import trouble
+from slopn_app.applicant import NumberWanted
 from slopn_app.cli import channel as module
 from slopn_app.cli.channel import Channel, ask_number, failure
 from slopn_app.cli.failure import Failure, Status
-from slopn_app.pairing import NumberWanted
 from slopn_wire.commands import Connect, GetUsers, ImportProfile, Reconnect
 from slopn_wire.events import Done, ErrorKind, Exported, Refused, Stats
 from support.fake_helper import FakeHelper

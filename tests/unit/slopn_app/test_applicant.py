@@ -5,15 +5,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from slopn_app.pairing import NumberWanted
-from slopn_app.trouble import FAILED, NOT_PAIRED, TIMED_OUT, Trouble
+from slopn_app import link
+from slopn_app.applicant import Applicant, NumberWanted
+from slopn_app.pairing import Pairing
+from slopn_app.trouble import FAILED, LIMITED, NOT_PAIRED, TIMED_OUT, Trouble
 from slopn_wire.commands import Pair
+from slopn_wire.devices import Right
 from slopn_wire.events import ErrorKind, NumberNeeded, Refused
 from support.fake_helper import FakeHelper
 from support.front_end import TIMEOUT, FrontEnd, shown_number
+from support.vault import host_with
 
 
 @pytest.fixture
@@ -112,3 +117,37 @@ def test_somebody_elses_pairing_is_waited_for_with_an_end(posing: FakeHelper) ->
         enough.set()
         slow.result(TIMEOUT)
     assert raised.value.kind == TIMED_OUT
+
+
+def test_name_and_rights_are_as_wished(helper: FakeHelper) -> None:
+    """Fewer rights than the user has, under a name of the user's own."""
+    pairing = Pairing(
+        "window", host_with(None), helper.path, ask=None, say=lambda _: None, name="wall", rights=("view",)
+    )
+    conversation = pairing.link(TIMEOUT)
+    refused = conversation.ask({"type": "disconnect"}, TIMEOUT)
+    conversation.close()
+    assert (refused["type"], refused["kind"]) == ("refused", "not_permitted")
+    assert [(device.name, device.rights) for device in helper.hub.devices if device.name == "wall"] == [
+        ("wall", (Right.VIEW,))
+    ]
+
+
+def test_a_busy_helper_is_asked_again(helper: FakeHelper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has too much to do at first; whoever stays too busy is told as that."""
+    monkeypatch.setattr("slopn_app.applicant._LIMITED_PAUSE", 0.01)
+    greet = link.greet
+    left = [3]
+
+    def busy(*arguments: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise Trouble(LIMITED, "Too much.")
+        return greet(*arguments)
+
+    monkeypatch.setattr(link, "greet", busy)
+    stream, _ = Applicant(host_with(None), helper.path, "x", None, None).greet(TIMEOUT)
+    stream.close()
+    left[0] = 1000
+    with pytest.raises(Trouble, match="Too much"):
+        Applicant(host_with(None), helper.path, "x", None, None).greet(0.1)
