@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from slopn_app import words
-from slopn_wire.events import PolicyKind
-from slopn_wire.state import ErrorCause, Step
+from slopn_wire.devices import Right, UserBasis
+from slopn_wire.events import PolicyKind, Verdict
+from slopn_wire.state import AfterDisconnect, ErrorCause, Step
 
 
 def every_headline() -> list[tuple[str, str, words.Headline]]:
@@ -15,7 +16,8 @@ def every_headline() -> list[tuple[str, str, words.Headline]]:
             ("disconnected", policy, words.disconnected(policy)),
             ("connected", policy, words.connected("berlin", "detail", policy, None)),
             ("connected", policy, words.connected("berlin", "detail", policy, "A problem.")),
-            *(("disconnecting", policy, words.disconnecting(policy, again=again)) for again in (True, False)),
+            *(("disconnecting", policy, words.disconnecting(policy, then=then)) for then in AfterDisconnect),
+            ("paused", policy, words.paused(90, policy)),
             *(("error", policy, words.failed(cause, policy)) for cause in ErrorCause),
             *(
                 ("connecting", policy, words.connecting("berlin", step, attempt, cause, policy))
@@ -75,8 +77,24 @@ def test_an_unknown_policy_promises_nothing(state: str, policy: str, headline: w
             "Connected through berlin",
             "x · The kill switch is off: if the tunnel fails, your traffic goes out directly.",
         ),
-        (words.disconnecting("blocked", again=True), "Reconnecting…", "Nothing leaves meanwhile"),
-        (words.disconnecting("open", again=False), "Disconnecting…", "Your traffic still goes out directly"),
+        (words.disconnecting("blocked", then="reconnect"), "Reconnecting…", "Nothing leaves meanwhile"),
+        (words.disconnecting("open", then="pause"), "Pausing…", "Your traffic still goes out directly"),
+        (
+            words.paused(299.6, "open"),
+            "Paused for 5:00",
+            "Your traffic goes out directly. SloPN connects again by itself; `slopn connect` ends the pause now.",
+        ),
+        (
+            words.paused(-3, "blocked"),
+            "Paused for 0:00",
+            "Nothing leaves this computer. SloPN connects again by itself; `slopn connect` ends the pause now.",
+        ),
+        (
+            words.connecting("berlin", "handshake", 0, None, "blocked", 3.4),
+            "Connecting to berlin…",
+            "Waiting for the gateway's answer · 3 s · nothing leaves meanwhile",
+        ),
+        (words.disconnecting("open", then="nothing"), "Disconnecting…", "Your traffic still goes out directly"),
         (
             words.failed("offline", "blocked"),
             "Blocked: no network",
@@ -94,9 +112,28 @@ def test_headlines_by_example(headline: words.Headline, title: str, line: str) -
     assert headline == (title, line)
 
 
-def test_every_step_has_words() -> None:
-    """A new step can't be forgotten."""
+def test_every_word_of_the_wire_has_words() -> None:
+    """A new step, right, reason or verdict can't be forgotten."""
     assert set(words.STEPS) == set(Step)
+    assert set(words.RIGHTS) == set(Right)
+    assert set(words.BASES) == set(UserBasis)
+    assert set(words.VERDICTS) == set(Verdict)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (-5, "0:00"), (9.4, "0:09"), (299.6, "5:00"), (3599, "59:59"), (3661, "1:01:01")]
+)
+def test_countdowns(seconds: float, text: str) -> None:
+    """To the second, never below nothing."""
+    assert words.countdown(seconds) == text
+
+
+@pytest.mark.parametrize("step", Step)
+def test_hints_come_when_a_step_takes_long(step: Step) -> None:
+    """Not at once, unless the last try failed: then for its reason. Waiting is no fault."""
+    assert words.hint(step, words.PATIENCE - 1, None) == ""
+    assert bool(words.hint(step, words.PATIENCE, None)) == (step is not Step.WAITING)
+    assert words.hint(step, 0, "offline") == "Join a network; SloPN then goes on by itself."
 
 
 def test_without_a_helper_the_rules_stay() -> None:
