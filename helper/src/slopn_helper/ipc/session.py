@@ -22,7 +22,7 @@ MAX_ID = (1 << 53) - 1
 """Largest `id` a client may choose: what every JSON reader keeps exactly."""
 MAX_KEY = 64
 """Longest `key` of a request, in characters."""
-SHORT = 1 << 14
+SHORT = 1 << 13
 """Largest request, in bytes, but for those that carry a file.
 
 A megabyte of small values, such as addresses, would become twenty megabytes of objects and a second of work.

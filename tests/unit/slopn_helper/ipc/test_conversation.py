@@ -48,7 +48,7 @@ RUBBISH = {
     "invalid UTF-8": frame(b'{"id":1,"command":{"type":"connect","profile":"\xff\xfe"}}'),
     "unknown member": frame(b'{"id":1,"command":{"type":"connect","profile":"a","uid":0}}'),
     "unknown command": frame(b'{"id":1,"command":{"type":"shutdown"}}'),
-    "deep JSON": frame(b'{"id":1,"command":{"type":"connect","profile":' + b"[" * 7000 + b"]" * 7000 + b"}}"),
+    "deep JSON": frame(b'{"id":1,"command":{"type":"connect","profile":' + b"[" * 3500 + b"]" * 3500 + b"}}"),
     "deep JSON, long": frame(b'{"id":1,"command":' + b'{"a":' * 200_000),
     "huge number": frame(b'{"id":' + b"9" * 5000 + b',"command":{"type":"connect"}}'),
     "the connection's id": frame(b'{"id":0,"command":{"type":"connect"}}'),
