@@ -102,9 +102,51 @@ class ResolvedRevert(Inverse, frozen=True, tag="resolved"):
     KEY: ClassVar[tuple[str, ...]] = ("interface",)
 
 
-Entry = RemoveNftTable | RemoveRules | RemoveRoutes | RemoveAddresses | SysctlWas | FileWas | ResolvedRevert
+class DomainDns(Struct, frozen=True):
+    """Who is asked about the names below one domain, in NetworkManager's words."""
 
-OUTLIVES_BOOT = (FileWas,)
+    servers: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+class NetworkManagerWas(Inverse, frozen=True, tag="networkmanager"):
+    """NetworkManager's global DNS configuration before us; without `domains` there was none.
+
+    It is NetworkManager's own state on disk, so ours would come back with every start of it.
+    """
+
+    searches: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    domains: dict[str, DomainDns] = msgspec.field(default_factory=dict)
+    """By name; `*` is all."""
+    resolv_conf: bytes | None = None
+    """What /etc/resolv.conf held before us, for a NetworkManager that is gone and can't write it."""
+
+
+class ResolvconfRecord(Inverse, frozen=True, tag="resolvconf"):
+    """Our record in resolvconf(8), made by `program` of the kind `flavour`; the file may name `servers` because of it."""
+
+    program: str
+    flavour: str
+    record: str
+    servers: tuple[str, ...] = ()
+
+    KEY: ClassVar[tuple[str, ...]] = ("record",)
+
+
+Entry = (
+    RemoveNftTable
+    | RemoveRules
+    | RemoveRoutes
+    | RemoveAddresses
+    | SysctlWas
+    | FileWas
+    | ResolvedRevert
+    | NetworkManagerWas
+    | ResolvconfRecord
+)
+
+OUTLIVES_BOOT = (FileWas, NetworkManagerWas, ResolvconfRecord)
 """A reboot has undone all others: keeping them would one day undo what somebody else did."""
 
 

@@ -10,10 +10,12 @@ from slopn_helper.host.journal import (
     Entry,
     FileWas,
     Journal,
+    NetworkManagerWas,
     RemoveAddresses,
     RemoveNftTable,
     RemoveRoutes,
     RemoveRules,
+    ResolvconfRecord,
     ResolvedRevert,
     SysctlWas,
 )
@@ -66,3 +68,11 @@ async def undo_entry(entry: Entry) -> None:
             from slopn_helper.host.dns import resolved
 
             await resolved.undo(entry)
+        case NetworkManagerWas():
+            from slopn_helper.host.dns import networkmanager
+
+            await networkmanager.undo(entry)
+        case ResolvconfRecord():
+            from slopn_helper.host.dns import resolvconf
+
+            await resolvconf.undo(entry)

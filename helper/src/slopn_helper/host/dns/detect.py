@@ -8,11 +8,25 @@ from __future__ import annotations
 from typing import NamedTuple
 
 RESOLVED = "resolved"
+NETWORKMANAGER = "networkmanager"
+RESOLVCONF = "resolvconf"
 RESOLV_CONF = "resolv_conf"
-MECHANISMS = (RESOLVED, RESOLV_CONF)
+MECHANISMS = (RESOLVED, NETWORKMANAGER, RESOLVCONF, RESOLV_CONF)
+
+OPENRESOLV, DEBIAN = "openresolv", "debian"
+"""The programs called resolvconf that keep records of their own."""
 
 _STUBS = {"127.0.0.53", "127.0.0.54"}
-_TAGS = {"systemd-resolved": RESOLVED, "NetworkManager": "nm", "resolvconf": "resolvconf", "dhcpcd": "dhcpcd"}
+_TAGS = {
+    "systemd-resolved": RESOLVED,
+    "NetworkManager": "nm",
+    "resolvconf": "resolvconf",
+    "dhcpcd": "dhcpcd",
+    "netconfig": "netconfig",
+    "Docker Engine": "docker",
+}
+_NM_WRITES = {"default", "dnsmasq"}
+"""NetworkManager's modes in which it fills resolv.conf; in `none` it doesn't, in `systemd-resolved` resolved does."""
 
 
 class DnsEnv(NamedTuple):
@@ -26,6 +40,12 @@ class DnsEnv(NamedTuple):
     """Text of /etc/nsswitch.conf."""
     resolved_on_bus: bool = False
     """Somebody owns org.freedesktop.resolve1 now; it is never started by asking."""
+    nm: tuple[str, str] | None = None
+    """NetworkManager's mode and the way it writes resolv.conf; None: it isn't on the bus."""
+    resolvconf: str | None = None
+    """`openresolv`, `debian`, `resolvectl`, or `unknown`; None: there is none."""
+    mounted: bool = False
+    """/etc/resolv.conf is a mount point, as container engines make it of a copy of the host's."""
 
 
 class Choice(NamedTuple):
@@ -33,12 +53,15 @@ class Choice(NamedTuple):
 
     mechanism: str
     trace: str
-    """`rc=resolved link=stub nss=resolve bus=yes -> resolved`."""
+    """`rc=nm link=no nss=dns bus=no nm=default/file resolvconf=no mount=no (why) -> networkmanager`."""
 
 
 def choose(env: DnsEnv, override: str | None = None) -> Choice:
     """The mechanism for this host. Pure; an unknown `override` is named in the trace and ignored."""
-    seen = f"rc={_owner(env)} link={_link(env.target)} nss={_nss(env.nsswitch)} bus={_yes(env.resolved_on_bus)}"
+    seen = (
+        f"rc={_owner(env)} link={_link(env.target)} nss={_nss(env.nsswitch)} bus={_yes(env.resolved_on_bus)}"
+        f" nm={'/'.join(env.nm) if env.nm else 'no'} resolvconf={env.resolvconf or 'no'} mount={_yes(env.mounted)}"
+    )
     if override in MECHANISMS:
         return Choice(override, f"{seen} override={override} -> {override}")
     if override is not None:
@@ -53,16 +76,39 @@ def nameservers(text: str) -> list[str]:
     return [words[1] for words in lines if len(words) > 1 and words[0] == "nameserver"]
 
 
+def asks_resolved_first(nsswitch: str | None) -> bool:
+    """Whether programs ask resolved before they read resolv.conf, by the text of nsswitch.conf(5)."""
+    return _nss(nsswitch) == "resolve"
+
+
 def _decide(env: DnsEnv) -> tuple[str, str]:
-    if not env.resolved_on_bus:
-        return RESOLV_CONF, "resolved isn't there"
-    asked = set(nameservers(env.resolv_conf or ""))
-    if _link(env.target) == "stub" or (asked and asked <= _STUBS):
-        # Whoever wrote the file: who reads it asks resolved.
-        return RESOLVED, "the file leads to resolved's stub"
-    if _nss(env.nsswitch) == "resolve":
-        return RESOLVED, "programs ask resolved before they read the file"
-    return RESOLV_CONF, "programs read the file and never ask resolved"
+    if env.resolved_on_bus:
+        asked = set(nameservers(env.resolv_conf or ""))
+        if _link(env.target) == "stub" or (asked and asked <= _STUBS):
+            # Whoever wrote the file: who reads it asks resolved.
+            return RESOLVED, "the file leads to resolved's stub"
+        if _nss(env.nsswitch) == "resolve":
+            return RESOLVED, "programs ask resolved before they read the file"
+        why = "programs read the file and never ask resolved"
+    else:
+        why = "resolved isn't there"
+    if env.mounted:
+        return RESOLV_CONF, f"{why}; the file is a mount, which no daemon can replace"
+    owner, link = _owner(env), _link(env.target)
+    if owner == "resolvconf" and env.resolvconf == OPENRESOLV:
+        return RESOLVCONF, "openresolv writes the file, and lists ours alone when told to"
+    if env.nm and env.nm[0] in _NM_WRITES and _nm_rules(env.nm[1], owner, link):
+        return NETWORKMANAGER, "NetworkManager says what is in the file"
+    if link == "resolvconf" and env.resolvconf == DEBIAN:
+        return RESOLVCONF, "resolvconf writes the file; others stay listed after ours, and the firewall refuses them"
+    return RESOLV_CONF, f"{why}; nobody else rules the file"
+
+
+def _nm_rules(rc_manager: str, owner: str, link: str) -> bool:
+    if rc_manager in {"file", "symlink"}:
+        return owner == "nm" or link == "nm"
+    # It hands its servers to these, and they write the file.
+    return rc_manager == owner and rc_manager in {"resolvconf", "netconfig"}
 
 
 def _owner(env: DnsEnv) -> str:

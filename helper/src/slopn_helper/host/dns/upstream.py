@@ -8,10 +8,10 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
 from slopn_helper.host import files
-from slopn_helper.host.dns import DnsError, resolved
+from slopn_helper.host.dns import DnsError, networkmanager, records, resolved
 from slopn_helper.host.dns.detect import nameservers
 from slopn_helper.host.dns.resolv_conf import RESOLV_CONF
-from slopn_helper.host.journal import FileWas, Journal
+from slopn_helper.host.journal import DomainDns, FileWas, Journal, NetworkManagerWas, ResolvconfRecord
 from slopn_wire.profile import IPAddress
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,18 @@ NETWORKMANAGER_UPLINKS = Path("/run/NetworkManager/no-stub-resolv.conf")
 async def upstream(journal: Journal, interface: str, resolv_conf: Path = RESOLV_CONF) -> tuple[IPAddress, ...]:
     """The host's own resolvers, best first; never those of our `interface`. Empty: there are none."""
     sources = [parse(await _resolved_links(interface) or read(RESOLVED_UPLINKS))]
-    sources.append(parse(original_text(journal, resolv_conf)))
-    sources.append(parse(read(NETWORKMANAGER_UPLINKS)))
+    entries = {type(entry): entry for entry in journal.entries()}
+    global_dns, record = entries.get(NetworkManagerWas), entries.get(ResolvconfRecord)
+    if isinstance(global_dns, NetworkManagerWas):
+        # The files name ours while it is in force.
+        sources.append(_listed(global_dns.domains.get("*", DomainDns()).servers))
+        sources.append(await _connections())
+        sources.append(parse((global_dns.resolv_conf or b"").decode("utf-8", "replace")))
+    elif isinstance(record, ResolvconfRecord):
+        sources += [parse(text) for text in records.others(record.record)]
+    else:
+        sources.append(parse(original_text(journal, resolv_conf)))
+        sources.append(parse(read(NETWORKMANAGER_UPLINKS)))
     return pick(sources)
 
 
@@ -90,3 +100,14 @@ async def _resolved_links(interface: str) -> str | None:
     except DnsError:
         return None
     return "".join(f"nameserver {server}\n" for server in servers)
+
+
+async def _connections() -> tuple[IPAddress, ...]:
+    try:
+        return await networkmanager.servers()
+    except DnsError:
+        return ()
+
+
+def _listed(servers: Iterable[str]) -> tuple[IPAddress, ...]:
+    return parse("".join(f"nameserver {server}\n" for server in servers))

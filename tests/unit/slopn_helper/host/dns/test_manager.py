@@ -96,7 +96,7 @@ def test_the_reason_is_logged_once(host: Host, caplog: pytest.LogCaptureFixture)
         asyncio.run(host.manager.apply("slopn0", CONFIG))
         asyncio.run(host.manager.apply("slopn0", CONFIG))
     assert [r.message for r in caplog.records] == [
-        "dns: rc=plain link=no nss=unset bus=yes (the file leads to resolved's stub) -> resolved"
+        "dns: rc=plain link=no nss=unset bus=yes nm=no resolvconf=no mount=no (the file leads to resolved's stub) -> resolved"
     ]
 
 
