@@ -23,7 +23,7 @@ def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHel
         monkeypatch.setenv("SLOPN_SOCKET", helper.path)
 
         def ask(_: object) -> str:
-            return re.findall(r"\d{6}", helper.gatekeeper.shown[-1])[-1]
+            return str(re.findall(r"\d{6}", helper.gatekeeper.shown[-1])[-1])
 
         monkeypatch.setattr(chosen, "ask_number", ask)
         yield helper
@@ -72,7 +72,7 @@ def test_again_without_the_right_to_end_the_old_one(strange: FakeHelper) -> None
 def test_a_revoked_pairing_is_no_obstacle(strange: FakeHelper, act: Callable[[ChosenPairing], str]) -> None:
     """A certificate that counts no more makes room for a new one."""
     first = ChosenPairing(None, ALL).once()
-    strange.run(lambda: strange.gatekeeper.book.change_now(lambda registry: registry.revoke(first)))
+    strange.run(lambda: strange.gatekeeper.book.change_now(lambda registry: registry.revoke(first or "")))
     assert act(ChosenPairing("anew", VIEW)) != first
     assert [device.name for device in devices(strange)] == ["anew"]
 

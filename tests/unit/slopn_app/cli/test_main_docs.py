@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -122,6 +123,24 @@ ANSWERS: dict[type, Result] = {
     Diagnose: Diagnosis(CHECKS, {"rules.txt": "table inet slopn\n", "recorder.jsonl": RECORDING}),
     Replay: Replayed(STEPS, "1.0"),
 }
+# What changes the story.
+LIVED: tuple[type, ...] = (
+    ImportProfile,
+    RemoveProfile,
+    ExportProfile,
+    ApplySettings,
+    RenameDevice,
+    RevokeDevice,
+    Connect,
+    Reconnect,
+    Disconnect,
+    Pause,
+    Unlock,
+)
+
+
+def _same(result: Result, _: Command) -> Result:
+    return result
 
 
 class Story:
@@ -133,11 +152,9 @@ class Story:
         helper.hub.view = Snapshot(
             version="1.0", policy=PolicyKind.OPEN, network=Network(True, "eth0"), devices=DEVICES
         )
-        for kind in (ImportProfile, RemoveProfile, ExportProfile, ApplySettings, RenameDevice, RevokeDevice):
-            helper.hub.answers[kind] = self.answer
-        for kind in (Connect, Reconnect, Disconnect, Pause, Unlock):
-            helper.hub.answers[kind] = self.answer
-        helper.hub.answers.update({kind: lambda _, result=result: result for kind, result in ANSWERS.items()})
+        helper.hub.answers.update(dict.fromkeys(LIVED, self.answer))
+        for kind, result in ANSWERS.items():
+            helper.hub.answers[kind] = functools.partial(_same, result)
         helper.logs.add(NOW - 179, "warning", "tunnel.driver", "no answer from 203.0.113.5:51820")
 
     def answer(self, command: Command) -> Result:
