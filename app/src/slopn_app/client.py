@@ -10,21 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import queue
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from slopn_app import bootstrap
+from slopn_app.access import Access, Unpaired, accepted
 from slopn_app.applicant import NumberWanted
 from slopn_app.conversation import Conversation
 from slopn_app.feed import Feed, Problem, ProblemKind
 from slopn_app.host.parts import Host
-from slopn_app.link import HOST, handshake_failed
-from slopn_app.pairing import Contact, Pairing
-from slopn_app.trouble import FAILED, HungUp, Late, Nonsense, Trouble
+from slopn_app.trouble import HungUp, Late, Nonsense, Trouble
 from slopn_app.view import apply
 from slopn_wire.commands import (
     Command,
@@ -46,7 +42,6 @@ LONGEST_DELAY = 0.5
 """Seconds between tries to reach a helper that is gone: doubled each time, from the first to the longest."""
 SLOW_DELAY = 5.0
 """Seconds before another try where only a person can help."""
-CONNECT_TIMEOUT = 5.0
 REPLY_TIMEOUT = 15.0
 """Seconds for one command, a restart of the helper on the way included."""
 MOST_RESENDS = 3
@@ -54,17 +49,12 @@ RENEWAL_CHECK = 6 * 3600.0
 _FAR = 1e12  # Unix time of no log line
 _PASSING = frozenset({ProblemKind.UNREACHABLE, ProblemKind.TIMED_OUT, ProblemKind.LIMITED})
 _HARMLESS = (GetSnapshot, Watch, GetLogs, FollowLogs, GetPairings, GetUsers, ExportProfile, Diagnose, Replay)
-_T = TypeVar("_T")
 
 
 _NUMBER_NEEDED = (
     "SloPN's service doesn't know this program yet.",
     "It shows a number of six digits: `sudo slopn devices` says it, and `journalctl -u slopn-helper` does.",
 )
-
-
-class _Unpaired(Exception):
-    """The helper doesn't accept our certificate; the message is its own."""
 
 
 class HelperClient:
@@ -85,24 +75,18 @@ class HelperClient:
         slow_delay: float = SLOW_DELAY,
     ) -> None:
         self.feed = Feed()
-        self._host = bootstrap.host() if host is None else host
-        self._pairing = Pairing(front_end, self._host, path, ask=self._wait_for_number, say=say)
+        parts = bootstrap.host() if host is None else host
+        self._access = Access(front_end, path, parts, say=say, wanted=self._number_wanted)
         self._first_delay = first_delay
         self._longest_delay = longest_delay
         self._slow_delay = slow_delay
-        # One thread: `Pairing` is for one at a time.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix=f"pairing {front_end}")
-        self._numbers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._conversation: Conversation | None = None
         self._known: Snapshot | None = None
-        self._closing = False
         self._try_now = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
         self._running: list[asyncio.Task[None]] = []
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
-        self._loop = asyncio.get_running_loop()
         await self._tasks.__aenter__()
         self._running = [self._tasks.create_task(self._run()), self._tasks.create_task(self._renew())]
         return self
@@ -110,16 +94,12 @@ class HelperClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closing = True
-        self._numbers.put(None)
+        self._access.close()
         for task in self._running:
             task.cancel()
-        try:
-            # A task's failure comes as our cancellation; the caller's own exceptions are no business of the group's.
-            ours = kind is None or not issubclass(kind, asyncio.CancelledError)
-            await self._tasks.__aexit__(*((None, None, None) if ours else (kind, error, trace)))
-        finally:
-            self._worker.shutdown(wait=False, cancel_futures=True)
+        # A task's failure comes as our cancellation; the caller's own exceptions are no business of the group's.
+        ours = kind is None or not issubclass(kind, asyncio.CancelledError)
+        await self._tasks.__aexit__(*((None, None, None) if ours else (kind, error, trace)))
 
     def messages(self) -> AsyncGenerator[Snapshot | Event | Problem]:
         """The whole state, then each change, for ever; events follow the snapshot before them without a gap.
@@ -162,20 +142,20 @@ class HelperClient:
         while True:
             trouble: Trouble = HungUp()
             try:
-                async with self._talk() as talk, contextlib.aclosing(talk.messages()) as messages:
+                async with self._access.talk() as talk, contextlib.aclosing(talk.messages()) as messages:
                     asked = talk.send(GetLogs(wanted, since=_FAR))  # no line: only whose numbers `after` would mean
                     async for message in messages:
                         if isinstance(message, Logs):
                             after = message.lines[-1].number if message.lines else after
                             yield message
                         elif isinstance(message, Reply):
-                            result = _accepted(message.result)
+                            result = accepted(message.result)
                             if message.id == asked and isinstance(result, Logs):
                                 after = 0 if epoch and epoch != result.epoch else after
                                 epoch = result.epoch
                                 talk.send(FollowLogs(wanted, since, after))
                                 delay = self._first_delay
-            except _Unpaired as error:
+            except Unpaired as error:
                 # The connection that has the watch finds out as well, and pairs.
                 trouble = Trouble(ProblemKind.NOT_PAIRED, str(error))
             except Trouble as error:
@@ -186,7 +166,7 @@ class HelperClient:
 
     def give_number(self, number: str) -> None:
         """What the user typed after `NUMBER_NEEDED`."""
-        self._numbers.put(number)
+        self._access.give_number(number)
 
     def retry(self) -> None:
         """Try again now: the user has done something about the problem, or wants to be paired."""
@@ -196,14 +176,14 @@ class HelperClient:
         delay = self._first_delay
         while True:
             try:
-                async with self._talk() as talk:
+                async with self._access.talk() as talk:
                     try:
                         await self._serve(talk)
                     finally:
                         if self._conversation is not None:
                             delay = self._first_delay
                         self._conversation = None
-            except _Unpaired as error:
+            except Unpaired as error:
                 delay = await self._pair_again(str(error), delay)
             except Trouble as trouble:
                 delay = await self._wait(trouble, delay)
@@ -215,12 +195,12 @@ class HelperClient:
             async for message in messages:
                 if isinstance(message, Reply):
                     # Another id's: somebody has asked and not waited for the answer.
-                    result = _accepted(message.result) if message.id in {asked, 0} else None
+                    result = accepted(message.result) if message.id in {asked, 0} else None
                     if result is not None and message.id == asked:
                         asked = None
                         new = self._conversation is None
                         if new:
-                            await self._in_thread(self._pairing.accepted)
+                            await self._access.accepted()
                             self._conversation = talk
                         if not self._begun(result, new=new):
                             asked = self._watch(talk)
@@ -267,10 +247,14 @@ class HelperClient:
 
     async def _pair_again(self, message: str, delay: float) -> float:
         try:
-            await self._in_thread(lambda: self._pairing.refused(message, CONNECT_TIMEOUT))
+            await self._access.refused(message)
         except Trouble as trouble:
             return await self._wait(trouble, delay)
         return delay
+
+    def _number_wanted(self, wanted: NumberWanted) -> None:
+        lines = (wanted.wrong,) if wanted.wrong else _NUMBER_NEEDED
+        self.feed.publish(None, Problem(ProblemKind.NUMBER_NEEDED, lines, expires=wanted.expires))
 
     async def _wait(self, trouble: Trouble, delay: float) -> float:
         """Tell of the trouble and sit it out; the delay of the next one."""
@@ -294,58 +278,5 @@ class HelperClient:
         while True:
             while self._conversation is None:
                 await self.feed.changed()
-            await self._in_thread(lambda: self._pairing.renew_apart(REPLY_TIMEOUT))
+            await self._access.renew()
             await asyncio.sleep(RENEWAL_CHECK)
-
-    @contextlib.asynccontextmanager
-    async def _talk(self) -> AsyncIterator[Conversation]:
-        contact = await self._in_thread(lambda: self._pairing.contact(CONNECT_TIMEOUT))
-        try:
-            reader, writer = await self._host.transport.adopt(contact.stream, contact.context, HOST, CONNECT_TIMEOUT)
-        except TimeoutError:
-            raise Late(CONNECT_TIMEOUT) from None
-        except (OSError, ValueError) as error:
-            raise handshake_failed(error) from None
-        talk = Conversation(reader, writer)
-        try:
-            yield talk
-        finally:
-            talk.close()
-
-    async def _in_thread(self, do: Callable[[], _T]) -> _T:
-        done = self._worker.submit(do)
-        try:
-            return await asyncio.wrap_future(done)
-        except asyncio.CancelledError:
-            done.add_done_callback(_hang_up)
-            raise
-
-    def _wait_for_number(self, wanted: NumberWanted) -> str | None:
-        """In the worker's thread."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._numbers.get_nowait()
-        if self._closing or self._loop is None:
-            return None
-        lines = (wanted.wrong,) if wanted.wrong else _NUMBER_NEEDED
-        problem = Problem(ProblemKind.NUMBER_NEEDED, lines, expires=wanted.expires)
-        self._loop.call_soon_threadsafe(self.feed.publish, None, problem)
-        try:
-            return self._numbers.get(timeout=max(wanted.expires - time.time(), 0))
-        except queue.Empty:
-            return None
-
-
-def _accepted(result: Result) -> Result:
-    if isinstance(result, Refused):
-        if result.kind is ErrorKind.NOT_PAIRED:
-            raise _Unpaired(result.message)
-        kind = result.kind.value
-        raise Trouble(kind if kind in {each.value for each in ProblemKind} else FAILED, *result.message.splitlines())
-    return result
-
-
-def _hang_up(done: Future[_T]) -> None:
-    """Nobody waits for a connection that was being made."""
-    if not done.cancelled() and done.exception() is None and isinstance(contact := done.result(), Contact):
-        contact.stream.close()

@@ -5,6 +5,7 @@ Blocking, for the command line as it is, for tray and window on a thread. Raises
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from slopn_app import link
@@ -126,14 +127,15 @@ class Pairing:
         self._pair(timeout)
 
     def accepted(self) -> None:
-        """The helper takes the certificate: what it replaced isn't needed any more."""
+        """The helper takes the certificate: what it replaced isn't needed any more. Raises nothing."""
         if self._held is None:
             return
         self._paired_anew = False
         self._store.used(self._authority, time.time())
         known = self._store.read(self._authority)
         if len(known) > 1 and known[0].key == self._held.key:
-            self._kept(lambda: self._store.write(self._authority, self.path, known[:1]))
+            with contextlib.suppress(OSError):  # the next time will do
+                self._store.write(self._authority, self.path, known[:1])
 
     def due(self) -> bool:
         """Whether the certificate should be renewed."""

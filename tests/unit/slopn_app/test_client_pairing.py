@@ -194,7 +194,7 @@ def test_a_front_end_that_is_due_is_renewed_at_the_start(helper: FakeHelper, mon
         async with client(helper.path) as tray:
             await tray.submit(GetSnapshot())
             before = tray._conversation
-            store = tray._pairing._store
+            store = tray._access._pairing._store
             await until_async(
                 lambda: len(store.read(authority_of(helper))) == 2, TIMEOUT, "the new certificate is on disk"
             )
