@@ -8,8 +8,13 @@ from collections.abc import Callable, Sequence
 from slopn_helper import conf
 from slopn_helper.secrets import ProfileSecrets
 from slopn_helper.store import Store
+from slopn_wire.codec import encode
 from slopn_wire.commands import ImportProfile
 from slopn_wire.profile import Profile
+
+
+MOST_BYTES = 8 << 20
+"""Size of all profiles together, without their keys, as they stand in each snapshot: half of what the wire carries."""
 
 
 class Profiles:
@@ -71,6 +76,9 @@ class Profiles:
             _refuse(command.name, in_use)
         parsed = await asyncio.to_thread(conf.parse, command.text, command.filename)
         profile = parsed.named(command.name)
+        others = [each for name, each in self._profiles.items() if name != profile.name]
+        if len(encode([*others, profile])) > MOST_BYTES:
+            raise ValueError(f"All profiles together would be larger than {MOST_BYTES >> 20} MiB; remove some first.")
         await asyncio.to_thread(self._store.save_profile, profile, parsed.secrets)
         self._profiles[profile.name] = profile
         self._changed()

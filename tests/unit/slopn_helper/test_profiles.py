@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from slopn_helper import profiles as module
 from slopn_helper.profiles import Profiles
 from slopn_helper.store import Store
+from slopn_wire.commands import ImportProfile
 from support.fakes import PROFILE
+
+
+CONF = (
+    "[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nAddress = 10.9.0.2/32\n"
+    "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nEndpoint = 192.0.2.1:51820\nAllowedIPs = 0.0.0.0/0\n"
+)
 
 
 def shelf(directory: Path, *names: str) -> Profiles:
@@ -26,7 +35,9 @@ def shelf(directory: Path, *names: str) -> Profiles:
         (("a",), None, "gone", "a"),
     ],
 )
-def test_which_is_meant(tmp_path: Path, names: tuple[str, ...], asked: str | None, last: str | None, meant: str) -> None:
+def test_which_is_meant(
+    tmp_path: Path, names: tuple[str, ...], asked: str | None, last: str | None, meant: str
+) -> None:
     """The one named, else the last one used, else the only one."""
     assert shelf(tmp_path, *names).choose(asked, last) == meant
 
@@ -44,3 +55,14 @@ def test_which_is_not_clear(tmp_path: Path, names: tuple[str, ...], asked: str |
     """The sentence lists those there are."""
     with pytest.raises(ValueError, match=says.replace(".", r"\.")):
         shelf(tmp_path, *names).choose(asked, None)
+
+
+def test_all_profiles_fit_into_a_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that would make the list too large for every front end is refused, and nothing is stored."""
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    some = shelf(tmp_path, "a", "b")
+    command = ImportProfile("c", CONF, "c.conf")
+    with pytest.raises(ValueError, match="remove some first"):
+        asyncio.run(some.add(command, lambda _: False))
+    assert some.names() == ("a", "b")
+    assert not list(tmp_path.rglob("*.json"))

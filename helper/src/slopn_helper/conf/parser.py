@@ -15,6 +15,8 @@ from slopn_wire.profile import DnsConfig, IPAddress, IPInterface, IPNetwork, Pee
 
 MAX_PEERS = 1000
 """Most peers a profile may have."""
+MAX_NETWORKS = 10_000
+"""Most networks that AllowedIPs may name in one file, those named twice counted twice."""
 _MAX_NOTES = 50
 
 _HOOKS = ("PreUp", "PostUp", "PreDown", "PostDown")
@@ -103,6 +105,7 @@ class _Reader:
         self._addresses: dict[IPInterface, Token] = {}
         self._servers: dict[IPAddress, None] = {}
         self._search: dict[str, None] = {}
+        self._named = 0
         self._notes: list[str] = []
 
     def read(self, text: str) -> Parsed:
@@ -173,6 +176,11 @@ class _Reader:
 
     def _add_networks(self, part: _Part, value: Token) -> None:
         for item, network in values.networks(value):
+            self._named += 1
+            if self._named > MAX_NETWORKS:
+                raise item.defect(
+                    f"a network beyond {MAX_NETWORKS}", f"a profile's AllowedIPs name at most {MAX_NETWORKS} networks"
+                )
             owner, first = self._networks.setdefault(network, (part, item))
             if owner is not part:
                 found = f"{network}, which line {first.line} gives another peer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
 from slopn_helper.conf.errors import quoted
@@ -52,11 +53,10 @@ def addresses(value: Token) -> list[tuple[Token, IPInterface]]:
     return [(word, _interface(word)) for word in value.words()]
 
 
-def networks(value: Token) -> list[tuple[Token, IPNetwork]]:
+def networks(value: Token) -> Iterator[tuple[Token, IPNetwork]]:
     """AllowedIPs: between commas, host bits masked off as wg does. An empty value is no network."""
-    if not value.text:
-        return []
-    return [(item, _network(item)) for item in value.items()]
+    for item in value.items() if value.text else ():
+        yield item, _network(item)
 
 
 def resolvers(value: Token) -> tuple[list[IPAddress], list[str]]:

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from slopn_helper.conf import ConfError, parse
-from slopn_helper.conf.parser import MAX_PEERS
+from slopn_helper.conf.parser import MAX_NETWORKS, MAX_PEERS
 from slopn_wire import codec
 
 DATA = Path(__file__).resolve().parents[3] / "data/conf"
@@ -71,6 +71,14 @@ def test_too_many_peers_are_refused() -> None:
     with pytest.raises(ConfError) as caught:
         parse(text, "x")
     assert (caught.value.line, caught.value.column) == (3 + MAX_PEERS + 1, 1)
+
+
+@pytest.mark.parametrize("network", ["::/0", "10.{0}.{1}.0/24"])
+def test_too_many_networks_are_refused(network: str) -> None:
+    """Also one that is named again and again: each costs time and memory before it is found to be there."""
+    many = ",".join(network.format(number // 256, number % 256) for number in range(MAX_NETWORKS + 1))
+    with pytest.raises(ConfError, match=f"a network beyond {MAX_NETWORKS}"):
+        parse(FILE.replace("0.0.0.0/0", many), "x.conf")
 
 
 def test_networks_of_one_peer_may_repeat() -> None:
