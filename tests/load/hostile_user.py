@@ -1,0 +1,77 @@
+"""A hostile user who doesn't stop: one attack over and over, as fast as the helper lets it, until killed.
+
+Arguments: attack, socket, file with key and certificate. Prints a line each time that the attack has done its worst.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import resource
+import sys
+import time
+from pathlib import Path
+
+from slopn_wire.codec import encode
+from slopn_wire.commands import ImportProfile, Request
+from slopn_wire.framing import frame
+from support.blunt import Blunt
+from support.hostile import ATTACKS, attack
+
+__all__ = ["ATTACKS"]
+
+_MOST = 40
+_LOITERS = 1.0  # seconds for which what an attack has opened is held, before it begins anew
+_AGAIN = 30  # bytes after which lost connections are replaced
+_REQUEST = frame(encode(Request(1, ImportProfile("slow", "x" * 100, "slow.conf"))))
+
+
+@attack
+def a_byte_at_a_time(path: str, chain: Path) -> None:
+    """Slow loris: requests on as many connections as there may be, each of which takes as long as the helper lets it."""
+    kept: list[Blunt] = []
+    for each in range(len(_REQUEST) - 1):
+        if each % _AGAIN == 0:
+            _fill(kept, path, chain)
+        for client in list(kept):
+            try:
+                client.socket.send(_REQUEST[each : each + 1])
+            except OSError:
+                client.socket.close()
+                kept.remove(client)
+        if each == _AGAIN:
+            _done()
+        time.sleep(0.1)
+
+
+def _fill(kept: list[Blunt], path: str, chain: Path) -> None:
+    """Open as many as the helper takes."""
+    with contextlib.suppress(OSError):
+        while len(kept) < _MOST:
+            kept.append(Blunt.secured(path, chain))
+
+
+def main(name: str, path: str, chain: Path) -> None:
+    """See the module."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    while True:
+        try:
+            kept = ATTACKS[name](path, chain)
+        except OSError as error:
+            # To be turned away is what a hostile user must reckon with; a helper that is gone isn't what is measured.
+            if error.errno in {errno.ECONNREFUSED, errno.ENOENT, errno.EACCES, errno.EMFILE}:
+                raise
+            kept = None
+        _done()
+        time.sleep(_LOITERS if kept else 0.0)
+        del kept
+
+
+def _done() -> None:
+    sys.stdout.write('{"done": true}\n')
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
