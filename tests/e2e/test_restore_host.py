@@ -33,6 +33,25 @@ def test_restore_while_connected(scene: Scene, mode: str, *, alive: bool) -> Non
     scene.wait_state("disconnected")
 
 
+@pytest.mark.parametrize("alive", [True, False], ids=["alive", "dead"])
+def test_unlock_a_host_that_is_always_closed(scene: Scene, *, alive: bool) -> None:
+    """Open, and open it stays: the next helper doesn't close it again, as it would after `restore`."""
+    before = fingerprint(scene.lab.client)
+    scene.setting("kill_switch", "always")
+    assert scene.visitor(seconds=1) is None
+    if not alive:
+        scene.helper.kill()
+    done = scene.lab.client.run(scene.helper.command("unlock"), check=False)
+    assert done.returncode == 0, done
+    assert "no longer closes" in done.stdout
+    assert differences(before, fingerprint(scene.lab.client)) == []
+    assert scene.visitor() == ETH0.client4
+    scene.helper.start()
+    scene.wait_state("disconnected")
+    assert scene.visitor() == ETH0.client4
+    assert scene.slopn("settings", "get", "kill_switch").stdout == "on\n"
+
+
 def test_restore_of_an_untouched_host(scene: Scene) -> None:
     """There is nothing to undo: done, and nothing changes."""
     before = fingerprint(scene.lab.client)

@@ -16,6 +16,9 @@ from slopn_helper.store import StateLocked, StoreError
 DONE, FAILED, USAGE, NOT_PERMITTED = 0, 1, 2, 4
 """Exit statuses, the same as those of `slopn`."""
 
+RESTORED = "Everything that SloPN had changed on this computer is undone. Your traffic goes out directly."
+UNLOCKED = f"{RESTORED} The kill switch no longer closes this computer while no tunnel is wanted."
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the role that the arguments name; returns the exit status."""
@@ -26,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return NOT_PERMITTED
     try:
         if arguments.role == "restore":
-            return _restore(arguments.state_dir)
+            return _told(bootstrap.run_restore(arguments.state_dir), RESTORED)
+        if arguments.role == "unlock":
+            return _told(bootstrap.run_unlock(arguments.state_dir), UNLOCKED)
         bootstrap.run_client(
             bootstrap.Options(
                 state_dir=arguments.state_dir,
@@ -42,13 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _restore(state_dir: Path) -> int:
-    failed = bootstrap.run_restore(state_dir)
+def _told(failed: list[str], done: str) -> int:
     for sentence in failed:
         print(f"slopn-helper: {sentence}", file=sys.stderr)
     if failed:
         return FAILED
-    print("Everything that SloPN had changed on this computer is undone. Your traffic goes out directly.")
+    print(done)
     return DONE
 
 
@@ -58,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     roles = parser.add_subparsers(dest="role", required=True, metavar="ROLE")
     client = roles.add_parser("client", help="be the service that front ends talk to")
     client.add_argument("--runtime-dir", type=Path, default=bootstrap.RUNTIME_DIR, help="where helper.sock is made")
-    client.add_argument("--log-level", choices=LEVELS, help="until the setting log_level is changed (default: the setting)")
+    client.add_argument(
+        "--log-level", choices=LEVELS, help="until the setting log_level is changed (default: the setting)"
+    )
     client.add_argument("--log-file", type=Path, help="also write JSON lines here; turned over at a few megabytes")
     client.add_argument(
         "--prefix",
@@ -67,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         help="folder of SloPN's own front ends, which pair without a number (default: that of an installed helper)",
     )
     restore = roles.add_parser("restore", help="undo all of SloPN's changes to this computer, service dead or alive")
-    for role in (client, restore):
+    unlock = roles.add_parser("unlock", help="as restore, and let the kill switch block no more while disconnected")
+    for role in (client, restore, unlock):
         role.add_argument(
             "--state-dir", type=Path, default=bootstrap.STATE_DIR, help="profiles, keys, settings, journal"
         )

@@ -181,6 +181,12 @@ if sys.platform == "linux":
         store.want_nothing()
         return list(dict.fromkeys(failed))
 
+    def run_unlock(state_dir: Path) -> list[str]:
+        """As `run_restore`, and no setting closes this host again until somebody wants it closed."""
+        failed = run_restore(state_dir)
+        Store(state_dir).block_no_more()
+        return failed
+
     async def _trace(dns: DnsManager) -> str:
         return (await dns.choice()).trace
 

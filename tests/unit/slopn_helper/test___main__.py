@@ -57,13 +57,14 @@ def test_a_state_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert capsys.readouterr().err == "slopn-helper: written by a newer SloPN\n"
 
 
+@pytest.mark.parametrize("role", ["restore", "unlock"])
 @pytest.mark.parametrize(("failed", "status"), [([], 0), (["resolv.conf: disk full"], 1)])
 def test_restore(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failed: list[str], status: int
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], role: str, failed: list[str], status: int
 ) -> None:
     """Says what it means for the traffic, or what is left."""
-    monkeypatch.setattr(bootstrap, "run_restore", lambda _: failed)
-    assert program.main(["restore"]) == status
+    monkeypatch.setattr(bootstrap, f"run_{role}", lambda _: failed)
+    assert program.main([role]) == status
     shown = capsys.readouterr()
     assert ("goes out directly" in shown.out) == (not failed)
     assert all(sentence in shown.err for sentence in failed)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from slopn_helper.conf.names import name_problem
 from slopn_helper.files import make_directory, remove_file, sweep_temporary, write_file
@@ -143,6 +144,19 @@ class Store:
             last = Wish()
         self._make_directories()
         self.save_wish(Wish(TargetState.UNSECURED, last.profile))
+
+    def block_no_more(self) -> None:
+        """Make no mode close a host that wants no tunnel: `always` becomes `on`. For `unlock`, as `want_nothing`.
+
+        Settings that can't be read become the default ones. Raises `StoreError` if they can't be written.
+        """
+        try:
+            settings = self._read(self._settings, Settings) or Settings()
+        except (Damaged, StoreError):
+            settings = Settings(kill_switch=KillSwitchMode.ALWAYS)
+        if settings.kill_switch is KillSwitchMode.ALWAYS:
+            self._make_directories()
+            self.save_settings(replace(settings, kill_switch=KillSwitchMode.ON))
 
     def _load_profiles(self, warnings: list[Warning]) -> list[StoredProfile]:
         loaded = []

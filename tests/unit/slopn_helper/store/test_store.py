@@ -109,3 +109,20 @@ def test_profiles_may_change_in_format() -> None:
     """Everything stored is a struct with defaults for what may be added, so that old files stay readable."""
     assert msgspec.json.decode(b"{}", type=Settings) == Settings()
     assert msgspec.json.decode(b"{}", type=Wish) == Wish()
+
+
+@pytest.mark.parametrize(
+    ("mode", "after"), [("off", KillSwitchMode.OFF), ("on", KillSwitchMode.ON), ("always", KillSwitchMode.ON)]
+)
+def test_block_no_more(store: Store, directory: Path, mode: str, after: KillSwitchMode) -> None:
+    """`always` becomes `on`; what else is set stays."""
+    store.save_settings(Settings(kill_switch=KillSwitchMode(mode), allow_lan=True))
+    store.block_no_more()
+    assert fresh(directory).load().settings == Settings(kill_switch=after, allow_lan=True)
+
+
+def test_damaged_settings_block_no_more_either(store: Store, directory: Path) -> None:
+    """They would be taken for `always` at the next start."""
+    (directory / "settings.json").write_text("{", encoding="ascii")
+    store.block_no_more()
+    assert fresh(directory).load().settings.kill_switch is KillSwitchMode.ON
