@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test leak bench fuzz wire fresh lock shrink engine wireguard-go clean
+.PHONY: help demo setup check test leak bench load fuzz wire fresh lock shrink engine wireguard-go boot-root clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -21,7 +21,7 @@ setup: ## make this checkout ready: system packages, Rust, virtual environment, 
 check: setup ## judge the code without running it: lint, format, types for three platforms, imports, lengths, Rust, shell
 	@$(TOOL).check $(ARGS)
 
-test: setup wireguard-go ## everything: check, Rust tests, Python tests; ends in pytest's closing line
+test: setup wireguard-go boot-root ## everything: check, Rust tests, Python tests; ends in pytest's closing line
 	@$(TOOL).check
 	@$(TOOL).rust_tests
 	$(TESTS) -m pytest -m "not long" $(ARGS)
@@ -31,6 +31,9 @@ leak: setup wireguard-go ## every leak test, the long ones too
 
 bench: setup wireguard-go ## throughput and CPU per GB against the latest wireguard-go (ARGS=--help)
 	$(TESTS) -m bench $(ARGS)
+
+load: setup ## the control plane under load: many watchers, restarts, logs, commands, attacks (ARGS=--help)
+	$(TESTS) -m load $(ARGS)
 
 fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and perhaps a target's name")
 	@$(TOOL).fuzz $(ARGS)
@@ -52,6 +55,9 @@ engine: setup ## build the Rust engine (setup does it when its sources changed)
 
 wireguard-go: setup ## build the latest wireguard-go into .cache/bin: the one we are measured against
 	@$(TOOL).wireguard_go
+
+boot-root: setup ## make the bare Debian or Ubuntu that tests boot a real systemd in
+	@$(ROOT) $(TOOL).boot_root
 
 clean: ## remove the environment, build outputs and caches
 	rm -rf .venv .cache helper/engine/target helper/engine/fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

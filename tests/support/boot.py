@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from support.boot_holder import Holder
-from support.boot_root import ROOT, boot_root
 from support.netns import Namespace
 from support.until import until
+from tools.boot_root import boot_root
+from tools.console import ROOT
 
 BIN = ROOT / ".venv/bin"
 """Where `slopn` and `slopn-helper` are, inside as outside."""
@@ -53,7 +54,7 @@ _JOIN_SCOPE = 'echo 0 >"/sys/fs/cgroup$(systemctl show "$1" -P ControlGroup)/cgr
 class BootedSystem:
     """A computer of its own, switched on while entered.
 
-    `packages` come on top of `boot_root.PACKAGES`: each list of them is a root of its own in the cache. `files` are
+    `packages` come on top of those of tools/boot_root.py: each list of them is a root of its own in the cache. `files` are
     written before the first boot, by their absolute paths; `mask` are units that don't start. `namespace`: its network
     instead of a private one that begins anew with each boot.
     """

@@ -12,8 +12,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from support.boot_root import ROOT
 from support.until import until
+from tools.console import ROOT
 
 _SCRIPT = Path(__file__).with_name("boot_holder.sh")
 _PREFIX = "slopn-"
