@@ -63,6 +63,16 @@ def test_a_file_says_that_its_source_failed(name: str) -> None:
     assert [text for text in told.values() if "It could not be found out: no netlink." in text]
 
 
+def test_the_reason_is_covered_too() -> None:
+    """An error quotes what it was about; in every file."""
+    gone = Missing("no answer from 192.0.2.8, token=abc")
+    names = dict.fromkeys(("log", "recording", "filters", "routes", "rules", "links", "resolvers", "undo", "system"), gone)
+    everything = "".join(files(facts(**names, dns_choice=gone), Cloak(Veil())).values())
+    assert everything.count("no answer from [address ") == 10
+    assert "192.0.2.8" not in everything
+    assert "abc" not in everything
+
+
 def test_no_secret_is_in_any_file() -> None:
     """Wherever one may have got to: even public keys are gone."""
     key = base64.b64encode(bytes(range(32))).decode()

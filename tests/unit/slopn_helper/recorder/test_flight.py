@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -116,6 +117,30 @@ def test_a_defect_of_ours_disturbs_nobody(tmp_path: Path, caplog: pytest.LogCapt
     assert len(caplog.records) == 1
     drive(recorder, steps)
     assert replay_lines(recorder.read()).problem == ""
+
+
+def test_after_half_a_line_comes_a_complete_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that neither takes the rest nor gives back the half costs that line alone."""
+    recorder = FlightRecorder(tmp_path)
+    steps = [(inp, Settings(), 0.5) for inp in CONNECTING]
+    noted = drive(recorder, steps)
+    write = os.write
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def half(fd: int, data: bytes) -> int:
+        monkeypatch.setattr(os, "write", refuse)
+        return write(fd, data[:50])
+
+    monkeypatch.setattr(os, "write", half)
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    drive(recorder, steps[:1])
+    monkeypatch.undo()
+    drive(recorder, steps)
+    found = replay_lines(recorder.read())
+    assert found.problem == ""
+    assert len(found.steps) == 2 * len(noted)
 
 
 def test_both_are_recorders(tmp_path: Path) -> None:
