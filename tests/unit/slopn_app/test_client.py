@@ -125,20 +125,22 @@ def test_a_lost_helper_is_told_and_found_again(tmp_path: Path) -> None:
 
 
 def test_a_broken_connection_is_resumed(helper: FakeHelper) -> None:
-    """The same helper is still there: the events of the meantime come all the same, none of them twice."""
+    """The same helper is still there: the events of the meantime come one by one, none of them twice."""
 
     async def go() -> None:
-        async with client(helper.path) as tray, following(tray.messages()) as message:
+        patient = HelperClient(helper.path, "tray", first_delay=1000.0, longest_delay=1000.0)
+        async with patient as tray, following(tray.messages()) as message:
             await message()
             await in_thread(helper.publish, Stats(1, 1))
             assert await message() == Event(2, Stats(1, 1))
             assert tray._conversation is not None
             tray._conversation.close()
             assert isinstance(await message(), Problem)
-            resumed = await after_problems(message)
+            await in_thread(helper.publish, Stats(2, 2))
+            tray.retry()
+            resumed = await message()
             assert isinstance(resumed, Snapshot)
             assert resumed.stats == Stats(1, 1)
-            await in_thread(helper.publish, Stats(2, 2))
             assert await message() == Event(3, Stats(2, 2))
 
     run(go())

@@ -48,8 +48,8 @@ class Held:
         self.not_after = not_after
 
     def due(self, now: float) -> bool:
-        """Whether only a third of its lifetime is left. Never by a clock that went back: it will go forth again."""
-        return self.not_before <= now and now > self.not_after - (self.not_after - self.not_before) / 3
+        """Whether only a third of its lifetime is left. By a clock that went back it never is: that goes forth again."""
+        return now > self.not_after - (self.not_after - self.not_before) / 3
 
 
 class Store:

@@ -19,6 +19,8 @@ from support.fake_helper import FakeHelper
 from support.until import until
 
 TIMEOUT = 20.0
+CONNECT = {"x86_64": "42", "aarch64": "203"}[os.uname().machine]
+"""The system call's number."""
 TRANSPORT = UnixTransport(linux_peer_uid)
 CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -72,6 +74,8 @@ def test_a_full_queue_is_waited_for(listener: socket.socket) -> None:
 
         waiting = threading.Thread(target=connect)
         waiting.start()
+        syscall = Path(f"/proc/self/task/{waiting.native_id}/syscall")
+        until(lambda: syscall.read_text().split()[0] == CONNECT, TIMEOUT, "it waits in connect(2)")
         listener.settimeout(TIMEOUT)
 
         def taken() -> bool:
