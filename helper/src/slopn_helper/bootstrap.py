@@ -137,6 +137,7 @@ if sys.platform == "linux":
         )
 
         def open_socket() -> None:
+            endpoint.belong_to(accounts.group())
             endpoint.open_to_all(users.open_to_others())
 
         users.on_change(open_socket)

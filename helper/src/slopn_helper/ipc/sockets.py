@@ -46,16 +46,22 @@ class SocketEndpoint:
         _prepare(directory)
         self.path = directory / SOCKET_NAME
         self._peers = peers
-        self._mode = 0o600 if group is None else 0o660
-        self._listener = _listen(self.path, group, self._mode)
+        self._group = group
+        self._listener = _listen(self.path, group, _mode(group))
         self._inode = self.path.lstat().st_ino
+
+    def belong_to(self, group: int | None) -> None:
+        """Another group's, or nobody's but the owner's: it may come and go while we run. Raises `OSError`."""
+        if group != self._group:
+            os.chown(self.path, -1, os.getegid() if group is None else group)
+            self._group = group
 
     def open_to_all(self, everybody: bool) -> None:  # noqa: FBT001 - on or off is all that it says
         """Whether users outside the group may connect at all: 0666. What each may do is decided after that.
 
         At first they may not. Those who are connected stay. Raises `OSError`.
         """
-        self.path.chmod(0o666 if everybody else self._mode)
+        self.path.chmod(0o666 if everybody else _mode(self._group))
 
     async def accept(self) -> SocketConnection:
         """The next client with its credentials."""
@@ -72,6 +78,10 @@ class SocketEndpoint:
         with contextlib.suppress(FileNotFoundError):
             if self.path.lstat().st_ino == self._inode:
                 self.path.unlink()
+
+
+def _mode(group: int | None) -> int:
+    return 0o600 if group is None else 0o660
 
 
 class SocketConnection:
