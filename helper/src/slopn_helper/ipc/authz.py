@@ -39,9 +39,6 @@ from slopn_wire.commands import (
 from slopn_wire.devices import Right, UserBasis
 from slopn_wire.events import ErrorKind, Refused
 
-GROUP = "slopn"
-"""Its members may use the helper; installed with the packages, looked up once at the start."""
-
 FREE: frozenset[type[Command]] = frozenset({Pair, ConfirmPairing})
 """Commands that need no certificate: they lead to one."""
 
