@@ -15,6 +15,9 @@ from slopn_helper.logs.redaction import NAME, REDACTED, redact
 
 LONGEST = 8192
 """Characters of one message; the rest is cut off."""
+FAR = 4 * LONGEST
+_HALF = 200
+"""Characters of what a cut may have left of a secret: what is longer is recognised without its end."""
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PLAIN = re.compile(r"[^\s\"'=\x00-\x1f]+")
 
@@ -59,23 +62,24 @@ def escape(_logger: object, _name: str, message: str) -> str:
     return _CONTROL.sub(_shown, message)
 
 
-def hide(_logger: object, _name: str, message: str) -> str:
-    """What is secret by its form."""
-    return redact(message)
+def hide(message: str, cover: Callable[[str], str]) -> str:
+    """Without secrets, `cover`ed, and cut last, so that no half of a secret is left that nothing recognises.
 
-
-def cut(_logger: object, _name: str, message: str) -> str:
-    """The last step, so that it can't leave half of a secret that nothing recognises."""
-    if len(message) <= LONGEST:
-        return message
-    return f"{message[:LONGEST]}… ({len(message) - LONGEST} characters more)"
+    Of a message that is far too long the rest isn't looked at: nobody may keep the helper busy by it.
+    """
+    text = cover(redact(message[:FAR]))
+    if len(message) > FAR:
+        text = text[:-_HALF]
+    elif len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… ({max(len(message) - LONGEST, 1)} characters more)"
 
 
 def formatter(cover: Callable[[str], str]) -> ProcessorFormatter:
     """The whole way; `cover` is the step for addresses."""
 
-    def hide_addresses(_logger: object, _name: str, message: str) -> str:
-        return cover(message)
+    def hidden(_logger: object, _name: str, message: str) -> str:
+        return hide(message, cover)
 
     steps: list[Any] = [
         ProcessorFormatter.remove_processors_meta,
@@ -83,9 +87,7 @@ def formatter(cover: Callable[[str], str]) -> ProcessorFormatter:
         hide_fields,
         render,
         escape,
-        hide,
-        hide_addresses,
-        cut,
+        hidden,
     ]
     first: list[Processor] = [fill_in]
     return ProcessorFormatter(foreign_pre_chain=first, processors=steps, use_get_message=False, pass_foreign_args=True)

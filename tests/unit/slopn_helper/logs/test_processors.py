@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import logging
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slopn_helper.logs.processors import LONGEST, cut, escape, fields, fill_in, formatter, hide_fields, render
+from slopn_helper.logs.processors import FAR, LONGEST, escape, fields, fill_in, formatter, hide, hide_fields, render
 
 
 def test_arguments_are_filled_in() -> None:
@@ -74,8 +75,31 @@ def test_a_lone_surrogate_does_not_reach_a_sink() -> None:
 
 def test_a_long_message_is_cut() -> None:
     """And says how much is missing."""
-    assert cut(None, "", "x" * LONGEST) == "x" * LONGEST
-    assert cut(None, "", "x" * (LONGEST + 5)) == "x" * LONGEST + "… (5 characters more)"
+    assert hide("x " * (LONGEST // 2), str) == "x " * (LONGEST // 2)
+    assert hide("x " * LONGEST, str) == "x " * (LONGEST // 2) + f"… ({LONGEST} characters more)"
+
+
+@pytest.mark.parametrize("before", range(FAR - 60, FAR, 7))
+def test_no_half_of_a_secret_is_left_by_the_cut(before: int) -> None:
+    """Not even where nearly all before it was blotted out: of what isn't looked at nothing is told."""
+    key = base64.b64encode(bytes(range(32))).decode()
+    pem = "words " * 50 + "-----BEGIN X-----\n"
+    told = hide(pem + "A" * (before - len(pem) - 20) + "\n-----END X-----. " + key + " more" * 9000, str)
+    assert key[:5] not in told
+    assert told.startswith("words words")
+    assert told.endswith("characters more)")
+
+
+def test_a_huge_message_costs_no_more_than_a_long_one() -> None:
+    """Only its beginning goes through the searches."""
+    seen: list[int] = []
+
+    def cover(text: str) -> str:
+        seen.append(len(text))
+        return text
+
+    hide("::" * (4 << 20), cover)
+    assert seen == [FAR]
 
 
 def test_addresses_are_covered_before_the_cut() -> None:
