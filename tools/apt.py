@@ -14,8 +14,13 @@ RETRY = ["-o", "Acquire::Retries=5"]
 
 def packages(group: str) -> list[str]:
     """The packages of one group in apt-packages.txt."""
+    return [words[0] for words in entries(group)]
+
+
+def entries(group: str) -> list[list[str]]:
+    """As `packages`, with the words that follow a package's name."""
     lines = (line.split("#")[0].split() for line in LIST.read_text().splitlines())
-    return [words[1] for words in lines if words and words[0] == group]
+    return [words[1:] for words in lines if words and words[0] == group]
 
 
 def missing(names: Iterable[str]) -> list[str]:
@@ -42,13 +47,13 @@ def install(names: list[str]) -> None:
         run(as_root([*quiet, "install", "--no-install-recommends", *names]), quiet=True)
 
 
-def unpack(name: str, program: str) -> None:
+def unpack(name: str, program: str | None = None) -> None:
     """Put a package's files into .cache/NAME/root without installing it, unless the system has `program` already.
 
     `program` is a path below the root of the file system.
     """
     root = CACHE / name / "root"
-    if (Path("/") / program).exists() or root.is_dir():
+    if root.is_dir() or (program is not None and (Path("/") / program).exists()):
         return
     with timed(f"apt: unpacking {name} into .cache"), TemporaryDirectory(dir=CACHE) as folder:
         fetched = Path(folder)

@@ -24,8 +24,8 @@ def main() -> None:
     with (CACHE / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         apt.install(apt.missing(apt.packages("base")))
-        for name in apt.packages("unpack"):
-            apt.unpack(name, f"lib/systemd/{name}")
+        for words in apt.entries("unpack"):
+            apt.unpack(*words)
         version = rust.ensure()
         environment()
         python_packages()

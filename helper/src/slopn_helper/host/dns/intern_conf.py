@@ -71,6 +71,8 @@ def replaced(text: str, entry: NetworkManagerWas) -> str:
     for line in text.splitlines(keepends=True):
         if line.startswith("["):
             keep = not line.startswith(_TOP)
+            while not keep and kept and not kept[-1].strip():
+                kept.pop()  # the empty line before a section is the section's
         if keep:
             kept.append(line)
     return "".join([*kept, *_sections(entry)])
@@ -87,7 +89,7 @@ def read(path: Path) -> bytes | None:
 def _sections(entry: NetworkManagerWas) -> Iterable[str]:
     if not (entry.domains or entry.searches or entry.options):
         return
-    yield f"{_TOP}]\n{_list('searches', entry.searches)}{_list('options', entry.options)}"
+    yield f"\n{_TOP}]\n{_list('searches', entry.searches)}{_list('options', entry.options)}"
     for name, domain in entry.domains.items():
         yield f"\n{_DOMAIN}{name}]\n{_list('servers', domain.servers)}{_list('options', domain.options)}"
 

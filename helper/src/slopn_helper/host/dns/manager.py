@@ -109,8 +109,7 @@ class DnsManager:
     async def changes(self) -> AsyncIterator[str]:
         """A word each time that somebody may have changed DNS, or the machine has slept. Never ends."""
         async for word in watch.changes():
-            if self._current is not None:
-                yield word
+            yield word
 
     async def guard(self) -> None:
         """Keep what was applied in force against other programs. Runs until cancelled."""

@@ -74,6 +74,10 @@ def original_text(journal: Journal, resolv_conf: Path = RESOLV_CONF) -> str | No
 def original(journal: Journal, resolv_conf: Path = RESOLV_CONF) -> tuple[Path | None, str | None]:
     """Where the file led if it was a link, and its text, both as they were before us."""
     entry = journal.find(FileWas(str(resolv_conf)).key)
+    told = journal.find(NetworkManagerWas().key)
+    if entry is None and isinstance(told, NetworkManagerWas) and told.resolv_conf is not None:
+        target = resolv_conf.resolve() if resolv_conf.is_symlink() else None
+        return target, told.resolv_conf.decode("utf-8", "replace")
     try:
         found = entry if isinstance(entry, FileWas) else files.snapshot(resolv_conf)
     except OSError as error:
