@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def missing() -> list[str]:
         f"The program `{tool}` is not on the PATH: run `make setup`." for tool in _TOOLS if not shutil.which(tool)
     ]
     return lacks
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What front ends are paired by goes into a folder of the test run's, never into a person's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state-home")))
+        yield
 
 
 @pytest.hookimpl(tryfirst=True)

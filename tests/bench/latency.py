@@ -88,7 +88,7 @@ def connect(rounds: int) -> Timing:
         wireguard_go = engines.wireguard_go()
         quick = WgQuick(other.dir)
         quick.configure(other.client, _PROFILE, other_gateway.config(dns=False))
-        env = {**_INSTALLED, "SLOPN_SOCKET": str(helper.socket)}
+        env = {**_INSTALLED, **helper.front_end}
         lab.client.run(f"{BIN}/slopn status && {BIN}/slopn connect --help", env=env)
         for _ in range(rounds):
             begun = time.perf_counter()
@@ -109,7 +109,7 @@ def status(rounds: int) -> Timing:
     """`slopn status` with a helper that answers, against the bare interpreter."""
     with Namespace("bench-status", private=True) as namespace, HelperProcess(namespace) as helper:
         commands = [[str(BIN / "slopn"), "status"], [sys.executable, "-c", "pass"]]
-        env = {**_INSTALLED, "SLOPN_SOCKET": str(helper.socket)}
+        env = {**_INSTALLED, **helper.front_end}
         namespace.run(commands[0], env=env)
         done = namespace.run([sys.executable, "-c", _TIMER, json.dumps([rounds, commands])], env=env, timeout=120)
     ours, bare = json.loads(done.stdout)

@@ -24,7 +24,7 @@ class Live:
     def __enter__(self) -> Self:
         self._process = self._helper.namespace.popen(
             [str(BIN / "slopn"), "watch"],
-            env={"SLOPN_SOCKET": str(self._helper.socket)},
+            env=self._helper.front_end,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

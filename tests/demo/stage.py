@@ -112,9 +112,8 @@ class Stage:
 
     def _wrapper(self, name: str, host: Namespace) -> Path:
         path = self.lab.dir / name
-        inside = shlex.join(
-            host.command(["env", f"SLOPN_SOCKET={self.helper.socket}", f"PATH={BIN}:{os.environ['PATH']}"])
-        )
+        front_end = [f"{name}={value}" for name, value in self.helper.front_end.items()]
+        inside = shlex.join(host.command(["env", *front_end, f"PATH={BIN}:{os.environ['PATH']}"]))
         path.write_text(f'#!/bin/sh\nexec {inside} "$@"\n', encoding="utf-8")
         path.chmod(0o755)
         return path

@@ -19,7 +19,7 @@ def test_no_change_is_lost(scene: Scene) -> None:
             ("dns_mechanism", "auto"),
         ):
             scene.setting(key, value)
-        env = {"SLOPN_SOCKET": str(scene.helper.socket)}
+        env = scene.helper.front_end
         several = [
             scene.lab.client.popen([str(BIN / "slopn"), "settings", "set", *each], env=env, stdout=subprocess.DEVNULL)
             for each in wanted.items()

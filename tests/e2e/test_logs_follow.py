@@ -39,7 +39,7 @@ class Follower:
         with path.open("wb") as out:
             self.process = scene.lab.client.popen(
                 [str(SLOPN), "logs", "-f", "--json", *arguments],
-                env={"SLOPN_SOCKET": str(scene.helper.socket)},
+                env=scene.helper.front_end,
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )

@@ -143,7 +143,7 @@ def test_the_last_word_counts(scene: Scene) -> None:
     """After a storm of commands a tunnel comes up when asked for, and the host is as before once it's taken down."""
     before = fingerprint(scene.lab.client)
     chosen = random.Random(SEED).choices(COMMANDS, k=24)
-    env = {"SLOPN_SOCKET": str(scene.helper.socket)}
+    env = scene.helper.front_end
     storm = [
         scene.lab.client.popen(
             [str(BIN / "slopn"), *command], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -98,7 +98,7 @@ def test_not_permitted(with_group: Scene) -> None:
             done = with_group.lab.client.run(
                 [*user, sys.executable, str(BIN / "slopn"), *verb],
                 check=False,
-                env={"SLOPN_SOCKET": str(helper.socket)},
+                env=helper.front_end,
             )
             assert done.returncode == status, f"{verb} as gid {gid}: {done}"
             assert ("usermod -aG slopn" in done.stderr) is (status == 4)

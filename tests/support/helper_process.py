@@ -71,6 +71,11 @@ class HelperProcess:
         assert self.process is not None, "the helper was never started"
         return self.process.pid
 
+    @property
+    def front_end(self) -> dict[str, str]:
+        """A front end's environment: where this helper is, and a place of its own for what it is paired by."""
+        return {"SLOPN_SOCKET": str(self.socket), "XDG_STATE_HOME": str(self.dir / "front-end")}
+
     def command(self, *arguments: str) -> list[str]:
         """The argument vector of `slopn-helper` with its directories, as it must be run inside the namespace."""
         verb, *rest = arguments
@@ -117,7 +122,7 @@ class HelperProcess:
     def cli(self, *arguments: str, input: str | None = None, timeout: float = 60.0) -> subprocess.CompletedProcess[str]:  # noqa: A002 - as in subprocess.run
         """Run `slopn` with these arguments against this helper."""
         argv = [str(BIN / "slopn"), *arguments]
-        env = {**self._env, "SLOPN_SOCKET": str(self.socket)}
+        env = {**self._env, **self.front_end}
         return self.namespace.run(argv, check=False, input=input, env=env, timeout=timeout)
 
     def status(self) -> dict[str, Any]:

@@ -147,4 +147,12 @@ class WgDump:
         """Unix seconds, 0: none yet; bytes."""
 
 
-_DEFAULTS = {"kill_switch": "on", "allow_lan": "no", "resolvers": "default", "dns_mechanism": "auto"}
+_DEFAULTS = {
+    "kill_switch": "on",
+    "allow_lan": "no",
+    "resolvers": "default",
+    "dns_mechanism": "auto",
+    "local_user": "yes",
+    "log_level": "info",
+    "log_addresses": "yes",
+}
