@@ -71,8 +71,8 @@ def replaced(text: str, entry: NetworkManagerWas) -> str:
     for line in text.splitlines(keepends=True):
         if line.startswith("["):
             keep = not line.startswith(_TOP)
-            while not keep and kept and not kept[-1].strip():
-                kept.pop()  # the empty line before a section is the section's
+            if not keep:
+                _cut_heading(kept)
         if keep:
             kept.append(line)
     return "".join([*kept, *_sections(entry)])
@@ -84,6 +84,17 @@ def read(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
+
+
+def _cut_heading(lines: list[str]) -> None:
+    """Drop the comment and the empty line that stand before a section, but not the file's own comment."""
+    end = len(lines)
+    while end and lines[end - 1].startswith("#"):
+        end -= 1
+    if end:
+        del lines[end:]
+        while lines and not lines[-1].strip():
+            lines.pop()
 
 
 def _sections(entry: NetworkManagerWas) -> Iterable[str]:
