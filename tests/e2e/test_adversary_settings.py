@@ -26,4 +26,4 @@ def test_no_change_is_lost(scene: Scene) -> None:
         ]
         assert [process.wait(30) for process in several] == [0] * len(wanted)
         shown = scene.slopn("settings").stdout.split()
-        assert dict(zip(shown[::2], shown[1::2], strict=True)) == wanted
+        assert dict(zip(shown[::2], shown[1::2], strict=True)).items() >= wanted.items()
