@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from slopn_helper import __main__ as program
-from slopn_helper import bootstrap
+from slopn_helper import bootstrap, earlyboot
+from slopn_helper.host.firewall import FirewallError
 from slopn_helper.store import StoreError
 
 
@@ -68,3 +69,17 @@ def test_restore(
     shown = capsys.readouterr()
     assert ("goes out directly" in shown.out) == (not failed)
     assert all(sentence in shown.err for sentence in failed)
+
+
+def test_the_role_at_boot(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What it did, for the journal; where it could not, a sentence and a failed unit."""
+    monkeypatch.setattr(earlyboot, "run", str)
+    assert program.main(["early-block", "--state-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}\n"
+
+    def refused(_: Path) -> str:
+        raise FirewallError("nftables is missing")
+
+    monkeypatch.setattr(earlyboot, "run", refused)
+    assert program.main(["early-block"]) == 1
+    assert capsys.readouterr().err.endswith("could not be closed before its network is up: nftables is missing\n")

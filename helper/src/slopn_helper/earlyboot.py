@@ -1,0 +1,53 @@
+"""The role that closes the host before its network is up, in the kill switch's mode `always`.
+
+Run once at boot, before network-pre.target: it reads the settings and nothing else, and what it can't read it takes for
+`always`, as the helper does. A second wiring beside bootstrap.py, since that one's imports take longer than all of this.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from slopn_helper.host.firewall import early
+from slopn_helper.store.documents import Damaged, NewerFormat, unpack
+from slopn_wire.settings import KillSwitchMode, Settings
+
+SETTINGS = "settings.json"
+"""The settings' file in the state directory. Where there is none, nobody has asked for `always`."""
+_FWMARK = 51820
+"""The helper's own mark. No rule of a block without endpoints lets it pass."""
+
+
+class Wanted(NamedTuple):
+    """What the settings ask for at boot."""
+
+    block: bool
+    allow_lan: bool
+    why: str
+    """For the journal, as a sentence's end."""
+
+
+def run(state_dir: Path) -> str:
+    """Close the host if the settings say so. Returns what was done, in a sentence. Raises `FirewallError`."""
+    decided = wanted(state_dir / SETTINGS)
+    if not decided.block:
+        return f"Not blocked before the network is up: {decided.why}."
+    early.block(allow_lan=decided.allow_lan, fwmark=_FWMARK)
+    return f"Blocked before the network is up: {decided.why}."
+
+
+def wanted(path: Path) -> Wanted:
+    """What the settings in the file `path` ask for; whatever is wrong with it, a host that was closed stays closed."""
+    try:
+        settings = unpack(path.read_bytes(), Settings)
+    except FileNotFoundError:
+        return Wanted(block=False, allow_lan=False, why="no settings were ever saved")
+    except OSError as error:
+        return Wanted(block=True, allow_lan=False, why=f"{path} can't be read ({error.strerror})")
+    except NewerFormat as error:
+        return Wanted(block=True, allow_lan=False, why=f"{path} was written by a newer SloPN ({error})")
+    except Damaged:
+        return Wanted(block=True, allow_lan=False, why=f"{path} is damaged")
+    mode = settings.kill_switch
+    return Wanted(mode is KillSwitchMode.ALWAYS, settings.allow_lan, f"the kill switch's mode is {mode.value}")
