@@ -60,7 +60,7 @@ def installed_prefix() -> Path | None:
 if sys.platform == "linux":
     from functools import partial
 
-    from slopn_helper import undo
+    from slopn_helper import notify, undo
     from slopn_helper.engine.rust import RustEngine
     from slopn_helper.host.accounts.nss import NssAccounts
     from slopn_helper.host.dns.manager import DnsManager
@@ -91,8 +91,13 @@ if sys.platform == "linux":
     async def _serve(options: Options, store: Store, loaded: Loaded, lines: logs.LogStore) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            notify.tell(notify.STOPPING)
+            stop.set()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, end)
         journal = Journal(options.state_dir / JOURNAL)
         accounts = NssAccounts()
         users = AllowedUsers(options.state_dir, accounts, local_user=loaded.settings.local_user)
@@ -150,13 +155,18 @@ if sys.platform == "linux":
             monitor=NetlinkMonitor(INTERFACE),
             dns=dns,
             serve=server.run,
-            beside=(gatekeeper.run, partial(users.run, LogindSeats())),
+            beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive),
             diagnose=partial(diagnose, sources),
             replay=replay,
             note=lambda *step: recorder.note(time.time(), *step),
             follow_settings=_Followed(loaded.settings, users),
         )
-        await daemon.run(stop, lambda: _log.info("ready"))
+
+        def ready() -> None:
+            _log.info("ready")
+            notify.tell(notify.READY)
+
+        await daemon.run(stop, ready)
         firewall.close()
         recorder.close()
 
