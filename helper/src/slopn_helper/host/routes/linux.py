@@ -24,7 +24,7 @@ from slopn_helper.host.routes.kernel import (
     our_rules,
     step,
 )
-from slopn_helper.host.routes.plan import MAIN_TABLE, OWN_TABLE, PROTOCOL, UNICAST, UNREACHABLE, Plan, Route, Rule, plan
+from slopn_helper.host.routes.plan import MAIN_TABLE, OWN_TABLE, PROTOCOL, UNICAST, Plan, Route, Rule, plan
 from slopn_helper.host.rtnl import Rtnetlink
 
 log = logging.getLogger(__name__)
@@ -177,7 +177,7 @@ def _without_ipv6(config: RouteConfig, wanted: Plan) -> tuple[RouteConfig, Plan]
         return config, wanted
     log.info("routes: %s has no IPv6 here: the profile's IPv6 addresses are left out", config.interface)
     addresses = tuple(a for a in config.addresses if a.version == 4)
-    routes = tuple(r for r in wanted.routes if r.destination.version == 4 or (has_ipv6 and r.kind == UNREACHABLE))
+    routes = tuple(r for r in wanted.routes if r.destination.version == 4 or (has_ipv6 and r.kind != UNICAST))
     rules = tuple(r for r in wanted.rules if r.version == 4 or has_ipv6)
     return msgspec.structs.replace(config, addresses=addresses), Plan(routes, rules)
 

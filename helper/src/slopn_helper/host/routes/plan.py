@@ -5,11 +5,13 @@ default routes is asked first, so that the LAN and more specific routes work as 
 `unreachable` route which isn't bound to the tunnel's interface: when the interface dies, packets end there instead of
 falling through to main's default route. Narrower routes go into main. A family without a default route gets no
 rules, as with wg-quick: whether IPv6 may leave beside an IPv4-only tunnel is for the kill switch to say, which
-closes it; with the kill switch off it leaves.
+closes it; with the kill switch off it leaves. What the user wants outside the tunnel gets a `throw` route in our table:
+the look-up goes on as if the table weren't there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from slopn_helper.host.routes import RouteConfig
@@ -24,14 +26,15 @@ MAIN_FIRST = 32764
 TUNNEL_REST = 32765
 """Priorities just before the kernel's own rule for table main, 32766."""
 
-UNICAST, UNREACHABLE = 1, 7
+UNICAST, UNREACHABLE, THROW = 1, 7, 9
+"""RTN_UNICAST and its kin (rtnetlink(7))."""
 LAST_METRIC = 0xFFFFFFFE
 DEFAULT_METRIC = {4: 0, 6: 1024}
 """What the kernel makes of a route without a metric."""
 
 
 class Route(NamedTuple):
-    """One route of ours. An `UNREACHABLE` one has no device."""
+    """One route of ours. Only a `UNICAST` one has a device."""
 
     table: int
     destination: IPNetwork
@@ -39,7 +42,7 @@ class Route(NamedTuple):
     metric: int = 0
 
     def __str__(self) -> str:
-        kind = "unreachable " if self.kind == UNREACHABLE else ""
+        kind = {UNREACHABLE: "unreachable ", THROW: "throw "}.get(self.kind, "")
         return f"{kind}{self.destination} in table {self.table}"
 
 
@@ -76,9 +79,12 @@ def plan(config: RouteConfig) -> Plan:
     for version in (4, 6):
         networks = sorted({n for n in config.routes if n.version == version}, key=_widest_first)
         metric = DEFAULT_METRIC[version]
+        left_out = sorted({n for n in config.excluded if _touches(n, networks)}, key=_widest_first)
+        thrown = [Route(config.table or OWN_TABLE, network, THROW, metric) for network in left_out]
         if config.table is not None:
-            routes += [Route(config.table, n, metric=metric) for n in networks]
+            routes += [*thrown, *(Route(config.table, n, metric=metric) for n in networks)]
             continue
+        routes += thrown
         for network in networks:
             if _behind_rules(network, config):
                 routes += [
@@ -95,9 +101,17 @@ def plan(config: RouteConfig) -> Plan:
 def _behind_rules(network: IPNetwork, config: RouteConfig) -> bool:
     """Rules see the engine's mark, routes don't: in main this route would lead its packets back into the tunnel.
 
-    Beside default routes these are the halves of one, and the long lists that spare private networks.
+    Beside default routes these are the halves of one, and the long lists that spare private networks. And in main, what
+    is thrown out of it would be lost.
     """
-    return network.prefixlen == 0 or any(endpoint in network for endpoint in config.endpoints)
+    if network.prefixlen == 0 or any(endpoint in network for endpoint in config.endpoints):
+        return True
+    return any(_touches(each, [network]) for each in config.excluded)
+
+
+def _touches(one: IPNetwork, networks: Iterable[IPNetwork]) -> bool:
+    """Whether `one` has addresses in common with one of `networks`."""
+    return any(one.version == other.version and one.overlaps(other) for other in networks)
 
 
 def _widest_first(network: IPNetwork) -> tuple[int, int]:

@@ -90,3 +90,38 @@ def test_the_catch_all_rule_comes_last_and_spares_our_own_packets() -> None:
     assert main_first.fwmark is None
     assert rest.fwmark == 7
     assert main_first.priority < rest.priority < 32766
+
+
+@pytest.mark.parametrize(
+    ("networks", "excluded", "table", "routes", "expected_rules"),
+    [
+        (("0.0.0.0/0",), ("198.51.100.0/24",), None, ("throw 198.51.100.0/24 in table 51820", *own(4)), rules(4)),
+        (("10.0.0.0/8",), ("10.1.0.0/16",), None,
+         ("throw 10.1.0.0/16 in table 51820", "unreachable 10.0.0.0/8 in table 51820", "10.0.0.0/8 in table 51820"),
+         rules(4)),
+        (("10.0.0.0/8",), ("192.0.2.0/24", "2001:db8::/32"), None, ("10.0.0.0/8 in table 254",), ()),
+        (("::/0",), ("2001:db8::/32",), None, ("throw 2001:db8::/32 in table 51820", *own(6)), rules(6)),
+        (("0.0.0.0/0",), ("10.0.0.0/8",), 123, ("throw 10.0.0.0/8 in table 123", "0.0.0.0/0 in table 123"), ()),
+    ],
+)  # fmt: skip
+def test_what_stays_outside_is_thrown_out_of_the_tunnels_table(
+    networks: tuple[str, ...],
+    excluded: tuple[str, ...],
+    table: int | None,
+    routes: tuple[str, ...],
+    expected_rules: tuple[str, ...],
+) -> None:
+    """The look-up goes on in main; what the tunnel wouldn't take anyway needs no route."""
+    result = plan(
+        RouteConfig(
+            "slopn0",
+            (),
+            tuple(map(ip_network, networks)),
+            1420,
+            51820,
+            table,
+            excluded=tuple(map(ip_network, excluded)),
+        )
+    )
+    assert tuple(map(str, result.routes)) == routes
+    assert tuple(map(str, result.rules)) == expected_rules
