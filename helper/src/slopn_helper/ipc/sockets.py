@@ -18,7 +18,7 @@ from typing import Protocol
 from slopn_helper.ipc.authz import Credentials
 
 SOCKET_NAME = "helper.sock"
-_BACKLOG = 128
+_BACKLOG = 32  # a stranger's flood fills it, and who comes next waits for all of it: it is short
 _READ_LIMIT = 1 << 14  # half of what a client may send ahead while an earlier request of its is being answered
 _SHUTDOWN = 1.0
 
