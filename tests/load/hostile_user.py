@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import resource
+import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from slopn_wire.codec import encode
@@ -22,6 +24,7 @@ __all__ = ["ATTACKS"]
 
 _MOST = 40
 _LOITERS = 1.0  # seconds for which what an attack has opened is held, before it begins anew
+_CROWD = 300
 _AGAIN = 30  # bytes after which lost connections are replaced
 _REQUEST = frame(encode(Request(1, ImportProfile("slow", "x" * 100, "slow.conf"))))
 
@@ -42,6 +45,30 @@ def a_byte_at_a_time(path: str, chain: Path) -> None:
         if each == _AGAIN:
             _done()
         time.sleep(0.1)
+
+
+@attack
+def a_crowd_that_queues(path: str, _: Path) -> None:
+    """Hundreds that connect at the same time, and wait in line like everybody else."""
+    with ThreadPoolExecutor(_CROWD) as threads:
+        for each in [threads.submit(_connect_and_leave, path) for _number in range(10 * _CROWD)]:
+            each.result()
+
+
+@attack
+def a_jostler(path: str, _: Path) -> None:
+    """Doesn't wait in line, but tries for each place that gets free."""
+    had = 0
+    while had < 1000:
+        with socket.socket(socket.AF_UNIX) as end, contextlib.suppress(BlockingIOError):
+            end.setblocking(False)
+            end.connect(path)
+            had += 1
+
+
+def _connect_and_leave(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as end:
+        end.connect(path)
 
 
 def _fill(kept: list[Blunt], path: str, chain: Path) -> None:
