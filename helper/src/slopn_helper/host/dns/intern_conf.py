@@ -67,15 +67,22 @@ def servers(text: str) -> tuple[str, ...]:
 def replaced(text: str, entry: NetworkManagerWas) -> str:
     """The state file with the global configuration of `entry` instead of the one that it has. Pure."""
     kept: list[str] = []
-    keep = True
+    heading: list[str] = []
+    """Empty lines and comments, which belong to the section that follows."""
+    keep = first = True
     for line in text.splitlines(keepends=True):
+        if not line.strip() or line.startswith("#"):
+            heading.append(line)
+            continue
         if line.startswith("["):
             keep = not line.startswith(_TOP)
-            if not keep:
-                _cut_heading(kept)
+            if first and not keep:
+                kept += _file_comment(heading)
+            first = False
         if keep:
-            kept.append(line)
-    return "".join([*kept, *_sections(entry)])
+            kept += [*heading, line]
+        heading.clear()
+    return "".join([*kept, *(heading if keep else ()), *_sections(entry)])
 
 
 def read(path: Path) -> bytes | None:
@@ -86,15 +93,10 @@ def read(path: Path) -> bytes | None:
         return None
 
 
-def _cut_heading(lines: list[str]) -> None:
-    """Drop the comment and the empty line that stand before a section, but not the file's own comment."""
-    end = len(lines)
-    while end and lines[end - 1].startswith("#"):
-        end -= 1
-    if end:
-        del lines[end:]
-        while lines and not lines[-1].strip():
-            lines.pop()
+def _file_comment(lines: list[str]) -> list[str]:
+    """What stands before the last empty line; what follows it is about the section."""
+    empty = [number for number, line in enumerate(lines) if not line.strip()]
+    return lines[: empty[-1]] if empty else lines
 
 
 def _sections(entry: NetworkManagerWas) -> Iterable[str]:
