@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dbus_fast import Variant
 
-from slopn_helper.host.dns import bus
+from slopn_helper.host.dns import DnsError, bus
 from slopn_helper.host.dns.bus import Refused, Service
 
 
@@ -33,7 +33,7 @@ class FakeBus:
     @contextlib.asynccontextmanager
     async def _connection(self, word: str) -> AsyncIterator[Any]:
         if not self.names:
-            raise bus.DnsError(f"{word}: no system bus")
+            raise DnsError(f"{word}: no system bus")
         yield self
 
     async def _call(self, _link: Any, service: Service, member: str, signature: str = "", *body: Any) -> Sequence[Any]:

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from slopn_helper.host.journal import (
+    DomainDns,
     FileWas,
     Journal,
+    NetworkManagerWas,
     RemoveAddresses,
     RemoveNftTable,
     RemoveRoutes,
     RemoveRules,
+    ResolvconfRecord,
     ResolvedRevert,
     SysctlWas,
 )
@@ -23,6 +26,8 @@ EACH = (
     RemoveAddresses("slopn0"),
     SysctlWas("net/ipv4/conf/all/src_valid_mark", "0", "1"),
     FileWas("/etc/resolv.conf", b"nameserver 192.0.2.1\n", 0o644, 0, 0),
+    NetworkManagerWas(("a.example",), (), {"*": DomainDns(("192.0.2.1",), ("rotate",))}, b"nameserver 192.0.2.1\n"),
+    ResolvconfRecord("/sbin/resolvconf", "openresolv", "slopn0", ("10.9.0.1",)),
     ResolvedRevert("slopn0"),
 )
 
@@ -59,11 +64,11 @@ def test_forgotten_entries_are_gone_from_the_disk(tmp_path: Path) -> None:
     assert journal.find(EACH[0].key) is None
 
 
-def test_only_files_outlive_a_reboot(tmp_path: Path) -> None:
+def test_only_what_is_on_disk_outlives_a_reboot(tmp_path: Path) -> None:
     """Rules, tables, sysctls and resolved's settings are gone after a reboot: undoing them would hit somebody else."""
     Journal(tmp_path / "journal", "boot 1").record(*EACH)
-    assert Journal(tmp_path / "journal", "boot 2").entries() == (EACH[5],)
-    assert Journal(tmp_path / "journal", "boot 1").entries() == (EACH[5],)
+    assert Journal(tmp_path / "journal", "boot 2").entries() == EACH[5:8]
+    assert Journal(tmp_path / "journal", "boot 1").entries() == EACH[5:8]
 
 
 @pytest.mark.parametrize("cut", range(1, 60))

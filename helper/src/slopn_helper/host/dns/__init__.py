@@ -15,7 +15,11 @@ class DnsConfigurator(Protocol):
     """One way of setting the host's resolvers. Writes go through the journal."""
 
     name: str
-    supports_split: bool
+
+    @property
+    def supports_split(self) -> bool:
+        """Whether it can send only some names to the tunnel; where it can't, all go there and the log says so."""
+        ...
 
     async def apply(self, interface: str, config: DnsConfig) -> None:
         """Make `config` the host's DNS. An empty config removes all of ours. Idempotent. Raises `DnsError`."""

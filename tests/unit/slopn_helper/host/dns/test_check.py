@@ -9,6 +9,7 @@ from typing import Any
 
 import dns.flags
 import dns.message
+import dns.rcode
 import pytest
 
 from slopn_helper.host.dns import check
@@ -93,7 +94,7 @@ async def serving(reply: Callable[[dns.message.Message, int], bytes | None]) -> 
 def refused(query: dns.message.Message, _: int = 0) -> bytes:
     """An answer, though not a helpful one."""
     reply = dns.message.make_response(query)
-    reply.set_rcode(5)
+    reply.set_rcode(dns.rcode.REFUSED)
     return reply.to_wire()
 
 
