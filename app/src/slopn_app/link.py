@@ -220,16 +220,17 @@ def _greeting(payload: bytes, path: str) -> Greeting:
     try:
         tag, major, refused = said["type"], said["protocol"][0], said["refused"]
         authority, version = said["authority"], said["version"]
-        refusal = None if refused is None else (refused["kind"], str(refused["message"]).splitlines())
+        refusal = None if refused is None else (refused["kind"], refused["message"])
     except (LookupError, TypeError):
         raise no_helper(path) from None
-    if tag != "greeting":
+    words = [tag, authority, version, *(refusal or ())]
+    if tag != "greeting" or not all(isinstance(word, str) for word in words):
         raise no_helper(path)
     if major != PROTOCOL_MAJOR:
         raise other_version(major, PROTOCOL_MAJOR)
     if refusal is not None:
-        kind, lines = refusal
-        raise Trouble(kind if kind in _GREETED_KINDS else FAILED, *lines)
+        kind, message = refusal
+        raise Trouble(kind if kind in _GREETED_KINDS else FAILED, *message.splitlines())
     return Greeting(authority, _fingerprint(authority), version)
 
 
@@ -258,7 +259,7 @@ def _message(payload: bytes) -> Document:
     message = _json(payload)
     if not _typed(message):
         raise Nonsense("it has no type")
-    if message["type"] == "reply" and not ("id" in message and _typed(message.get("result"))):
+    if message["type"] == "reply" and not (isinstance(message.get("id"), int) and _typed(message.get("result"))):
         raise Nonsense("it replies to nothing")
     known: Document = message
     return known
@@ -272,7 +273,7 @@ def _json(payload: bytes) -> Any:
 
 
 def _typed(message: Any) -> bool:
-    return isinstance(message, dict) and "type" in message
+    return isinstance(message, dict) and isinstance(message.get("type"), str)
 
 
 def _frames(frames: Deframer, data: bytes) -> Iterator[bytes]:

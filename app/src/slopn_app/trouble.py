@@ -26,7 +26,7 @@ class Trouble(Exception):
     def __init__(self, kind: str, *lines: str) -> None:
         super().__init__(*lines)
         self.kind = kind
-        self.lines = lines
+        self.lines = lines or ("SloPN's service refuses this, and doesn't say why.",)
 
     def __str__(self) -> str:
         return " ".join(self.lines)

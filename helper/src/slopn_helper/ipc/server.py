@@ -73,6 +73,7 @@ class Server:
         self._user = user
         self._timing = timing or Timing()
         self._limits = Limits(caps)
+        self._accepted: set[Connection] = set()
         self._live: set[Conversation] = set()
         gatekeeper.on_change(self._judge_again)
 
@@ -89,11 +90,15 @@ class Server:
                         _log.warning("a client could not be accepted: %s", error)
                         await asyncio.sleep(_ACCEPT_PAUSE)
                         continue
+                    self._accepted.add(connection)
                     tasks.create_task(self._receive(connection, desk))
                     # Who comes is taken in turns with who is here, however many come.
                     await asyncio.sleep(0)
         finally:
             self._endpoint.close()
+            # A task that is cancelled before its first step closes nothing.
+            for connection in self._accepted:
+                connection.close()
 
     async def _receive(self, connection: Connection, desk: Desk) -> None:
         peer = self._named(connection.peer)
@@ -106,6 +111,7 @@ class Server:
         except* Exception:  # noqa: BLE001 - one client's bad luck never ends the others
             _log.exception("client %s (pid %d) met a defect of ours", peer.exe, peer.pid)
         finally:
+            self._accepted.discard(connection)
             connection.close()
 
     async def _admit(self, connection: Connection, visitor: Visitor, admission: Admission, desk: Desk) -> None:

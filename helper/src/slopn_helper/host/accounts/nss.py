@@ -247,7 +247,7 @@ def _own_group(number: int | None) -> list[str]:
     if number is None:
         return []
     try:
-        lines = _PASSWD.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _PASSWD.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError:
         return []
     rows = (line.split(":") for line in lines)

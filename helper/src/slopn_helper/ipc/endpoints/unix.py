@@ -57,7 +57,8 @@ def session_of(cgroups: str) -> str | None:
     None for what a user's service manager has started, and for services. Only the first unit below the slices counts:
     what comes below it is the user's own to name.
     """
-    for line in cgroups.splitlines():
+    # Only a line feed ends a line here; a folder's name may have in it whatever else Python takes for an end.
+    for line in cgroups.split("\n"):
         found = _SESSION.match(line)
         if found is not None:
             return found[1]
