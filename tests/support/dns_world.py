@@ -236,6 +236,58 @@ class NetworkManager:
         self.world.client.run([sys.executable, "-c", _SET_GLOBAL, text], env=ENV)
 
 
+class Resolved:
+    """The real systemd-resolved on the host's private bus, told of the LAN's name server, with resolv.conf its stub."""
+
+    PLACES = (
+        Path("/usr/lib/systemd/systemd-resolved"),
+        ROOT / ".cache/systemd-resolved/root/lib/systemd/systemd-resolved",
+    )
+
+    def __init__(self, world: DnsWorld) -> None:
+        self.world = world
+        there = [place for place in self.PLACES if place.exists()]
+        assert there, "systemd-resolved is missing: run `make setup`"
+        self.program = there[0]
+        world.client.run("""
+            grep -q ^systemd-resolve: /etc/passwd || echo 'systemd-resolve:x:990:990::/:/bin/false' >> /etc/passwd
+            grep -q ^systemd-resolve: /etc/group || echo 'systemd-resolve:x:990:' >> /etc/group
+            mkdir -p /run/systemd/resolve /etc/systemd; chown systemd-resolve: /run/systemd/resolve
+            ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+            printf '[Resolve]\nDNSSEC=no\nFallbackDNS=\nLLMNR=no\nMulticastDNS=no\n' > /etc/systemd/resolved.conf
+        """)
+        self.start()
+        world.client.run([sys.executable, "-c", _TELL_RESOLVED, LAN], env=ENV)
+
+    def start(self) -> None:
+        """Start it, and return once it is on the bus."""
+        log = (self.world.folder / "resolved.log").open("ab")
+        env = {**ENV, "SYSTEMD_LOG_TARGET": "console"}
+        self.process = self.world.client.popen([str(self.program)], env=env, stdout=log, stderr=log)
+        log.close()
+        ask = "import asyncio; from slopn_helper.host.dns import resolved; print(asyncio.run(resolved.is_running()))"
+        asked = [sys.executable, "-c", ask]
+        until(lambda: self.world.client.run(asked, env=ENV).stdout == "True\n", 30.0, "resolved is on the bus")
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+
+_TELL_RESOLVED = """
+import asyncio, socket, sys
+from ipaddress import ip_address
+from slopn_helper.host.dns import bus, resolved
+async def main():
+    index = socket.if_nametoindex("eth0")
+    async with bus.connection("test") as link:
+        servers = [resolved._packed(ip_address(sys.argv[1]))]
+        await bus.call(link, resolved.MANAGER, "SetLinkDNS", "ia(iay)", index, servers)
+        await bus.call(link, resolved.MANAGER, "SetLinkDefaultRoute", "ib", index, True)
+asyncio.run(main())
+"""
+
 _SET_GLOBAL = """
 import asyncio, sys
 from dbus_fast import Variant
