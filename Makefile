@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test leak bench load fuzz wire fresh lock shrink engine wireguard-go boot-root clean
+.PHONY: help demo setup check test leak bench load fuzz wire fresh lock shrink engine wireguard-go deb boot-root clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +55,9 @@ engine: setup ## build the Rust engine (setup does it when its sources changed)
 
 wireguard-go: setup ## build the latest wireguard-go into .cache/bin: the one we are measured against
 	@$(TOOL).wireguard_go
+
+deb: setup ## build a Debian package of the command line and the helper into .cache/deb
+	@$(PYTHON) -m tools.deb
 
 boot-root: setup ## make the bare Debian or Ubuntu that tests boot a real systemd in
 	@$(ROOT) $(TOOL).boot_root
