@@ -1,12 +1,14 @@
 """Becoming a paired front end, pure: who is paired in silence, and the numbers that everybody else must repeat.
 
-Time and chance are passed in. A number has six digits, holds for two minutes and three tries; each time that a user's
-tries are used up, that user must wait, twice as long each time: to guess a number takes years.
+Time and chance are passed in. A number has six digits and holds for two minutes. A user has three tries, over all
+pairings: to let one run out and begin another gives no new ones. Each time that they are used up, the user must wait,
+twice as long each time: to guess a number takes years.
 """
 
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import NamedTuple
@@ -20,7 +22,7 @@ from slopn_wire.events import ErrorKind, Refused
 VALID = 120.0
 """Seconds that a number holds."""
 TRIES = 3
-"""Numbers that may be tried for one pairing."""
+"""Wrong numbers that a user may try, whatever they are for; with the last one, all of the user's pairings end."""
 MAX_PENDING = 4
 """Pairings of one user that may wait at a time."""
 FIRST_WAIT = 30.0
@@ -92,13 +94,16 @@ class _Pending(Struct):
     asker: Asker
     request: str
     ends: float
-    tries: int = TRIES
 
 
 class _Failures(Struct):
-    count: int
     last: float
-    until: float
+    count: int = 0
+    """How often all tries were used up."""
+    tries: int = TRIES
+    """That are left now."""
+    until: float = -math.inf
+    """No pairing begins before."""
 
 
 class Pairings:
@@ -108,6 +113,7 @@ class Pairings:
         self._chance = chance
         self._pending: dict[str, _Pending] = {}
         self._failures: dict[int, _Failures] = {}
+        """Of users whose last number was a wrong one, the latest last."""
 
     def waiting(self) -> tuple[PendingPairing, ...]:
         """For everybody to see: without the numbers, oldest first."""
@@ -152,11 +158,7 @@ class Pairings:
             del self._pending[pairing]
             self._failures.pop(uid, None)
             return Confirmed(pending.asker, pending.request)
-        pending.tries -= 1
-        if pending.tries > 0:
-            tries = "1 try is" if pending.tries == 1 else f"{pending.tries} tries are"
-            return Refused(ErrorKind.INVALID, f"That isn't the number: {tries} left.")
-        return _failed(self._fail(uid, at.steady))
+        return self._wrong(uid, at.steady)
 
     def expire(self, steady: float) -> None:
         """Forget what has run out."""
@@ -170,17 +172,24 @@ class Pairings:
         failures = self._failures.get(uid)
         return 0.0 if failures is None else failures.until - steady
 
-    def _fail(self, uid: int, steady: float) -> float:
-        """Count a failure; returns how long to wait now."""
-        before = self._failures.pop(uid, None)
-        count = 1 if before is None or steady - before.last > _FORGET else before.count + 1
-        wait = min(FIRST_WAIT * 2.0 ** min(count - 1, 16), LONGEST_WAIT)
+    def _wrong(self, uid: int, steady: float) -> Refused:
+        """Count a wrong number."""
+        failures = self._failures.pop(uid, None)
+        if failures is None or steady - failures.last > _FORGET:
+            failures = _Failures(steady)
         while len(self._failures) >= MAX_USERS:
             del self._failures[next(iter(self._failures))]
-        self._failures[uid] = _Failures(count, steady, steady + wait)
+        self._failures[uid] = failures
+        failures.last = steady
+        failures.tries -= 1
+        if failures.tries > 0:
+            tries = "1 try is" if failures.tries == 1 else f"{failures.tries} tries are"
+            return Refused(ErrorKind.INVALID, f"That isn't the number: {tries} left.")
+        wait = min(FIRST_WAIT * 2.0 ** min(failures.count, 16), LONGEST_WAIT)
+        failures.count, failures.tries, failures.until = failures.count + 1, TRIES, steady + wait
         # All of the user's end: those that wait elsewhere are no way around the wait.
         self._pending = {key: each for key, each in self._pending.items() if each.asker.uid != uid}
-        return wait
+        return _failed(wait)
 
 
 def printable(path: str) -> str:

@@ -197,6 +197,20 @@ def test_a_failure_ends_the_users_other_numbers() -> None:
     assert isinstance(pairings.confirm(1001, foreign.pairing.id, foreign.number, at()), Confirmed)
 
 
+def test_more_pairings_are_no_more_tries() -> None:
+    """Two wrong numbers for a pairing that is then left alone, again and again: the third in all has to be waited for."""
+    pairings = Pairings(chance())
+    now, guesses = 0.0, 0
+    while now < 24 * 3600.0:
+        shown = pairings.begin(asker(), "CSR", at(now))
+        if isinstance(shown, ShownPairing):
+            for _ in range(TRIES - 1):
+                result = pairings.confirm(1000, shown.pairing.id, wrong(shown.number), at(now))
+                guesses += isinstance(result, Refused) and "No such" not in result.message
+        now += VALID + 1
+    assert guesses < 24 * TRIES + 10 * TRIES
+
+
 def test_a_user_has_few_pairings_at_a_time() -> None:
     """The next one is refused until one is done or over; other users have their own."""
     pairings = Pairings(chance())
