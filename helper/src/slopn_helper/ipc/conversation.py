@@ -215,7 +215,9 @@ class Conversation:
                 return
             result = await self._desk.carry_out(self.visitor, admission.who, request, size)
             if not isinstance(result, Denied):
-                await self._send(self._session.reply(request.id, result))
+                sending = self._send(self._session.reply(request.id, result))
+                del result  # as in `_send`
+                await sending
                 return
         await self._refuse(request.id, result)
 
@@ -251,16 +253,23 @@ class Conversation:
         while True:
             await self._send(self._session.message(await source.batch()))
 
-    async def _send(self, data: bytes) -> None:
-        async with self._sending, asyncio.timeout(self._timing.send + len(data) / _SLOWEST):
-            # A frame that was cut off in its middle ends what can be said on this connection.
-            self._torn = True
-            view = memoryview(data)
-            for start in range(0, len(data), _CHUNK):
-                # Little by little: TLS would make a copy of all of it, and asyncio another.
-                self._writer.write(view[start : start + _CHUNK])
-                await self._writer.drain()
-            self._torn = False
+    async def _send(self, data: bytes | bytearray) -> None:
+        left = [memoryview(data)]
+        within = self._timing.send + len(data) / _SLOWEST
+        # The traceback of an error keeps what a frame's variables say, until the garbage collector comes: megabytes.
+        del data
+        try:
+            async with self._sending, asyncio.timeout(within):
+                # A frame that was cut off in its middle ends what can be said on this connection.
+                self._torn = True
+                for start in range(0, len(left[0]), _CHUNK):
+                    # Little by little: TLS would make a copy of all of it, and asyncio another. And no piece is a view,
+                    # which would keep the whole for as long as a transport that was cut off keeps what it has to write.
+                    self._writer.write(bytes(left[0][start : start + _CHUNK]))
+                    await self._writer.drain()
+                self._torn = False
+        finally:
+            left.clear()
 
 
 class _Over(Exception):

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from slopn_wire.codec import decoder, encode, request_decoder
+from slopn_wire.codec import decoder, encode_into, request_decoder
 from slopn_wire.commands import ImportProfile, Replay, Request
 from slopn_wire.events import ErrorKind, Refused, Reply, Result, ServerMessage
-from slopn_wire.framing import MAX_MESSAGE, MAX_REQUEST, Deframer, FrameTooLarge, frame
+from slopn_wire.framing import HEADER, MAX_MESSAGE, MAX_REQUEST, Deframer, FrameTooLarge
 
 CONNECTION_ID = 0
 """`id` of a reply that is about the connection itself, and so of no request."""
@@ -27,7 +27,6 @@ SHORT = 1 << 13
 
 A megabyte of small values, such as addresses, would become twenty megabytes of objects and a second of work.
 """
-_HEADER = 4  # bytes in front of each frame
 
 
 class Session:
@@ -52,7 +51,7 @@ class Session:
         try:
             for payload in self._frames.feed(data):
                 self.size = len(payload)
-                self.waiting -= _HEADER + self.size
+                self.waiting -= HEADER.size + self.size
                 yield _request(payload)
         except FrameTooLarge as error:
             yield self._end(str(error))
@@ -63,21 +62,24 @@ class Session:
         except RecursionError:
             yield self._end("not a request: it is nested too deeply")
 
-    def reply(self, request_id: int, result: Result) -> bytes:
+    def reply(self, request_id: int, result: Result) -> bytearray:
         """The answer to a request, framed. An answer above the wire's limit becomes a refusal that says so."""
-        payload = encode(Reply(request_id, result))
-        if len(payload) > MAX_MESSAGE:
-            payload = encode(Reply(request_id, Refused(ErrorKind.FAILED, "The answer is too large to send.")))
-        return frame(payload)
+        framed = self.message(Reply(request_id, result))
+        if len(framed) > HEADER.size + MAX_MESSAGE:
+            framed = self.message(Reply(request_id, Refused(ErrorKind.FAILED, "The answer is too large to send.")))
+        return framed
 
-    def farewell(self, refused: Refused) -> bytes:
+    def farewell(self, refused: Refused) -> bytearray:
         """The last frame of a connection that the helper ends, with the reason."""
         self.open = False
         return self.reply(CONNECTION_ID, refused)
 
-    def message(self, message: ServerMessage) -> bytes:
-        """What comes between replies, framed."""
-        return frame(encode(message))
+    def message(self, message: ServerMessage) -> bytearray:
+        """What comes between replies, framed. Made in one piece: a large answer isn't in memory twice."""
+        framed = bytearray(HEADER.size)
+        encode_into(message, framed, HEADER.size)
+        HEADER.pack_into(framed, 0, len(framed) - HEADER.size)
+        return framed
 
     def _end(self, reason: str) -> Refused:
         self.open = False

@@ -53,6 +53,11 @@ def encode(message: Any) -> bytes:
     return _encoder.encode(message)
 
 
+def encode_into(message: Any, buffer: bytearray, offset: int) -> None:
+    """As `encode`, into `buffer` from `offset` on; what comes behind that is cut off. Spares a copy of a large message."""
+    _encoder.encode_into(message, buffer, offset)
+
+
 def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     """A strict decoder of `kind` that knows the ipaddress types. Raises `msgspec.ValidationError`."""
     return msgspec.json.Decoder(kind, dec_hook=_from_json)

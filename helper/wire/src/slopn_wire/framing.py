@@ -9,7 +9,8 @@ MAX_REQUEST = 1 << 20
 """Largest frame a client may send, in bytes: a `.conf` file with room to spare."""
 MAX_MESSAGE = 16 << 20
 """Largest frame the helper sends, in bytes."""
-_HEADER = struct.Struct("!I")
+HEADER = struct.Struct("!I")
+"""What stands in front of each frame: its length."""
 
 
 class FrameTooLarge(ValueError):
@@ -18,7 +19,7 @@ class FrameTooLarge(ValueError):
 
 def frame(payload: bytes) -> bytes:
     """`payload` with its length in front."""
-    return _HEADER.pack(len(payload)) + payload
+    return HEADER.pack(len(payload)) + payload
 
 
 class Deframer:
@@ -31,13 +32,13 @@ class Deframer:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Add received bytes; yields the payload of each frame that is whole. Raises `FrameTooLarge`."""
         self._buffer += data
-        while len(self._buffer) >= _HEADER.size:
-            (length,) = _HEADER.unpack_from(self._buffer)
+        while len(self._buffer) >= HEADER.size:
+            (length,) = HEADER.unpack_from(self._buffer)
             if length > self._limit:
                 raise FrameTooLarge(f"a frame of {length} bytes; at most {self._limit} are allowed")
-            end = _HEADER.size + length
+            end = HEADER.size + length
             if len(self._buffer) < end:
                 return
-            payload = bytes(self._buffer[_HEADER.size : end])
+            payload = bytes(self._buffer[HEADER.size : end])
             del self._buffer[:end]
             yield payload
