@@ -51,6 +51,10 @@ class Desk:
         self._tasks = tasks
         self._ledger = Ledger()
         self._places: WeakKeyDictionary[Meter, asyncio.Semaphore] = WeakKeyDictionary()
+        # A replay takes some ten megabytes while it is being made: all users' wait for each other then, and one user's
+        # until they are sent.
+        self._replays: WeakKeyDictionary[Meter, asyncio.Lock] = WeakKeyDictionary()
+        self._replaying = asyncio.Lock()
 
     async def carry_out(self, visitor: Visitor, who: Principal, request: Request, size: int) -> Result | Denied:
         """What the request, of `size` bytes, comes to. Cancelling this doesn't end what has begun."""
@@ -77,7 +81,10 @@ class Desk:
         if visitor.meter is None or type(command) not in BULKY:
             yield
             return
-        async with self._places.setdefault(visitor.meter, asyncio.Semaphore(_AT_ONCE)):
+        async with contextlib.AsyncExitStack() as held:
+            if isinstance(command, Replay):
+                await held.enter_async_context(self._replays.setdefault(visitor.meter, asyncio.Lock()))
+            await held.enter_async_context(self._places.setdefault(visitor.meter, asyncio.Semaphore(_AT_ONCE)))
             yield
 
     async def _run(self, visitor: Visitor, who: Principal, command: Command, size: int) -> Result:
@@ -99,4 +106,7 @@ class Desk:
             return self._logs.lines(command.filter, command.since)
         if isinstance(command, GateCommand):
             return await self._gatekeeper.submit(who, command)
+        if isinstance(command, Replay):
+            async with self._replaying:
+                return await self._hub.submit(who, command)
         return await self._hub.submit(who, command)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import zlib
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 
 from slopn_helper.recorder.lines import Damaged, Reader, Recorded
 from slopn_helper.tunnel.machine import step
 from slopn_wire import codec
-from slopn_wire.events import Replayed, ReplayedStep
+from slopn_wire.diagnosis import Replayed, ReplayedStep
 from slopn_wire.state import TunnelState
 
-MOST_BYTES = 2 << 20
-"""Of a recording; the recorder's own ring is smaller than half of it."""
-MOST_STEPS = 20_000
-MOST_OUTPUT = 8 << 20
+MOST_BYTES = 1 << 20
+"""Of a recording; the recorder's own ring is three quarters of it."""
+MOST_STEPS = 8_000
+MOST_OUTPUT = 3 << 20
 """Bytes of the answer."""
 
 
@@ -48,8 +51,8 @@ def replay_lines(raw: bytes) -> Replayed:
     version = ""
     output = 0
     state: TunnelState | None = None
-    lines = [line for line in raw.split(b"\n") if line]
-    for number, line in enumerate(lines[:MOST_STEPS], 1):
+    total = sum(1 for _ in _lines(raw))
+    for number, line in enumerate(islice(_lines(raw), MOST_STEPS), 1):
         recorded = _read(reader, line)
         if recorded is not None and recorded.before is not None:
             state = recorded.before
@@ -64,14 +67,15 @@ def replay_lines(raw: bytes) -> Replayed:
             break
         steps.append(done)
         state, version = done.state, recorded.version
-    if output > MOST_OUTPUT or len(lines) > MOST_STEPS:
+    if output > MOST_OUTPUT or total > MOST_STEPS:
         return Replayed(tuple(steps), version, f"The recording is too long: {len(steps)} steps of it were run.")
-    bad = (
-        [number for number in left_out if not _is_unfinished(number, left_out, begins, len(lines))]
-        if steps
-        else left_out
-    )
-    return Replayed(tuple(steps), version, _problem(bad, len(lines)))
+    bad = [number for number in left_out if not _is_unfinished(number, left_out, begins, total)] if steps else left_out
+    return Replayed(tuple(steps), version, _problem(bad, total))
+
+
+def _lines(raw: bytes) -> Iterator[bytes]:
+    """One after the other: a list of them would take more memory than the recording."""
+    return filter(None, (line.rstrip(b"\n") for line in io.BytesIO(raw)))
 
 
 def _read(reader: Reader, line: bytes) -> Recorded | None:

@@ -20,6 +20,7 @@ from slopn_wire.commands import (
     ImportProfile,
     Pair,
     Reconnect,
+    Replay,
 )
 from slopn_wire.devices import Right
 from slopn_wire.events import Done, ErrorKind, Exported, NumberNeeded, Paired, Refused
@@ -222,5 +223,41 @@ def test_bulky_answers_wait_for_each_other() -> None:
             deaf[0].close()
             deaf[1].close()
             await until_async(lambda: carried_out(it).count(Diagnose()) == 5, TIMEOUT, "the next two are made")
+
+    asyncio.run(go())
+
+
+def test_replays_are_made_one_at_a_time() -> None:
+    """Of all users: each takes some megabytes while it is made."""
+
+    async def go() -> None:
+        async with world() as it:
+            gate = it.hub.slow[Replay] = asyncio.Event()
+            clients = [await it.client(MEMBER), await it.client(MEMBER), await it.client(OTHER)]
+            numbers = [await client.send(Replay(b"x")) for client in clients]
+            # A command that comes later is answered meanwhile, so the others have had their chance to begin.
+            assert await (await it.client(OTHER)).ask(Connect("a")) == Done()
+            assert carried_out(it).count(Replay(b"x")) == 1
+            gate.set()
+            for client, number in zip(clients, numbers, strict=True):
+                assert await client.reply(number) == Done()
+            assert carried_out(it).count(Replay(b"x")) == 3
+
+    asyncio.run(go())
+
+
+def test_one_replay_of_a_user_is_sent_before_the_next_is_made() -> None:
+    """Who doesn't read them gets no second one; another user does."""
+
+    async def go() -> None:
+        async with world() as it:
+            it.hub.answers[Replay] = lambda _: Exported("x" * 1_000_000)
+            deaf, second, other = await it.client(MEMBER), await it.client(MEMBER), await it.client(OTHER)
+            deaf.deafen()
+            await deaf.send(Replay(b"x"))
+            await until_async(lambda: carried_out(it) == [Replay(b"x")], TIMEOUT, "the first replay is made")
+            await second.send(Replay(b"y"))
+            assert await other.ask(Replay(b"z")) == Exported("x" * 1_000_000)
+            assert Replay(b"y") not in carried_out(it)
 
     asyncio.run(go())

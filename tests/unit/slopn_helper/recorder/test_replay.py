@@ -17,7 +17,7 @@ from slopn_helper import __version__
 from slopn_helper.recorder import FlightRecorder, replay, replay_lines
 from slopn_helper.recorder.replay import MOST_BYTES, MOST_OUTPUT, MOST_STEPS
 from slopn_wire import codec
-from slopn_wire.events import Replayed
+from slopn_wire.diagnosis import Replayed
 from slopn_wire.settings import Settings
 from slopn_wire.state import Connected
 from support.recording import CONNECTING, drive
@@ -115,8 +115,8 @@ def test_rubbish_is_a_problem_and_no_traceback(damage: Callable[[], bytes]) -> N
         (zlib.compress(b""), "empty"),
         (zlib.compress(b"\n\n"), "empty"),
         (zlib.compress(recording())[:-20], "cut off"),
-        (zlib.compress(b"\n" * (MOST_BYTES + 1)), "larger than 2 MiB"),
-        (zlib.compress(bytes(1 << 30)), "larger than 2 MiB"),
+        (zlib.compress(b"\n" * (MOST_BYTES + 1)), "larger than 1 MiB"),
+        (zlib.compress(bytes(1 << 30)), "larger than 1 MiB"),
     ],
     ids=["nothing", "text", "empty", "no-lines", "cut", "large", "bomb"],
 )
