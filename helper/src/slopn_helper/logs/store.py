@@ -13,10 +13,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from slopn_wire.codec import encode
 from slopn_wire.logs import LogFilter, LogLevel, LogLine, Logs
 
 RING_BYTES = 4 << 20
-"""Of memory; in a `Logs` reply that is less, far below the wire's limit."""
+"""Of memory, or of a `Logs` reply with all of it: whichever is more. Far below the wire's limit."""
 BATCH_BYTES = 64 << 10
 """About what one `Logs` of a reader is on the wire."""
 _LINE_COST = 250
@@ -216,4 +217,5 @@ def _matcher(wanted: LogFilter, since: float) -> Callable[[LogLine], bool]:
 
 
 def _size(line: LogLine) -> int:
-    return sys.getsizeof(line.message) + _LINE_COST
+    # On the wire a quote or a backslash takes two bytes: whoever can write such lines must not double what is sent.
+    return max(sys.getsizeof(line.message), len(encode(line.message))) + _LINE_COST

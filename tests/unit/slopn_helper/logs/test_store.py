@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slopn_helper.logs.store import BATCH_BYTES, LogReader, LogStore
+from slopn_wire.codec import encode
 from slopn_wire.logs import LogFilter, LogLevel, Logs
 from support.until import until_async
 
@@ -87,6 +88,14 @@ def test_the_ring_forgets_the_oldest_and_says_how_many() -> None:
     assert store.lines(since=98.0).missed == 0
     store.add(100.0, "info", "test", "x" * 10 * COST)
     assert store.lines() == Logs((), 101)
+
+
+def test_the_ring_counts_what_a_line_takes_on_the_wire() -> None:
+    """Quotes take twice their room there: whoever can have them logged can't double what an answer is."""
+    store = LogStore(100_000)
+    for number in range(100):
+        store.add(float(number), "info", "test", '"' * 4000)
+    assert len(encode(store.lines())) < 100_000 + 10_000
 
 
 def test_what_is_read_names_the_run() -> None:
