@@ -42,14 +42,7 @@ class Generator:
         packet: bool = False,
     ) -> None:
         self._namespace = namespace
-        self._plan: dict[str, object] = {
-            "web4": WEB4, "web6": WEB6, "dns4": DNS4, "dns6": DNS6,
-            "gateway4": GATEWAY4, "gateway6": GATEWAY6, "gateway_port": GATEWAY_PORT,
-            "rounds_per_second": rounds_per_second, "seconds": seconds, "packet": packet,
-            "uplinks": [
-                {"device": link.device, "router4": link.router4, "lan6": f"{link.lan6}1"} for link in uplinks
-            ],
-        }  # fmt: skip
+        self._plan = plan(uplinks, rounds_per_second=rounds_per_second, seconds=seconds, packet=packet)
         self.tried: dict[str, int] = {}
         """Packets tried, by kind; filled by `stop`."""
 
@@ -84,3 +77,15 @@ class Generator:
             self.tried = json.loads(out.splitlines()[-1])
             self._progress.close()
         return self.tried
+
+
+def plan(
+    uplinks: Iterable[Uplink], *, rounds_per_second: float, seconds: float, packet: bool = False
+) -> dict[str, object]:
+    """What the generator's process is told, but for `progress`: the file that it counts in."""
+    return {
+        "web4": WEB4, "web6": WEB6, "dns4": DNS4, "dns6": DNS6,
+        "gateway4": GATEWAY4, "gateway6": GATEWAY6, "gateway_port": GATEWAY_PORT,
+        "rounds_per_second": rounds_per_second, "seconds": seconds, "packet": packet,
+        "uplinks": [{"device": link.device, "router4": link.router4, "lan6": f"{link.lan6}1"} for link in uplinks],
+    }  # fmt: skip
