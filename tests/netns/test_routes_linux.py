@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from slopn_helper.host.journal import Journal
@@ -16,61 +15,16 @@ from slopn_helper.host.restore import restore
 from slopn_helper.host.routes import RouteConfig, RouteError
 from slopn_helper.host.routes.linux import LinuxRouter
 from support.fingerprint import differences, fingerprint
-from support.netns import Namespace, veth
+from support.netns import Namespace
+from support.route_host import FAR4, FAR6, FULL, MARK, SPLIT, TUN, apply, drift, make_tun, uplinked, way
 from support.until import until
-
-TUN = "slopn0"
-MARK = 51820
-FULL = RouteConfig(
-    TUN,
-    (ip_interface("10.9.0.2/24"), ip_interface("fd09::2/64")),
-    (ip_network("0.0.0.0/0"), ip_network("::/0")),
-    1380,
-    MARK,
-)
-SPLIT = RouteConfig(TUN, FULL.addresses, (ip_network("172.16.0.0/12"), ip_network("fd77::/48")), 1420, MARK)
-FAR4, FAR6 = "198.51.100.1", "2001:db8:ffff::1"
-
-
-def make_tun(namespace: Namespace) -> None:
-    """A TUN device that lives without a process; the engine's would die with it."""
-    namespace.ip(f"tuntap add dev {TUN} mode tun")
 
 
 @pytest.fixture
 def client() -> Iterator[Namespace]:
     """A host with one uplink to a router, both families, and a TUN device."""
-    with Namespace("client") as host, Namespace("router") as router:
-        veth(host, "eth0", router, "r0")
-        router.ip("addr add 10.1.0.1/24 dev r0\naddr add fd01::1/64 dev r0 nodad")
-        host.ip("""
-            addr add 10.1.0.2/24 dev eth0
-            addr add fd01::2/64 dev eth0 nodad
-            route add default via 10.1.0.1 metric 100
-            route add default via fd01::1 metric 100
-        """)
-        make_tun(host)
+    with uplinked() as host:
         yield host
-
-
-def apply(client: Namespace, router: LinuxRouter, config: RouteConfig | None) -> None:
-    """Apply within the namespace."""
-    with client.entered():
-        asyncio.run(router.apply(config))
-
-
-def drift(client: Namespace, router: LinuxRouter) -> str | None:
-    """The drift within the namespace."""
-    with client.entered():
-        return asyncio.run(router.drift())
-
-
-def way(client: Namespace, address: str, mark: int = 0) -> str:
-    """The device that a packet would take, or the error's name."""
-    done = client.run(f"ip -j route get {address} mark {mark}", check=False)
-    if done.returncode:
-        return done.stderr.strip().removeprefix("RTNETLINK answers: ")
-    return str(json.loads(done.stdout)[0]["dev"])
 
 
 def test_everything_but_the_engines_own_packets_goes_in(client: Namespace, tmp_path: Path) -> None:
@@ -151,27 +105,6 @@ def test_a_split_tunnel_takes_its_networks_and_no_rules(client: Namespace, tmp_p
     for title in ("policy rules, IPv4", "policy rules, IPv6"):
         assert after[title] == before[title]
     assert not [d for d in differences(before, after) if d.startswith("sysctls") and "/all/" in d]
-
-
-def test_what_is_excluded_stays_outside(client: Namespace, tmp_path: Path) -> None:
-    """Those networks take the uplink, the rest the tunnel; no longer excluded, they take the tunnel; removed, all is as before."""
-    router = LinuxRouter(Journal(tmp_path / "journal"))
-    for config in (FULL, None):  # the device stays up, which is none of the routes' business
-        apply(client, router, config)
-    before = fingerprint(client)
-    excluded = (ip_network("198.51.100.0/24"), ip_network("2001:db8:ffff::/48"))
-    for full in (
-        FULL,
-        msgspec.structs.replace(FULL, routes=(ip_network("198.51.0.0/16"), ip_network("2001:db8::/32"))),
-    ):
-        apply(client, router, msgspec.structs.replace(full, excluded=excluded))
-        assert (way(client, FAR4), way(client, FAR6)) == ("eth0", "eth0")
-        assert (way(client, "198.51.101.1"), way(client, "2001:db8:fffe::1")) == (TUN, TUN)
-        assert drift(client, router) is None
-        apply(client, router, full)
-        assert (way(client, FAR4), way(client, FAR6)) == (TUN, TUN)
-    apply(client, router, None)
-    assert differences(before, fingerprint(client)) == []
 
 
 def test_an_ipv4_profile_leaves_ipv6_alone(client: Namespace, tmp_path: Path) -> None:

@@ -9,7 +9,15 @@ from contextlib import asynccontextmanager
 from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.driver import Position, TunnelDriver
 from slopn_helper.tunnel.effects import ConfigureHost, Effect, StartEngine, StopEngine
-from slopn_helper.tunnel.inputs import Connect, EngineStarted, EngineStopped, HandshakeDone, HostConfigured, Input
+from slopn_helper.tunnel.inputs import (
+    Connect,
+    Drifted,
+    EngineStarted,
+    EngineStopped,
+    HandshakeDone,
+    HostConfigured,
+    Input,
+)
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, Connecting, Step
@@ -25,6 +33,9 @@ class Host:
         self.refuse: dict[type[Effect], Exception] = {}
         self.answer: Callable[[], Awaitable[tuple[Endpoint, ...]]] = self._at_once
         self.hang: type[Effect] | None = None
+        self.changed: tuple[Drifted, ...] = ()
+        self.blind: Exception | None = None
+        """What a look for drift raises."""
 
     async def run(self, effect: Effect) -> Input | None:
         """As the interface."""
@@ -44,6 +55,13 @@ class Host:
         """As the interface."""
         assert profile in FACTS
         return await self.answer()
+
+    async def drift(self) -> tuple[Drifted, ...]:
+        """What the test says, once."""
+        found, self.changed = self.changed, ()
+        if self.blind is not None:
+            raise self.blind
+        return found
 
     def context(self) -> Context:
         """As the interface; no jitter, so that back-off is as short as it can be."""

@@ -26,10 +26,9 @@ from slopn_wire.commands import (
     Unlock,
 )
 from slopn_wire.devices import Device, PendingPairing, Right, ShownPairing
+from slopn_wire.diagnosis import Check, Diagnosis, Replayed, ReplayedStep, Verdict
 from slopn_wire.events import (
-    Check,
     DevicesChanged,
-    Diagnosis,
     Done,
     ErrorKind,
     Exported,
@@ -39,14 +38,11 @@ from slopn_wire.events import (
     PolicyKind,
     ProfilesChanged,
     Refused,
-    Replayed,
-    ReplayedStep,
     Result,
     SettingsChanged,
     Snapshot,
     StateChanged,
     Stats,
-    Verdict,
 )
 from slopn_wire.profile import DnsConfig, Endpoint
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, Step, TargetState, TunnelState

@@ -38,7 +38,8 @@ from slopn_wire.commands import (
     Unlock,
 )
 from slopn_wire.devices import Device, PendingPairing
-from slopn_wire.events import Diagnosis, Done, ErrorKind, Exported, Refused, Replayed, Result, Snapshot
+from slopn_wire.diagnosis import Diagnosis, Replayed
+from slopn_wire.events import Done, ErrorKind, Exported, Refused, Result, Snapshot
 from slopn_wire.profile import Profile
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Disconnected, TargetState

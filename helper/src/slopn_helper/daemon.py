@@ -15,7 +15,8 @@ from slopn_helper.hub import Hub
 from slopn_helper.runner import INTERFACE, HostRunner
 from slopn_helper.tunnel import inputs
 from slopn_helper.tunnel.driver import Note, Position, TunnelDriver
-from slopn_wire.events import Diagnosis, Network, Replayed, Stats
+from slopn_wire.diagnosis import Diagnosis, Replayed
+from slopn_wire.events import Network, Stats
 from slopn_wire.profile import Endpoint, IPAddress
 from slopn_wire.settings import Settings
 from slopn_wire.state import Disconnected, TargetState

@@ -16,7 +16,8 @@ from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.inputs import Input
 from slopn_helper.tunnel.machine import step
 from slopn_wire.codec import encode, server_decoder
-from slopn_wire.events import Replayed, Reply
+from slopn_wire.diagnosis import Replayed
+from slopn_wire.events import Reply
 from slopn_wire.framing import MAX_MESSAGE
 from slopn_wire.settings import Settings
 from slopn_wire.state import Connected, Disconnected, TunnelState

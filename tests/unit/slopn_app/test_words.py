@@ -4,7 +4,8 @@ import pytest
 
 from slopn_app import words
 from slopn_wire.devices import Right, UserBasis
-from slopn_wire.events import PolicyKind, Verdict
+from slopn_wire.diagnosis import Verdict
+from slopn_wire.events import PolicyKind
 from slopn_wire.state import AfterDisconnect, ErrorCause, Step
 
 

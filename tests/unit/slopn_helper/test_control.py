@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from ipaddress import ip_address
@@ -11,15 +10,10 @@ from pathlib import Path
 import pytest
 
 from slopn_helper import control as module
-from slopn_helper.control import Control
 from slopn_helper.host.firewall.policy import Blocked, Open
-from slopn_helper.hub import Hub
-from slopn_helper.principal import ALL_RIGHTS, Principal
-from slopn_helper.store import Store, StoreError, Wish
+from slopn_helper.store import StoreError, Wish
 from slopn_helper.tunnel.driver import Position
 from slopn_helper.tunnel.inputs import Connect as ConnectTo
-from slopn_helper.tunnel.inputs import Pause as PauseFrom
-from slopn_helper.tunnel.inputs import TunnelCommand
 from slopn_wire.commands import (
     ApplySettings,
     Command,
@@ -29,78 +23,16 @@ from slopn_wire.commands import (
     ExportProfile,
     GetSnapshot,
     ImportProfile,
-    Pause,
     Reconnect,
     RemoveProfile,
     Replay,
-    Unlock,
 )
-from slopn_wire.events import Diagnosis, Done, ErrorKind, Exported, Live, Refused, Replayed, Result, Snapshot
+from slopn_wire.diagnosis import Diagnosis, Replayed
+from slopn_wire.events import Done, ErrorKind, Exported, Live, Result, Snapshot
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connecting, Disconnected, TargetState
 from support.fakes import PROFILE, SECRETS
-
-ROOT = Principal(uid=0, gid=0, pid=1, exe=None, rights=ALL_RIGHTS)
-KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
-CONF = (
-    f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.9.0.2/32\nPostUp = rm -rf /\n"
-    "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nEndpoint = 192.0.2.1:51820\nAllowedIPs = 0.0.0.0/0\n"
-)
-
-
-class House:
-    """A control over a real store in `directory`, with what it has told the tunnel."""
-
-    def __init__(self, directory: Path) -> None:
-        self.now = 1000.0
-        self.store = Store(directory / "state")
-        self.store.lock()
-        self.hub = Hub()
-        self.control = Control(self.hub, self.store, self.store.load(), lambda: self.now, boot="monday")
-        self.posted: list[TunnelCommand] = []
-        self.applied: list[Settings] = []
-        self.slow = False
-        self.control.connect_to(self)
-
-    def post(self, command: TunnelCommand) -> None:
-        """As the daemon."""
-        self.posted.append(command)
-
-    def count(self) -> None:
-        """As the daemon."""
-
-    async def diagnose(self) -> Diagnosis:
-        """As the daemon."""
-        return Diagnosis((), {"log": "all"})
-
-    def replay(self, recording: bytes) -> Replayed:
-        """As the daemon."""
-        return Replayed((), recording.decode())
-
-    def apply_settings(self, settings: Settings) -> asyncio.Event:
-        """As the daemon."""
-        self.applied.append(settings)
-        holds = asyncio.Event()
-        if not self.slow:
-            holds.set()
-        return holds
-
-    def ask(self, command: Command) -> Result:
-        """The answer to root."""
-        return asyncio.run(self.control.submit(ROOT, command))
-
-    def refused(self, command: Command, kind: ErrorKind = ErrorKind.INVALID) -> str:
-        """The sentence of a refusal."""
-        before = self.hub.snapshot()
-        answer = self.ask(command)
-        assert isinstance(answer, Refused)
-        assert answer.kind is kind
-        assert self.hub.snapshot() == before
-        return answer.message
-
-    def import_(self, name: str = "lab") -> Result:
-        """One profile more."""
-        return self.ask(ImportProfile(name, CONF, f"{name}.conf"))
+from support.house import CONF, KEY, House
 
 
 @pytest.fixture
@@ -277,78 +209,6 @@ def test_questions_about_the_helper_itself(house: House) -> None:
     """Answered by the daemon, also while a command is being carried out."""
     assert house.ask(Diagnose()) == Diagnosis((), {"log": "all"})
     assert house.ask(Replay(b"1.2")) == Replayed((), "1.2")
-
-
-def test_a_pause_has_an_end(house: House) -> None:
-    """Stored with it, told to everyone and to the tunnel; the profile is still in use."""
-    assert "nothing" in house.refused(Pause(300)).lower()
-    house.import_()
-    house.ask(Connect("lab"))
-    assert house.ask(Pause(300)) == Done()
-    assert house.posted[-1] == PauseFrom("lab")
-    assert house.store.load().wish == Wish(TargetState.PAUSED, "lab", 1300.0, "monday")
-    snapshot = house.hub.snapshot()
-    assert (snapshot.target, snapshot.paused_until) == (TargetState.PAUSED, 1300.0)
-    assert house.control.pause_left() == pytest.approx(300, abs=30)
-    assert "in use" in house.refused(RemoveProfile("lab"))
-
-
-@pytest.mark.parametrize("seconds", [0, -1, 24 * 3600 + 1])
-def test_a_pause_of_no_length_or_without_an_end(house: House, seconds: int) -> None:
-    """It wouldn't be a pause."""
-    house.import_()
-    house.ask(Connect("lab"))
-    assert str(seconds) in house.refused(Pause(seconds))
-
-
-def test_a_pause_that_ran_out(house: House) -> None:
-    """It is a wish for a tunnel: in the snapshot at once, and after a restart."""
-    house.import_()
-    house.ask(Connect("lab"))
-    house.ask(Pause(300))
-    house.control.pause_over()
-    assert house.hub.snapshot().target is TargetState.PAUSED
-    house.now += 300
-    house.control.pause_over()
-    assert (house.hub.snapshot().target, house.hub.snapshot().paused_until) == (TargetState.SECURED, None)
-    again = Control(Hub(), house.store, house.store.load(), lambda: house.now, boot="monday")
-    assert again.wish == Wish(TargetState.SECURED, "lab")
-
-
-def test_a_pause_ends_with_the_computers_run(house: House) -> None:
-    """It is kept through a restart of the helper, not of the computer: the kill switch's table says so."""
-    house.import_()
-    house.ask(Connect("lab"))
-    house.ask(Pause(300))
-    for boot, target in (("monday", TargetState.PAUSED), ("tuesday", TargetState.SECURED)):
-        again = Control(Hub(), house.store, house.store.load(), lambda: house.now, boot=boot)
-        assert again.wish.target is target
-
-
-@pytest.mark.parametrize("command", [Connect("lab"), Reconnect()])
-def test_a_pause_that_the_user_ends(house: House, command: Command) -> None:
-    """Either word means: now."""
-    house.import_()
-    house.ask(Connect("lab"))
-    house.ask(Pause(300))
-    assert house.ask(command) == Done()
-    assert house.control.wish == Wish(TargetState.SECURED, "lab")
-    assert house.control.pause_left() == 0.0
-
-
-@pytest.mark.parametrize(
-    ("mode", "after"),
-    [(KillSwitchMode.ALWAYS, "on"), (KillSwitchMode.ON, "on"), (KillSwitchMode.OFF, "off")],
-)
-def test_unlock(house: House, mode: KillSwitchMode, after: str) -> None:
-    """No tunnel is wanted any more, and no mode closes a host that wants none; otherwise the mode stays."""
-    house.import_()
-    house.ask(ApplySettings(Settings(kill_switch=mode)))
-    house.ask(Connect("lab"))
-    assert house.ask(Unlock()) == Done()
-    assert house.posted[-1] == Disconnect()
-    assert house.store.load().wish.target is TargetState.UNSECURED
-    assert house.store.load().settings.kill_switch == house.applied[-1].kill_switch == after
 
 
 def test_the_snapshot_is_the_hubs(house: House) -> None:

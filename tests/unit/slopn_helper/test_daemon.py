@@ -2,139 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from slopn_helper import daemon as module
-from slopn_helper.control import Control
-from slopn_helper.daemon import Daemon
 from slopn_helper.engine import Counters, EngineDown, EngineError, HandshakeDone, HandshakeStale, PeerCounters
 from slopn_helper.host.netmon import NetworkState
-from slopn_helper.hub import Hub
-from slopn_helper.principal import ALL_RIGHTS, Principal
-from slopn_helper.runner import HostRunner
-from slopn_helper.store import Store
 from slopn_helper.tunnel.machine import step
-from slopn_wire.commands import ApplySettings, Command, Connect, Pause
-from slopn_wire.events import Diagnosis, Done, PolicyKind, Replayed, Snapshot, Stats
+from slopn_wire.commands import ApplySettings
+from slopn_wire.events import PolicyKind, Snapshot, Stats
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step, TargetState
 from support.aio import in_loop
+from support.daemon import CAFE, running
 from support.fakes import (
     HOME,
-    PROFILE,
-    SECRETS,
-    FakeDns,
-    FakeEngine,
-    FakeFirewall,
-    FakeMonitor,
-    FakeResolve,
-    FakeRouter,
 )
 from support.until import until_async
-
-ROOT = Principal(uid=0, gid=0, pid=1, exe=None, rights=ALL_RIGHTS)
-CAFE = NetworkState("wlan0", ip_address("10.2.0.1"), addresses=(ip_address("10.2.0.2"),))
-
-
-class Helper:
-    """A daemon on fakes, over a store in `directory` that survives it."""
-
-    def __init__(self, directory: Path) -> None:
-        store = Store(directory)
-        store.lock()
-        self.store = store
-        if not store.load().profiles:
-            store.save_profile(PROFILE, SECRETS)
-        self.calls: list[str] = []
-        self.noted: list[tuple[Any, ...]] = []
-        self.followed: list[Settings] = []
-        self.hub = Hub()
-        self.control = Control(self.hub, store, store.load())
-        self.engine, self.monitor, self.dns = FakeEngine(self.calls), FakeMonitor(), FakeDns(self.calls)
-        self.firewall, self.router = FakeFirewall(self.calls), FakeRouter(self.calls)
-        self.resolve = FakeResolve("192.0.2.1")
-        self.runner = HostRunner(
-            self.control,
-            firewall=self.firewall,
-            router=self.router,
-            dns=self.dns,
-            engine=self.engine,
-            restore=self._restore,
-            resolve=self.resolve,
-        )
-        self.stop = asyncio.Event()
-        self.daemon = Daemon(
-            control=self.control,
-            hub=self.hub,
-            runner=self.runner,
-            engine=self.engine,
-            monitor=self.monitor,
-            dns=self.dns,
-            serve=self._serve,
-            diagnose=self._diagnose,
-            replay=lambda _: Replayed((), ""),
-            note=lambda *step: self.noted.append(step),
-            follow_settings=self.followed.append,
-        )
-        self.served = asyncio.Event()
-
-    async def _restore(self) -> list[str]:
-        return []
-
-    async def _diagnose(self) -> Diagnosis:
-        return Diagnosis((), {})
-
-    async def _serve(self) -> None:
-        self.served.set()
-        await asyncio.Event().wait()
-
-    async def ask(self, command: Command) -> None:
-        """Carried out."""
-        assert await self.control.submit(ROOT, command) == Done()
-
-    async def reaches(self, holds: Callable[[Any], bool], what: str) -> None:
-        """Wait for a state."""
-        await until_async(lambda: holds(self.hub.snapshot().state), 10, f"{what}: {self.hub.snapshot().state}")
-
-    async def at(self, step: Step) -> None:
-        """Connecting, and how far."""
-        await self.reaches(lambda s: isinstance(s, Connecting) and s.step is step, step)
-
-    async def connect(self) -> None:
-        """All the way up."""
-        await self.ask(Connect("lab"))
-        await self.at(Step.HANDSHAKE)
-        self.engine.queue.put_nowait(HandshakeDone(self.peer))
-        await self.reaches(lambda s: isinstance(s, Connected), "connected")
-
-    @property
-    def peer(self) -> bytes:
-        """The gateway's key."""
-        (key,) = self.runner.gateways()
-        return key
-
-
-@asynccontextmanager
-async def running(directory: Path) -> AsyncIterator[Helper]:
-    """At home, up and serving; ended in order."""
-    helper = Helper(directory)
-    helper.monitor.queue.put_nowait(HOME)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(helper.daemon.run(helper.stop, lambda: None))
-        await helper.served.wait()
-        await until_async(lambda: helper.firewall.policy is not None, 10, "the first policy")
-        yield helper
-        helper.stop.set()
-    helper.store.unlock()
 
 
 @in_loop
@@ -162,23 +49,6 @@ async def test_the_wish_survives(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_a_pause_survives(tmp_path: Path) -> None:
-    """A helper that ends while paused leaves the host open; the next one waits, and connects when the time is up."""
-    async with running(tmp_path) as helper:
-        await helper.connect()
-        await helper.ask(Pause(600))
-        await helper.reaches(lambda s: s == Disconnected(resume="lab"), "paused")
-    assert helper.hub.snapshot().policy is PolicyKind.OPEN
-    async with running(tmp_path) as again:
-        assert again.hub.snapshot().state == Disconnected(resume="lab")
-        assert again.hub.snapshot().target is TargetState.PAUSED
-        await again.ask(Pause(1))
-        await again.at(Step.HANDSHAKE)
-        assert (again.hub.snapshot().target, again.hub.snapshot().paused_until) == (TargetState.SECURED, None)
-        assert again.hub.snapshot().policy is PolicyKind.BLOCKED
-
-
-@in_loop
 async def test_every_step_is_noted(tmp_path: Path) -> None:
     """State, input, settings, facts, state: what the flight recorder keeps."""
     async with running(tmp_path) as helper:
@@ -186,33 +56,6 @@ async def test_every_step_is_noted(tmp_path: Path) -> None:
     for before, inp, settings, facts, after in helper.noted:
         assert step(before, inp, settings, facts).state == after
     assert isinstance(helper.noted[-1][-1], ErrorState)
-
-
-@in_loop
-async def test_what_others_change_is_put_back_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules, routes and DNS, each by its own mechanism; the tunnel stays, and the health list says what happened."""
-    monkeypatch.setattr(module, "DRIFT_EVERY", 0.01)
-    async with running(tmp_path) as helper:
-        await helper.connect()
-        for part, what in ((helper.firewall, "flushed"), (helper.router, "rule gone"), (helper.dns, "rewritten")):
-            part.changed = what
-            await until_async(lambda part=part: part.changed is None, 10, f"{what}: put back")  # type: ignore[misc]
-            await until_async(lambda what=what: what in str(helper.hub.snapshot().health), 10, f"{what}: told")  # type: ignore[misc]
-        assert isinstance(helper.hub.snapshot().state, Connected)
-        assert helper.hub.snapshot().policy is PolicyKind.TUNNELLED
-
-
-@in_loop
-async def test_rules_that_cannot_be_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody claims that they still block."""
-    monkeypatch.setattr(module, "DRIFT_EVERY", 0.01)
-    async with running(tmp_path) as helper:
-        await helper.connect()
-        helper.firewall.refuse["firewall.apply"] = OSError("no nft")
-        helper.firewall.changed = "flushed"
-        await helper.reaches(lambda s: s == ErrorState(ErrorCause.FIREWALL, "lab", blocking=False), "error")
-        assert helper.hub.snapshot().policy is PolicyKind.UNKNOWN
-        helper.firewall.refuse.clear()
 
 
 @in_loop

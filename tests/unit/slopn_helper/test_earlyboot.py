@@ -8,17 +8,34 @@ from pathlib import Path
 import pytest
 
 from slopn_helper import earlyboot
-from slopn_helper.host.firewall import early
+from slopn_helper.host.firewall import Blocked, FirewallPolicy
 from slopn_helper.runner import FWMARK
 from slopn_helper.store import Store
 from slopn_wire.settings import KillSwitchMode, Settings
 
+Closed = list[tuple[int, FirewallPolicy]]
+
+
+class FakeTables:
+    """Takes any policy; `told` has those of all."""
+
+    told: Closed
+
+    def __init__(self, fwmark: int, *, owned: bool) -> None:
+        assert owned
+        self._fwmark = fwmark
+
+    def apply(self, policy: FirewallPolicy) -> None:
+        """Remember it."""
+        self.told.append((self._fwmark, policy))
+
 
 @pytest.fixture
-def closed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+def closed(monkeypatch: pytest.MonkeyPatch) -> Closed:
     """What the firewall was told."""
-    told: list[dict[str, object]] = []
-    monkeypatch.setattr(early, "block", lambda **how: told.append(how))
+    told: Closed = []
+    monkeypatch.setattr(FakeTables, "told", told, raising=False)
+    monkeypatch.setattr(earlyboot, "Tables", FakeTables)
     return told
 
 
@@ -32,22 +49,22 @@ def saved(directory: Path, settings: Settings) -> Path:
 
 
 @pytest.mark.parametrize("allow_lan", [False, True])
-def test_always_closes(tmp_path: Path, closed: list[dict[str, object]], allow_lan: bool) -> None:
+def test_always_closes(tmp_path: Path, closed: Closed, allow_lan: bool) -> None:
     """With the LAN as the settings have it, and the mark that the helper's packets carry later."""
     state = saved(tmp_path, Settings(kill_switch=KillSwitchMode.ALWAYS, allow_lan=allow_lan))
     assert earlyboot.run(state).startswith("Blocked")
-    assert closed == [{"allow_lan": allow_lan, "fwmark": FWMARK}]
+    assert closed == [(FWMARK, Blocked(allow_lan=allow_lan))]
 
 
 @pytest.mark.parametrize("mode", [KillSwitchMode.ON, KillSwitchMode.OFF])
-def test_no_other_mode_does(tmp_path: Path, closed: list[dict[str, object]], mode: KillSwitchMode) -> None:
+def test_no_other_mode_does(tmp_path: Path, closed: Closed, mode: KillSwitchMode) -> None:
     """And it says which one it is."""
     said = earlyboot.run(saved(tmp_path, Settings(kill_switch=mode)))
     assert said == f"Not blocked before the network is up: the kill switch's mode is {mode.value}."
     assert closed == []
 
 
-def test_a_new_installation_stays_open(tmp_path: Path, closed: list[dict[str, object]]) -> None:
+def test_a_new_installation_stays_open(tmp_path: Path, closed: Closed) -> None:
     """Nobody has asked for anything yet."""
     earlyboot.run(tmp_path / "none")
     assert closed == []
@@ -56,21 +73,21 @@ def test_a_new_installation_stays_open(tmp_path: Path, closed: list[dict[str, ob
 @pytest.mark.parametrize(
     "content", [b"", b"\0" * 400, b"{}", b'{"version": 1, "content": {}', b'{"version": 99}', b"[" * 9000]
 )
-def test_what_cannot_be_understood_is_always(tmp_path: Path, closed: list[dict[str, object]], content: bytes) -> None:
+def test_what_cannot_be_understood_is_always(tmp_path: Path, closed: Closed, content: bytes) -> None:
     """A power cut may leave anything; the LAN isn't let through on a guess."""
     (tmp_path / earlyboot.SETTINGS).write_bytes(content)
     earlyboot.run(tmp_path)
-    assert closed == [{"allow_lan": False, "fwmark": FWMARK}]
+    assert closed == [(FWMARK, Blocked())]
 
 
-def test_a_newer_format_is_always(tmp_path: Path, closed: list[dict[str, object]]) -> None:
+def test_a_newer_format_is_always(tmp_path: Path, closed: Closed) -> None:
     """The helper will not start on it, so nobody else would close the host."""
     (tmp_path / earlyboot.SETTINGS).write_text('{"version": 99, "content": {"kill_switch": "on"}}')
     assert "newer SloPN" in earlyboot.run(tmp_path)
     assert len(closed) == 1
 
 
-def test_what_cannot_be_read_is_always(tmp_path: Path, closed: list[dict[str, object]]) -> None:
+def test_what_cannot_be_read_is_always(tmp_path: Path, closed: Closed) -> None:
     """A folder stands for a disk that gives an error: root may read all else."""
     (tmp_path / earlyboot.SETTINGS).mkdir()
     assert "can't be read" in earlyboot.run(tmp_path)

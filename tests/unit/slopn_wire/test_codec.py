@@ -11,7 +11,8 @@ from hypothesis import given
 from slopn_wire.codec import decode, encode, greeting_decoder, request_decoder, server_decoder
 from slopn_wire.commands import ApplySettings, Connect, Replay, Request
 from slopn_wire.devices import Device, PendingPairing, Right
-from slopn_wire.events import Diagnosis, Done, NumberNeeded, PairingsChanged, Reply, ServerMessage
+from slopn_wire.diagnosis import Diagnosis
+from slopn_wire.events import Done, NumberNeeded, PairingsChanged, Reply, ServerMessage
 from slopn_wire.framing import frame
 from slopn_wire.greeting import MAX_GREETING, Greeting
 from slopn_wire.settings import Settings

@@ -9,7 +9,7 @@ from slopn_helper.diagnose.facts import Facts, Sources, collect
 from slopn_helper.diagnose.files import files
 from slopn_helper.logs import redact, veil
 from slopn_helper.recorder.disguise import Cloak
-from slopn_wire.events import Check, Diagnosis, Verdict
+from slopn_wire.diagnosis import Check, Diagnosis, Verdict
 
 CHECKS: tuple[Callable[[Facts], Check | tuple[Check, ...] | None], ...] = (
     tunnel.state,

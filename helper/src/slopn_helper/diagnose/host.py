@@ -8,7 +8,8 @@ from slopn_helper import __version__
 from slopn_helper.diagnose import vpns
 from slopn_helper.diagnose.facts import Facts, Missing
 from slopn_helper.host.facts import Filters
-from slopn_wire.events import Check, Severity, Verdict
+from slopn_wire.diagnosis import Check, Verdict
+from slopn_wire.events import Severity
 from slopn_wire.logs import LogLevel
 from slopn_wire.settings import KillSwitchMode
 from slopn_wire.state import Disconnected

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from slopn_helper.diagnose.facts import Facts, Missing
-from slopn_wire.events import Check, PolicyKind, Verdict
+from slopn_wire.diagnosis import Check, Verdict
+from slopn_wire.events import PolicyKind
 from slopn_wire.settings import KillSwitchMode
 from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting, ErrorState, TargetState
 from slopn_wire.words import meaning, sentences

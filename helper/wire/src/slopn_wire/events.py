@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from slopn_wire.devices import AllowedUser, Device, PendingPairing, Right, ShownPairing
+from slopn_wire.diagnosis import Diagnosis, Replayed
 from slopn_wire.logs import Logs
 from slopn_wire.profile import DnsConfig, Endpoint, IPInterface, Profile
 from slopn_wire.settings import Settings
@@ -236,56 +237,6 @@ class Users(Struct, frozen=True, tag="users"):
     """Reply to `GetUsers`."""
 
     users: tuple[AllowedUser, ...]
-
-
-class Verdict(StrEnum):
-    """What a check found."""
-
-    FINE = "fine"
-    NOTICE = "notice"
-    """Worth knowing; nothing is broken."""
-    BROKEN = "broken"
-    UNKNOWN = "unknown"
-    """It could not be checked."""
-
-
-class Check(Struct, frozen=True):
-    """One thing that was looked at."""
-
-    code: str
-    verdict: Verdict
-    text: str
-    remedy: str = ""
-
-
-class Diagnosis(Struct, frozen=True, tag="diagnosis"):
-    """Reply to `Diagnose`. `files`: name → redacted text."""
-
-    checks: tuple[Check, ...]
-    files: dict[str, str]
-
-
-class ReplayedStep(Struct, frozen=True):
-    """One input of a recording, run through the core again."""
-
-    number: int
-    at: float
-    """Unix time of the recording."""
-    input: str
-    """Its JSON."""
-    state: TunnelState
-    """After it, as the core says now."""
-    recorded: TunnelState
-    """After it, as the core said then."""
-
-
-class Replayed(Struct, frozen=True, tag="replayed"):
-    """Reply to `Replay`. `problem`: why the rest of the recording could not be run; empty if there is no rest."""
-
-    steps: tuple[ReplayedStep, ...]
-    version: str
-    """Of the SloPN that made the recording."""
-    problem: str = ""
 
 
 Result = (

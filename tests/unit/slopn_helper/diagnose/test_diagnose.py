@@ -8,7 +8,8 @@ import msgspec
 from slopn_helper.diagnose import CHECKS, diagnose, judge
 from slopn_helper.diagnose.facts import Missing
 from slopn_wire import codec
-from slopn_wire.events import Check, Diagnosis, Severity, Verdict, Warning  # noqa: A004 - the health list's word
+from slopn_wire.diagnosis import Check, Diagnosis, Verdict
+from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
 from slopn_wire.settings import Settings
 from support.diagnosis import DISCONNECTED, SNAPSHOT, FakeHost, facts, sources
 

@@ -66,7 +66,9 @@ def test_a_file_says_that_its_source_failed(name: str) -> None:
 def test_the_reason_is_covered_too() -> None:
     """An error quotes what it was about; in every file."""
     gone = Missing("no answer from 192.0.2.8, token=abc")
-    names = dict.fromkeys(("log", "recording", "filters", "routes", "rules", "links", "resolvers", "undo", "system"), gone)
+    names = dict.fromkeys(
+        ("log", "recording", "filters", "routes", "rules", "links", "resolvers", "undo", "system"), gone
+    )
     everything = "".join(files(facts(**names, dns_choice=gone), Cloak(Veil())).values())
     assert everything.count("no answer from [address ") == 10
     assert "192.0.2.8" not in everything

@@ -8,7 +8,8 @@ import pytest
 from slopn_helper.diagnose import host
 from slopn_helper.diagnose.facts import Disk, Facts, Missing
 from slopn_helper.host.facts import Filters, Route, Rule, System
-from slopn_wire.events import Check, Network, Severity, Verdict, Warning  # noqa: A004 - the health list's word
+from slopn_wire.diagnosis import Check, Verdict
+from slopn_wire.events import Network, Severity, Warning  # noqa: A004 - the health list's word
 from slopn_wire.logs import LogLine
 from slopn_wire.settings import KillSwitchMode, Settings
 from support.diagnosis import DISCONNECTED, NOW, ROUTES, RULES, facts

@@ -8,7 +8,8 @@ import pytest
 
 from slopn_helper.diagnose import tunnel
 from slopn_helper.diagnose.facts import Answer, Missing
-from slopn_wire.events import Check, Live, Network, PolicyKind, Stats, Verdict
+from slopn_wire.diagnosis import Check, Verdict
+from slopn_wire.events import Live, Network, PolicyKind, Stats
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import (
     AfterDisconnect,

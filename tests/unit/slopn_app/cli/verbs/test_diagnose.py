@@ -10,7 +10,8 @@ from slopn_app.cli.verbs import diagnose
 from slopn_app.cli.verbs.diagnose import COLOURS, verdicts
 from slopn_app.words import VERDICTS
 from slopn_wire.commands import Diagnose
-from slopn_wire.events import Check, Diagnosis, ErrorKind, Refused, Verdict
+from slopn_wire.diagnosis import Check, Diagnosis, Verdict
+from slopn_wire.events import ErrorKind, Refused
 from support.fake_helper import FakeHelper
 from support.slopn import Slopn
 

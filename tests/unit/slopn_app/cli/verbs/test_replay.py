@@ -14,7 +14,7 @@ from slopn_app.cli.output import dressed
 from slopn_app.cli.verbs.replay import described, timeline
 from slopn_wire.codec import encode
 from slopn_wire.commands import Replay
-from slopn_wire.events import Replayed, ReplayedStep
+from slopn_wire.diagnosis import Replayed, ReplayedStep
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step, TunnelState
 from support.fake_helper import FakeHelper
 from support.slopn import Slopn

@@ -108,17 +108,6 @@ def test_others_are_let_in_and_out_while_it_runs(tmp_path: Path, group: int | No
         assert mode(listening.path) == closed
 
 
-def test_the_group_may_come_and_go(tmp_path: Path) -> None:
-    """One that is made while the helper runs lets its members in at once; one that is gone lets nobody in."""
-    group = grp.getgrgid(NOBODY).gr_gid
-    with endpoint(tmp_path) as listening:
-        for now, closed in ((group, 0o660), (None, 0o600)):
-            listening.belong_to(now)
-            listening.open_to_all(False)
-            assert mode(listening.path) == closed
-            assert listening.path.lstat().st_gid == (os.getegid() if now is None else now)
-
-
 def test_another_user_connects_only_where_others_may(tmp_path: Path) -> None:
     """The kernel refuses the others before the helper hears of them."""
     tmp_path.chmod(0o755)

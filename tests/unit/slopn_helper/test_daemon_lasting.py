@@ -1,0 +1,66 @@
+"""What lasts: a pause over a restart, and what was set on the host though others change it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slopn_helper import daemon as module
+from slopn_wire.commands import Pause
+from slopn_wire.events import PolicyKind
+from slopn_wire.state import Connected, Disconnected, ErrorCause, ErrorState, Step, TargetState
+from support.aio import in_loop
+from support.daemon import Helper, running
+from support.fakes import FakeDns, FakeFirewall, FakeRouter
+from support.until import until_async
+
+
+@in_loop
+async def test_a_pause_survives(tmp_path: Path) -> None:
+    """A helper that ends while paused leaves the host open; the next one waits, and connects when the time is up."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        await helper.ask(Pause(600))
+        await helper.reaches(lambda s: s == Disconnected(resume="lab"), "paused")
+    assert helper.hub.snapshot().policy is PolicyKind.OPEN
+    async with running(tmp_path) as again:
+        assert again.hub.snapshot().state == Disconnected(resume="lab")
+        assert again.hub.snapshot().target is TargetState.PAUSED
+        await again.ask(Pause(1))
+        await again.at(Step.HANDSHAKE)
+        assert (again.hub.snapshot().target, again.hub.snapshot().paused_until) == (TargetState.SECURED, None)
+        assert again.hub.snapshot().policy is PolicyKind.BLOCKED
+
+
+@in_loop
+async def test_what_others_change_is_put_back_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules, routes and DNS, each by its own mechanism; the tunnel stays, and the health list says what happened."""
+    monkeypatch.setattr(module, "DRIFT_EVERY", 0.01)
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        parts: tuple[FakeFirewall | FakeRouter | FakeDns, ...] = (helper.firewall, helper.router, helper.dns)
+        for number, part in enumerate(parts):
+            await _changed(helper, part, f"change {number}")
+        assert isinstance(helper.hub.snapshot().state, Connected)
+        assert helper.hub.snapshot().policy is PolicyKind.TUNNELLED
+
+
+@in_loop
+async def test_rules_that_cannot_be_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody claims that they still block."""
+    monkeypatch.setattr(module, "DRIFT_EVERY", 0.01)
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.firewall.refuse["firewall.apply"] = OSError("no nft")
+        helper.firewall.changed = "flushed"
+        await helper.reaches(lambda s: s == ErrorState(ErrorCause.FIREWALL, "lab", blocking=False), "error")
+        assert helper.hub.snapshot().policy is PolicyKind.UNKNOWN
+        helper.firewall.refuse.clear()
+
+
+async def _changed(helper: Helper, part: FakeFirewall | FakeRouter | FakeDns, what: str) -> None:
+    """Somebody changes `part`; wait until that is mended and told."""
+    part.changed = what
+    await until_async(lambda: part.changed is None, 10, f"{what}: put back")
+    await until_async(lambda: what in str(helper.hub.snapshot().health), 10, f"{what}: told")
