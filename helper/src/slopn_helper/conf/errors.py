@@ -8,6 +8,8 @@ _KEY_MATERIAL = re.compile(r"[A-Za-z0-9+/]{16}|(?:[A-Za-z0-9+/][^A-Za-z0-9+/]*){
 """A third of a key in one piece, or three quarters in several; an IPv6 address has up to 32 digits."""
 _WHITESPACE = re.compile(r"[ \t\n\v\f\r]+")
 _SHOWN = 60
+_NAME_SHOWN = 255
+"""Of the file's name: the longest that Linux has (limits.h, NAME_MAX)."""
 
 
 class Defect(Exception):
@@ -33,7 +35,9 @@ class ConfError(ValueError):
         self.column = column
         self.found = found
         self.allowed = allowed
-        super().__init__(f"{printable(filename)}:{line}:{column}: {self.message}")
+        # Whoever imports a file says what it is called, and the message is remembered for a retry.
+        shown = filename if len(filename) <= _NAME_SHOWN else f"…{filename[-_NAME_SHOWN + 1 :]}"
+        super().__init__(f"{printable(shown)}:{line}:{column}: {self.message}")
 
     @property
     def message(self) -> str:

@@ -17,6 +17,11 @@ def test_a_file_name_can_not_command_the_terminal() -> None:
     assert str(ConfError("\x1b[2J\n.conf", 1, 1, "a", "b")) == r"\x1b[2J\n.conf:1:1: a; b"
 
 
+def test_a_file_name_is_cut() -> None:
+    """Its end is what people know it by."""
+    assert str(ConfError("x" * 1_000_000 + ".conf", 1, 1, "a", "b")) == "…" + "x" * 249 + ".conf:1:1: a; b"
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
