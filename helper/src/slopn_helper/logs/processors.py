@@ -18,7 +18,10 @@ LONGEST = 8192
 FAR = 4 * LONGEST
 _HALF = 200
 """Characters of what a cut may have left of a secret: what is longer is recognised without its end."""
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# The last ones change the direction of writing: with them a name could show itself as other words of its line.
+_CONTROL = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 _PLAIN = re.compile(r"[^\s\"'=\x00-\x1f]+")
 
 
@@ -59,7 +62,8 @@ def fields(of: Mapping[str, Any]) -> str:
 
 def escape(_logger: object, _name: str, message: str) -> str:
     """Control characters are shown, not obeyed; lines stay."""
-    return _CONTROL.sub(_shown, message)
+    # What is further away is cut off anyway, and a megabyte of such characters would take most of a second.
+    return _CONTROL.sub(_shown, message[:FAR]) + message[FAR:]
 
 
 def hide(message: str, cover: Callable[[str], str]) -> str:

@@ -68,6 +68,19 @@ def test_control_characters_are_shown() -> None:
     assert escape(None, "", "a\tb\nc\x1b[2Jd\r\u2028\x85") == "a b\nc\\x1b[2Jd\\x0d\\x2028\\x85"
 
 
+def test_the_direction_of_writing_stays() -> None:
+    """A name can't turn the rest of its line around."""
+    assert escape(None, "", "Connect \u202e0 diu ,toor\u2069") == "Connect \\x202e0 diu ,toor\\x2069"
+
+
+def test_only_what_may_be_shown_is_escaped() -> None:
+    """A megabyte of control characters costs no more than the few kilobytes that are left of it."""
+    assert escape(None, "", "\x01" * FAR + "\x02" * 1000) == "\\x01" * FAR + "\x02" * 1000
+    shown = hide(escape(None, "", "\x01" * 1_000_000), str)
+    assert shown.startswith("\\x01" * (LONGEST // 4) + "…")
+    assert "\x01" not in shown
+
+
 def test_a_lone_surrogate_does_not_reach_a_sink() -> None:
     """It can't be written as UTF-8; file names of others have them."""
     escape(None, "", "a\udcffb").encode()
