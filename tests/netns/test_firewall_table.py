@@ -69,9 +69,9 @@ def test_must_1_a_refused_change_changes_nothing(
         firewall.apply(blocked())
         before = listing(host)
         bad = "add rule inet slopn output ip daddr 1.2.3.4 jump nowhere\n"
-        render, within = ruleset.render, ruleset.render_within
-        monkeypatch.setattr(ruleset, "render", lambda *a, **k: render(*a, **k) + bad)
-        monkeypatch.setattr(ruleset, "render_within", lambda *a, **k: within(*a, **k) + bad)
+        replacing, filling = ruleset.replacing, ruleset.filling
+        monkeypatch.setattr(ruleset, "replacing", lambda *a: replacing(*a) + bad)
+        monkeypatch.setattr(ruleset, "filling", lambda *a: filling(*a) + bad)
         with pytest.raises(FirewallError, match="refused the rules"):
             firewall.apply(tunnelled())
         assert listing(host) == before
@@ -202,7 +202,7 @@ def test_the_journal_restores_an_open_host(host: Namespace, tmp_path: Path, owne
     assert holder.apply(blocked()) is None
     holder.kill()
     journal = Journal(tmp_path / "first/journal")
-    assert len(journal.entries()) == 1
+    assert len(journal.entries()) == 2
     with host.entered():
         assert asyncio.run(restore(journal)) == []
     assert journal.entries() == ()

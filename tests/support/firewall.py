@@ -44,12 +44,17 @@ def supports_owned_tables() -> bool:
 
 
 class HostFirewall:
-    """`NftablesFirewall` in `namespace`, with its journal in `directory`; its calls block. Closed at the end."""
+    """`NftablesFirewall` in `namespace`, with its journal in `directory`; its calls block. Closed at the end.
 
-    def __init__(self, namespace: Namespace, directory: Path, *, owned: bool = True) -> None:
+    Without a guard, unless a test asks for one: a plain table is here to show what others can do to it.
+    """
+
+    def __init__(
+        self, namespace: Namespace, directory: Path, *, owned: bool = True, guard: bool | None = False
+    ) -> None:
         self._namespace = namespace
         self.journal = Journal(directory / "journal")
-        self.firewall = NftablesFirewall(self.journal, fwmark=MARK, owned=owned)
+        self.firewall = NftablesFirewall(self.journal, fwmark=MARK, owned=owned, guard=guard)
 
     def __enter__(self) -> Self:
         return self
@@ -66,6 +71,11 @@ class HostFirewall:
         """`Firewall.drift`."""
         with self._namespace.entered():
             return asyncio.run(self.firewall.drift())
+
+    def links_changed(self) -> None:
+        """`NftablesFirewall.links_changed`."""
+        with self._namespace.entered():
+            asyncio.run(self.firewall.links_changed())
 
     def in_force(self) -> PolicyKind:
         """What the kernel has."""

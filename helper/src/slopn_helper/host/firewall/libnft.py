@@ -45,19 +45,24 @@ class Nft:
         if status:
             raise FirewallError(f"nftables refused the rules: {_first_line(errors)}")
 
-    def claim(self) -> bool:
+    @property
+    def port(self) -> int:
+        """What the kernel knows this context by, as the owner of tables and the author of changes; 0 before the first."""
+        return owner.port(self._socket)
+
+    def claim(self, family: str = FAMILY) -> bool:
         """Own our table from now on. False where that is impossible: the plain table is then the way.
 
         Raises `FirewallError` when another living process owns it.
         """
         try:
-            return owner.claim(self._socket, TABLE)
+            return owner.claim(self._socket, family, TABLE)
         except PermissionError as error:
             raise FirewallError(
-                f"the table {FAMILY} {TABLE} belongs to another running process, or CAP_NET_ADMIN is missing"
+                f"the table {family} {TABLE} belongs to another running process, or CAP_NET_ADMIN is missing"
             ) from error
         except OSError as error:
-            raise FirewallError(f"the table {FAMILY} {TABLE} could not be claimed: {error}") from error
+            raise FirewallError(f"the table {family} {TABLE} could not be claimed: {error}") from error
 
     def listing(self, family: str = FAMILY, table: str = TABLE) -> Objects | None:
         """What the kernel has in a table, handles included. None: there is no such table."""

@@ -1,4 +1,4 @@
-"""The kill switch on Linux: one nftables table, swapped as a whole, owned where the kernel can.
+"""The kill switch on Linux: two nftables tables, swapped together as a whole, owned where the kernel can.
 
 Nothing here runs at the end of the process: a policy stays in force until another one is applied, or until root asks
 for its removal by `remove_all`.
@@ -7,14 +7,17 @@ for its removal by `remove_all`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from slopn_helper.host.firewall import FirewallError, readback, ruleset
+from slopn_helper.host.firewall import FirewallError, ruleset
+from slopn_helper.host.firewall.guard import Guard
 from slopn_helper.host.firewall.libnft import Nft
 from slopn_helper.host.firewall.policy import FirewallPolicy, Open
+from slopn_helper.host.firewall.tables import Tables
 from slopn_helper.host.firewall.waiting import drop_waiting
 from slopn_helper.host.journal import Journal, RemoveNftTable
 from slopn_wire.events import PolicyKind
@@ -23,55 +26,135 @@ log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-INVERSE = RemoveNftTable(ruleset.FAMILY, ruleset.TABLE)
+FAMILIES = (ruleset.DEVICE_FAMILY, ruleset.FAMILY)
+"""In the order in which the tables go: the last one closes."""
+INVERSES = tuple(RemoveNftTable(family, ruleset.TABLE) for family in reversed(FAMILIES))
+
+_PUT_BACK = "somebody has changed the rules; the guard has put them back"
 
 
 class NftablesFirewall:
     """`Firewall` by nftables, in the network namespace of the thread that first uses it.
 
-    libnftables runs in a thread of its own: its socket owns the table, and the event loop goes on meanwhile.
-    `owned=False` makes a plain table even where the kernel could do better.
+    libnftables runs in a thread of its own: its socket owns the tables, and the event loop goes on meanwhile.
+    `owned=False` makes plain tables even where the kernel could do better. `guard`: whether others' changes are heard
+    of and put back at once; None: where they are possible.
     """
 
-    def __init__(self, journal: Journal, *, fwmark: int, owned: bool = True) -> None:
+    def __init__(self, journal: Journal, *, fwmark: int, owned: bool = True, guard: bool | None = None) -> None:
         self._journal = journal
-        self._table = _Table(fwmark, owned=owned)
+        self._tables = Tables(fwmark, owned=owned)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nftables")
         self._closed = False
+        self._may_guard = guard
+        self._guard: Guard | None = None
+        self._was_changed: str | None = None
+        self._listeners: set[Callable[[str], None]] = set()
+
+    @property
+    def unguarded(self) -> str | None:
+        """Why programs with packet sockets pass the closed policy in force, in a sentence; None: they don't."""
+        return self._tables.unguarded
 
     async def apply(self, policy: FirewallPolicy, *, persist: bool) -> None:
-        """See `Firewall.apply`. The table outlives this process until the next boot in any case, so `persist` changes
+        """See `Firewall.apply`. The tables outlive this process until the next boot in any case, so `persist` changes
         nothing here: the boot part is a unit's business.
         """
         del persist
         if not isinstance(policy, Open):
             try:
-                self._journal.record(INVERSE)
+                self._journal.record(*INVERSES)
             except OSError as error:
                 raise FirewallError(f"the journal can't be written: {error}") from error
-        await self._in_thread(lambda: self._table.apply(policy))
+        await self._in_thread(lambda: self._apply(policy))
         if not isinstance(policy, Open):
             await self._close()
         else:
             self._closed = False
             try:
-                self._journal.forget(INVERSE.key)
+                self._journal.forget(*(inverse.key for inverse in INVERSES))
             except OSError as error:
                 # Its inverse is harmless when there is nothing to undo.
                 log.warning("firewall: the journal can't be written: %s", error)
 
     async def drift(self) -> str | None:
-        """See `Firewall.drift`. Before the first `apply`, a table of an earlier process counts as a difference."""
-        return await self._in_thread(self._table.drift)
+        """See `Firewall.drift`. Before the first `apply`, a table of an earlier process counts as a difference.
+
+        What the guard has put back counts once. A device that has come is guarded, and is no difference.
+        """
+        return await self._in_thread(self._drift)
+
+    async def links_changed(self) -> None:
+        """Guard the devices that have come: to be called when they change; cheap when none has."""
+        try:
+            await self._in_thread(self._tables.cover)
+        except FirewallError as error:
+            log.warning("firewall: a device that has come isn't guarded against packet sockets yet: %s", error)
+
+    async def changes(self) -> AsyncIterator[str]:
+        """What others have done to the rules, a sentence each, once the guard has put them back; never ends."""
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Queue[str] = asyncio.Queue()
+
+        def tell(what: str) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(heard.put_nowait, what)
+
+        self._listeners.add(tell)
+        try:
+            while True:
+                yield await heard.get()
+        finally:
+            self._listeners.discard(tell)
 
     async def in_force(self) -> PolicyKind:
         """What the kernel has, whoever put it there: a helper that starts asks this. Raises `FirewallError`."""
-        return await self._in_thread(self._table.kind)
+        return await self._in_thread(self._tables.kind)
 
     def close(self) -> None:
-        """End the thread. The policy stays in force; the table is then nobody's until it is claimed again."""
-        self._thread.submit(self._table.close).result()
+        """End the threads. The policy stays in force; the tables are then nobody's until they are claimed again."""
+        self._thread.submit(self._stop_guard).result()
+        self._thread.submit(self._tables.close).result()
         self._thread.shutdown()
+
+    def _apply(self, policy: FirewallPolicy) -> None:
+        self._tables.apply(policy)
+        self._was_changed = None
+        wanted = self._may_guard if self._may_guard is not None else not self._tables.owned
+        if isinstance(policy, Open) or not wanted:
+            self._stop_guard()
+        elif self._guard is None:
+            try:
+                names = [(family, ruleset.TABLE) for family in FAMILIES]
+                self._guard = Guard(names, self._tables.port, self._changed)
+            except OSError as error:
+                log.warning("firewall: others' changes are seen at intervals only: %s", error)
+
+    def _stop_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+    def _drift(self) -> str | None:
+        found = self._tables.drift()
+        changed, self._was_changed = self._was_changed, None
+        return found or changed
+
+    def _changed(self) -> None:
+        """Called by the guard's thread."""
+        with contextlib.suppress(RuntimeError):  # the firewall is being closed
+            self._thread.submit(self._put_back)
+
+    def _put_back(self) -> None:
+        if self._guard is None:
+            return
+        try:
+            self._tables.again()
+        except FirewallError as error:
+            log.error("firewall: somebody has changed the rules, and they can't be put back: %s", error)  # noqa: TRY400 (no trace for users)
+        self._was_changed = _PUT_BACK
+        for tell in tuple(self._listeners):
+            tell(_PUT_BACK)
 
     async def _close(self) -> None:
         if self._closed:
@@ -96,96 +179,8 @@ async def undo(entry: RemoveNftTable) -> None:
 def remove_all() -> None:
     """Open the host: remove all of ours, whoever put it there. For `slopn-helper restore` and `unlock`.
 
-    Raises `FirewallError` while the helper that owns the table lives: end it first.
+    Raises `FirewallError` while the helper that owns the tables lives: end it first.
     """
-    Nft().remove()
-
-
-class _Table:
-    """The table as this process has it. Used by one thread."""
-
-    def __init__(self, fwmark: int, *, owned: bool) -> None:
-        self._fwmark = fwmark
-        self._may_own = owned
-        self._context: Nft | None = None
-        self._ours = False
-        """The table is ours, and has our chains and no others."""
-        self._last: FirewallPolicy | None = None
-        self._found: readback.Objects | None = None
-        """What was read back after the last `apply`."""
-
-    def apply(self, policy: FirewallPolicy) -> None:
-        try:
-            wanted = ruleset.chains(policy, fwmark=self._fwmark)
-        except ValueError as error:
-            raise FirewallError(f"this policy can't be put into rules: {error}") from error
-        nft = self._nft()
-        self._put(nft, policy)
-        if (difference := self._check(nft, wanted)) is not None:
-            # Somebody else's flush came between: possible with a plain table only.
-            log.warning("firewall: %s; applied once more", difference)
-            self._put(nft, policy)
-            if (difference := self._check(nft, wanted)) is not None:
-                self._back(nft)
-                raise FirewallError(f"the rules in force are not those that were sent: {difference}")
-        self._last = policy
-
-    def drift(self) -> str | None:
-        found = self._nft().listing()
-        if found is None:
-            return None if self._found is None else "the table is gone"
-        if self._last is None:
-            return "a table of an earlier process is in force"
-        if found == self._found:
-            return None
-        wanted = ruleset.chains(self._last, fwmark=self._fwmark)
-        return readback.difference(wanted, found) or "the rules are equal but not those that were applied"
-
-    def kind(self) -> PolicyKind:
-        found = self._nft().listing()
-        return PolicyKind.OPEN if found is None else readback.kind_in_force(found)
-
-    def close(self) -> None:
-        self._context = None
-        self._ours = False
-
-    def _nft(self) -> Nft:
-        if self._context is None:
-            self._context = Nft()
-        return self._context
-
-    def _put(self, nft: Nft, policy: FirewallPolicy) -> None:
-        if isinstance(policy, Open):
-            nft.remove()
-            self._ours = False
-        elif self._may_own and nft.claim():
-            self._fill(nft, policy)
-        else:
-            nft.run(ruleset.render(policy, fwmark=self._fwmark))
-
-    def _fill(self, nft: Nft, policy: FirewallPolicy) -> None:
-        """Replace what is in the owned table: empty when just made, an earlier version's when just adopted."""
-        present = () if self._ours else readback.contents(nft.listing() or ())
-        try:
-            nft.run(ruleset.render_within(policy, fwmark=self._fwmark, present=present))
-        except FirewallError:
-            if not self._ours and not present:
-                nft.remove()
-            raise
-        self._ours = True
-
-    def _check(self, nft: Nft, wanted: tuple[ruleset.Chain, ...]) -> str | None:
-        self._found = nft.listing()
-        if self._found is None:
-            return "the table is gone" if wanted else None
-        return readback.difference(wanted, self._found) if wanted else "the table is still there"
-
-    def _back(self, nft: Nft) -> None:
-        """Put the last policy back, as well as that goes."""
-        self._ours = False
-        if self._last is not None:
-            try:
-                self._put(nft, self._last)
-                self._found = nft.listing()
-            except FirewallError as error:
-                log.error("firewall: the last policy could not be put back: %s", error)  # noqa: TRY400 (no trace for users)
+    nft = Nft()
+    for family in FAMILIES:
+        nft.remove(family)

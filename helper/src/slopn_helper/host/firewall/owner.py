@@ -18,16 +18,12 @@ import socket
 import struct
 from pathlib import Path
 
-# Numbers of Linux's own: Python has names for them on Linux alone.
-_AF_NETLINK = 16
+from slopn_helper.host.firewall import netlink
+
 _MSG_DONTWAIT = 0x40
-_NETLINK_NETFILTER = 12
-_NFPROTO_INET = 1
-_SUBSYSTEM_NFTABLES = 10
+"""A number of Linux's own: Python has a name for it on Linux alone."""
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_NEW_TABLE = _SUBSYSTEM_NFTABLES << 8
-_REQUEST, _ACK, _CREATE = 0x1, 0x4, 0x400
-_NLMSG_ERROR = 2
+_NEW_TABLE = netlink.SUBSYSTEM_NFTABLES << 8
 _TABLE_NAME, _TABLE_FLAGS = 1, 2
 _OWNER, _PERSIST = 0x2, 0x4
 
@@ -43,18 +39,20 @@ def netfilter_sockets() -> set[int]:
     return found
 
 
-def claim(fd: int, table: str) -> bool:
-    """Own the inet table `table` through the netlink socket `fd`: a new empty one, an orphan, or one already owned.
+def claim(fd: int, family: str, table: str) -> bool:
+    """Own a table through the netlink socket `fd`: a new empty one, an orphan, or one already owned.
 
     False where the kernel is older than 6.9, or the table is there and was made without `persist`: then it stays as it
     is. Raises `PermissionError` when another living process owns it or CAP_NET_ADMIN is missing, else `OSError`.
     """
-    attributes = _attribute(_TABLE_NAME, table.encode("ascii") + b"\0")
-    attributes += _attribute(_TABLE_FLAGS, struct.pack("!I", _OWNER | _PERSIST))
+    attributes = netlink.attribute(_TABLE_NAME, table.encode("ascii") + b"\0")
+    attributes += netlink.attribute(_TABLE_FLAGS, struct.pack("!I", _OWNER | _PERSIST))
+    create = netlink.REQUEST | netlink.ACK | netlink.CREATE
+    nftables = netlink.SUBSYSTEM_NFTABLES
     batch = (
-        _message(_BATCH_BEGIN, _REQUEST, 1, socket.AF_UNSPEC, _SUBSYSTEM_NFTABLES)
-        + _message(_NEW_TABLE, _REQUEST | _ACK | _CREATE, 2, _NFPROTO_INET, 0, attributes)
-        + _message(_BATCH_END, _REQUEST, 3, socket.AF_UNSPEC, _SUBSYSTEM_NFTABLES)
+        netlink.message(_BATCH_BEGIN, netlink.REQUEST, 1, socket.AF_UNSPEC, nftables)
+        + netlink.message(_NEW_TABLE, create, 2, netlink.FAMILIES[family], 0, attributes)
+        + netlink.message(_BATCH_END, netlink.REQUEST, 3, socket.AF_UNSPEC, nftables)
     )
     with socket.socket(fileno=os.dup(fd)) as sock:
         sock.send(batch)
@@ -66,9 +64,15 @@ def claim(fd: int, table: str) -> bool:
     return True
 
 
+def port(fd: int) -> int:
+    """The number that the kernel knows a netlink socket by; 0 before its first message."""
+    with socket.socket(fileno=os.dup(fd)) as sock:
+        return int(sock.getsockname()[0])
+
+
 def _is_netfilter(fd: int) -> bool:
     with socket.socket(fileno=os.dup(fd)) as sock:
-        return sock.family == _AF_NETLINK and sock.proto == _NETLINK_NETFILTER
+        return sock.family == netlink.AF_NETLINK and sock.proto == netlink.NETFILTER
 
 
 def _first_error(sock: socket.socket) -> int:
@@ -79,18 +83,6 @@ def _first_error(sock: socket.socket) -> int:
             data = sock.recv(1 << 16, _MSG_DONTWAIT)
         except BlockingIOError:
             return first
-        while len(data) >= 20:
-            length, kind = struct.unpack_from("=IH", data)
-            if kind == _NLMSG_ERROR:
-                (code,) = struct.unpack_from("=i", data, 16)
-                first = first or -code
-            data = data[max(length + 3 & ~3, 16) :]
-
-
-def _message(kind: int, flags: int, sequence: int, family: int, resource: int, body: bytes = b"") -> bytes:
-    head = struct.pack("=IHHII", 20 + len(body), kind, flags, sequence, 0)
-    return head + struct.pack("!BBH", family, 0, resource) + body
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+        for message in netlink.messages(data):
+            if message.kind == netlink.ERROR:
+                first = first or netlink.error_of(message.body)

@@ -1,13 +1,16 @@
 """What the kernel says is in force, in the words of `ruleset`, and how it differs from what was asked for. Pure.
 
 The listing is libnftables' JSON (libnftables-json(5)), the same in all its versions from 1.0 on where our few
-statements are concerned. Matches that stand in another order, sets that list their members in another order and
-consecutive ports that the library has swapped mean the same, so both sides are sorted before they are compared.
+statements are concerned. Matches that stand in another order, sets that list their members in another order,
+consecutive ports that the library has swapped and networks that it has joined mean the same, so both sides are brought
+into one form before they are compared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from slopn_helper.host.firewall.ruleset import Chain, Rule
@@ -85,16 +88,40 @@ def _rules_difference(wanted: Chain, found: tuple[Rule, ...]) -> str | None:
 
 
 def canonical(rule: Rule) -> Rule:
-    """The same rule with its matches and the members of its sets in order."""
-    *matches, verdict = (_sorted_set(statement) for statement in rule)
+    """The same rule with its matches and the members of its sets in order, and addresses as numbers."""
+    *matches, verdict = (_canonical_match(statement) for statement in rule)
     return (*sorted(matches), verdict)
 
 
-def _sorted_set(statement: str) -> str:
-    if not statement.endswith("}"):
-        return statement
-    left, _, members = statement[:-1].partition("{")
-    return f"{left}{{ {', '.join(sorted(m.strip() for m in members.split(',')))} }}"
+def _canonical_match(statement: str) -> str:
+    left, is_set, inside = statement.removesuffix(" }").partition("{ ")
+    if _ADDRESSES.search(left if is_set else statement):
+        key, _, single = statement.rpartition(" ")
+        return _joined(left if is_set else f"{key} ", inside.split(", ") if is_set else [single])
+    return f"{left}{{ {', '.join(sorted(inside.split(', ')))} }}" if is_set else statement
+
+
+_ADDRESSES = re.compile(r"\bip6? [sd]addr ")
+
+
+def _joined(left: str, members: Iterable[str]) -> str:
+    """Networks that touch are listed as one range, whatever they were written as."""
+    spans = sorted(map(_span, members))
+    joined = spans[:1]
+    for first, last in spans[1:]:
+        if first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return left + ", ".join(f"{first:#x}-{last:#x}" for first, last in joined)
+
+
+def _span(member: str) -> tuple[int, int]:
+    if "/" in member:
+        network = ip_network(member)
+        return int(network[0]), int(network[-1])
+    first, _, last = member.partition("-")
+    return int(ip_address(first)), int(ip_address(last or first))
 
 
 def _rule(expressions: Sequence[Mapping[str, Any]]) -> Rule:
@@ -113,6 +140,8 @@ def _statement(expression: Mapping[str, Any]) -> str:
             return "accept"
         case {"drop": None}:
             return "drop"
+        case {"goto": {"target": target}}:
+            return f"goto {target}"
         case {"reject": {"type": "tcp reset"}}:
             return "reject with tcp reset"
         case {"reject": {"type": kind, "expr": reason}}:
@@ -128,6 +157,10 @@ def _key(left: Mapping[str, Any]) -> str:
             return f"meta {name}"
         case {"payload": {"protocol": protocol, "field": name}}:
             return f"{protocol} {name}"
+        case {"payload": {"base": base, "offset": offset, "len": length}}:
+            return f"@{base},{offset},{length}"
+        case {"ct": {"key": name, "dir": direction}}:
+            return f"ct {direction} {name}"
         case {"ct": {"key": name}}:
             return f"ct {name}"
     return str(dict(left))
@@ -139,7 +172,9 @@ def _value(right: object, key: str) -> str:
             return f"{{ {', '.join(_value(member, key) for member in members)} }}"
         case {"prefix": {"addr": address, "len": length}}:
             return f"{address}/{length}"
-        case int() if key == "meta mark":
+        case {"range": [first, last]}:
+            return f"{first}-{last}"
+        case int() if key == "meta mark" or key.startswith("@"):
             return f"{right:#x}"
         case str() if key in {"iifname", "oifname"}:
             return f'"{right}"'

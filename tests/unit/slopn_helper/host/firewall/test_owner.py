@@ -43,7 +43,7 @@ def test_a_claim_is_one_batch_for_owner_and_persist(kernel: Kernel) -> None:
     """The table of family inet is asked for with both flags, never with `owner` alone, which would open the host."""
     fd, theirs = kernel
     theirs.send(answer(0))
-    assert owner.claim(fd, "slopn")
+    assert owner.claim(fd, "inet", "slopn")
     begin, table, end = messages(theirs.recv(4096))
     assert (begin[0], end[0]) == (0x10, 0x11)
     kind, flags, body = table
@@ -58,7 +58,7 @@ def test_a_kernel_without_owned_tables_is_no_error(kernel: Kernel, code: int) ->
     """Older kernels refuse the flags in one of two ways: then there is no owner, and nothing was changed."""
     fd, theirs = kernel
     theirs.send(answer(code))
-    assert not owner.claim(fd, "slopn")
+    assert not owner.claim(fd, "inet", "slopn")
 
 
 def test_a_table_of_somebody_else_is_a_permission_error(kernel: Kernel) -> None:
@@ -66,7 +66,7 @@ def test_a_table_of_somebody_else_is_a_permission_error(kernel: Kernel) -> None:
     fd, theirs = kernel
     theirs.send(answer(errno.EPERM))
     with pytest.raises(PermissionError):
-        owner.claim(fd, "slopn")
+        owner.claim(fd, "inet", "slopn")
 
 
 def test_the_first_error_of_all_answers_counts(kernel: Kernel) -> None:
@@ -75,7 +75,7 @@ def test_the_first_error_of_all_answers_counts(kernel: Kernel) -> None:
     theirs.send(answer(errno.ENOMEM, 0))
     theirs.send(answer(0))
     with pytest.raises(OSError, match=os.strerror(errno.ENOMEM)):
-        owner.claim(fd, "slopn")
+        owner.claim(fd, "inet", "slopn")
 
 
 def test_netfilter_sockets_are_found_among_all_descriptors() -> None:
