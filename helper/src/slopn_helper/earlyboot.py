@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from slopn_helper.host.firewall import early
+from slopn_helper.host.firewall.policy import Blocked
+from slopn_helper.host.firewall.tables import Tables
 from slopn_helper.store.documents import Damaged, NewerFormat, unpack
 from slopn_wire.settings import KillSwitchMode, Settings
 
@@ -33,7 +34,9 @@ def run(state_dir: Path) -> str:
     decided = wanted(state_dir / SETTINGS)
     if not decided.block:
         return f"Not blocked before the network is up: {decided.why}."
-    early.block(allow_lan=decided.allow_lan, fwmark=_FWMARK)
+    # Where the kernel can, the tables stay in force when this process ends, and the helper claims them in turn and swaps
+    # their rules without an instant in between. `restore` removes them by their name: the undo journal isn't needed.
+    Tables(_FWMARK, owned=True).apply(Blocked(allow_lan=decided.allow_lan))
     return f"Blocked before the network is up: {decided.why}."
 
 
