@@ -34,7 +34,9 @@ class EventRing:
         self._most_events = most_events
         self._most_bytes = most_bytes
         self._frames: list[bytes] = []
-        self._gone = 0  # frames at the list's beginning that have left the ring; cut off now and then, all at once
+        self._gone = (
+            0  # places at the list's beginning whose frames have left the ring; cut off now and then, all at once
+        )
         self._size = 0
         self._last = 0
         self._joined: tuple[int, int, bytes] = (0, 0, b"")
@@ -48,6 +50,7 @@ class EventRing:
         self._last = event.seq
         while len(self._frames) - self._gone > 1 and self._is_full():
             self._size -= len(self._frames[self._gone])
+            self._frames[self._gone] = b""
             self._gone += 1
         if self._gone > self._most_events:
             del self._frames[: self._gone]

@@ -40,6 +40,16 @@ def test_all_or_nothing(events: int, most: int, after: int) -> None:
         assert (numbers(found[0]), found[1]) == ([seq for seq in kept if seq > after], events)
 
 
+def test_what_has_left_takes_no_memory() -> None:
+    """Events of any size: the ring never holds more bytes than it may, but for one event that alone is larger."""
+    ring = EventRing(100, 10_000)
+    for seq in range(1, 90):
+        ring.add(Event(seq, ProfilesChanged((Profile("x" * 900, (), ()),))))
+        assert sum(map(len, ring._frames)) <= 10_000
+    ring.add(Event(90, ProfilesChanged((Profile("x" * 20_000, (), ()),))))
+    assert 20_000 < sum(map(len, ring._frames)) < 21_000
+
+
 @in_loop
 async def test_every_reader_goes_at_its_own_pace() -> None:
     """Each gets every event once and in order, however its reading falls among the events."""
