@@ -12,9 +12,11 @@ from slopn_wire.codec import encode
 from slopn_wire.commands import ImportProfile
 from slopn_wire.profile import Profile
 
-
-MOST_BYTES = 8 << 20
-"""Size of all profiles together, without their keys, as they stand in each snapshot: half of what the wire carries."""
+MOST_BYTES = 1 << 20
+"""Size of all profiles together, without their keys, as they stand in each snapshot: two thousand usual ones."""
+MOST_NETWORKS = 10_000
+"""Networks, addresses and resolvers of all profiles together. Each takes most of a kilobyte of memory, and whoever may
+import profiles must not fill that; a file with all networks of a country has some thousand."""
 
 
 class Profiles:
@@ -79,6 +81,10 @@ class Profiles:
         others = [each for name, each in self._profiles.items() if name != profile.name]
         if len(encode([*others, profile])) > MOST_BYTES:
             raise ValueError(f"All profiles together would be larger than {MOST_BYTES >> 20} MiB; remove some first.")
+        if sum(map(_networks, [*others, profile])) > MOST_NETWORKS:
+            raise ValueError(
+                f"All profiles together would name more than {MOST_NETWORKS} networks and addresses; remove some first."
+            )
         await asyncio.to_thread(self._store.save_profile, profile, parsed.secrets)
         self._profiles[profile.name] = profile
         self._changed()
@@ -104,3 +110,7 @@ class Profiles:
 def _refuse(name: str, in_use: Callable[[str], bool]) -> None:
     if in_use(name):
         raise ValueError(f"The profile “{name}” is in use; disconnect first with `slopn disconnect`.")
+
+
+def _networks(profile: Profile) -> int:
+    return len(profile.addresses) + len(profile.dns.servers) + sum(len(peer.allowed_ips) for peer in profile.peers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ CONF = (
 
 def shelf(directory: Path, *names: str) -> Profiles:
     """With profiles of these names."""
-    return Profiles(Store(directory), [replace(PROFILE, name=name) for name in names], lambda _: None)
+    return Profiles(Store(directory, os.geteuid()), [replace(PROFILE, name=name) for name in names], lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,17 @@ def test_all_profiles_fit_into_a_snapshot(tmp_path: Path, monkeypatch: pytest.Mo
         asyncio.run(some.add(command, lambda _: False))
     assert some.names() == ("a", "b")
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_all_profiles_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with more networks than there is room for is refused; replacing one of them makes room."""
+    room = 3 * (
+        len(PROFILE.addresses) + len(PROFILE.dns.servers) + sum(len(peer.allowed_ips) for peer in PROFILE.peers)
+    )
+    monkeypatch.setattr(module, "MOST_NETWORKS", room)
+    Store(tmp_path, os.geteuid()).load()
+    some = shelf(tmp_path, "a", "b", "c")
+    with pytest.raises(ValueError, match="networks and addresses; remove some first"):
+        asyncio.run(some.add(ImportProfile("d", CONF, "d.conf"), lambda _: False))
+    assert not list(tmp_path.rglob("profiles/*.json"))
+    asyncio.run(some.add(ImportProfile("c", CONF, "c.conf", replace=True), lambda _: False))
