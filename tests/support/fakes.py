@@ -80,10 +80,15 @@ class FakeDns(Refusing):
 
     name = "fake"
     supports_split = True
+    finding: tuple[str, str] | None = None
     changed: str | None = None
     override: str | None = None
     config: DnsConfig | None = None
     resolvers: tuple[IPAddress, ...] = (ip_address("192.0.2.53"),)
+
+    def __init__(self, calls: list[str]) -> None:
+        super().__init__(calls)
+        self.told: asyncio.Queue[str] = asyncio.Queue()
 
     async def apply(self, interface: str, config: DnsConfig) -> None:
         """As the interface."""
@@ -103,6 +108,18 @@ class FakeDns(Refusing):
     async def guard(self) -> None:
         """As the interface."""
         await asyncio.Event().wait()
+
+    async def changes(self) -> AsyncIterator[str]:
+        """When the test says so."""
+        while True:
+            yield await self.told.get()
+
+    async def check(self, interface: str, config: DnsConfig, *, blocked: bool) -> tuple[str, str] | None:
+        """What the test says."""
+        assert interface == "slopn0"
+        assert config.servers
+        assert blocked
+        return self.finding
 
     async def upstream(self, interface: str) -> tuple[IPAddress, ...]:
         """As the interface."""

@@ -152,6 +152,8 @@ _DEFAULTS = {
     "allow_lan": "no",
     "resolvers": "default",
     "dns_mechanism": "auto",
+    "exclude": "none",
+    "include": "all",
     "local_user": "yes",
     "log_level": "info",
     "log_addresses": "yes",

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from slopn_helper import split
 from slopn_helper.health import FIREWALL_REFUSED
 from slopn_helper.hub import Hub
 from slopn_helper.pause import Pause as Pausing
@@ -44,7 +45,7 @@ from slopn_wire.profile import Profile
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Disconnected, TargetState
 
-MECHANISMS = ("resolved", "resolv_conf")
+MECHANISMS = ("resolved", "networkmanager", "resolvconf", "resolv_conf")
 """Values of the setting `dns_mechanism`."""
 SETTINGS_WITHIN = 5.0
 """Seconds that the answer to new settings waits until they hold: “closed” shall mean closed."""
@@ -273,6 +274,9 @@ class Control:
         for resolver in settings.resolvers:
             if resolver.is_unspecified or resolver.is_multicast or getattr(resolver, "scope_id", None) is not None:
                 raise ValueError(f"{resolver} can't be a resolver; give the address of one host, without a zone")
+        wrong = split.problem(settings.exclude, settings.include)
+        if wrong is not None:
+            raise ValueError(wrong)
         await asyncio.to_thread(self._store.save_settings, settings)
         self.settings = settings
         self._hub.set_settings(settings)

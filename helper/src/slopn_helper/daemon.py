@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Protocol
 
 from slopn_helper.control import Control
 from slopn_helper.engine import Engine, EngineDown, EngineError, HandshakeDone, HandshakeStale
+from slopn_helper.health import warning
 from slopn_helper.host.netmon import NetworkMonitor, NetworkState
 from slopn_helper.hub import Hub
 from slopn_helper.runner import INTERFACE, HostRunner
 from slopn_helper.tunnel import inputs
 from slopn_helper.tunnel.driver import Note, Position, TunnelDriver
 from slopn_wire.diagnosis import Diagnosis, Replayed
-from slopn_wire.events import Network, Stats
-from slopn_wire.profile import Endpoint, IPAddress
+from slopn_wire.events import Network, PolicyKind, Stats
+from slopn_wire.profile import DnsConfig, Endpoint, IPAddress
 from slopn_wire.settings import Settings
-from slopn_wire.state import Disconnected, TargetState
+from slopn_wire.state import Connected, Disconnected, TargetState
 
 STATS_EVERY = 1.0
 """Seconds between two looks at the counters while somebody watches."""
+DNS_EVERY = 60.0
+"""Seconds between two looks at who answers for names, while connected."""
 DRIFT_EVERY = 5.0
 """Seconds between two looks at what others may have changed."""
 NETWORK_WITHIN = 1.0
@@ -41,6 +44,14 @@ class Dns(Protocol):
 
     async def upstream(self, interface: str) -> tuple[IPAddress, ...]:
         """The resolvers that the host had before us."""
+        ...
+
+    def changes(self) -> AsyncIterator[str]:
+        """A word each time that somebody may have changed DNS, or the machine has slept. Never ends."""
+        ...
+
+    async def check(self, interface: str, config: DnsConfig, *, blocked: bool) -> tuple[str, str] | None:
+        """A code of the health list and what to fill in, if names don't resolve through the tunnel alone. Takes seconds."""
 
 
 class Daemon:
@@ -79,6 +90,8 @@ class Daemon:
         """Both: see `control.Daemon`."""
         self._seen = asyncio.Event()
         self._known = asyncio.Event()
+        self._moved = asyncio.Event()
+        """The tunnel has come to another state."""
         self._silent: set[bytes] = set()
         control.connect_to(self)
 
@@ -91,6 +104,8 @@ class Daemon:
                 tasks.create_task(self._watch_engine()),
                 tasks.create_task(self._watch_counters()),
                 tasks.create_task(self._watch_drift()),
+                tasks.create_task(self._watch_dns()),
+                tasks.create_task(self._check_dns()),
                 tasks.create_task(self._dns.guard()),
                 tasks.create_task(self._answer()),
                 *(tasks.create_task(each()) for each in self._beside),
@@ -137,6 +152,8 @@ class Daemon:
             self._control.pause_over()
         # Before the state: where the last tunnel's gateway had moved to says nothing of this one's.
         self.count()
+        if position.state != self._hub.snapshot().state:
+            self._moved.set()
         self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted())
         self._known.set()
 
@@ -185,6 +202,26 @@ class Daemon:
         while True:
             await asyncio.sleep(DRIFT_EVERY)
             self._driver.look()
+
+    async def _watch_dns(self) -> None:
+        async for _ in self._dns.changes():
+            self._driver.look()
+
+    async def _check_dns(self) -> None:
+        """Look who answers, after each connection and from time to time."""
+        while True:
+            self._moved.clear()
+            snapshot = self._hub.snapshot()
+            found: tuple[str, str] | None = None
+            if isinstance(snapshot.state, Connected) and snapshot.live.dns.servers:
+                blocked = snapshot.policy is PolicyKind.TUNNELLED
+                found = await self._dns.check(INTERFACE, snapshot.live.dns, blocked=blocked)
+                if self._hub.snapshot().state != snapshot.state:
+                    continue
+            self._hub.set_checked(() if found is None else (warning(found[0], what=found[1]),))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DNS_EVERY):
+                    await self._moved.wait()
 
     async def _watch_counters(self) -> None:
         while True:

@@ -42,6 +42,16 @@ REGISTRY: dict[str, Kind] = {
         "Another program has changed what SloPN had set, and SloPN has put it back: {what}.",
         "If it comes again, find out which program does it: two of them can't manage the same thing.",
     ),
+    "dns_silent": Kind(
+        Severity.WARNING,
+        "{what}.",
+        "Names don't resolve through the tunnel: check the profile's DNS line, or ask whoever runs the gateway.",
+    ),
+    "dns_elsewhere": Kind(
+        Severity.WARNING,
+        "{what}.",
+        "Another program manages DNS here; `slopn diagnose` says which, `slopn settings set dns_mechanism` chooses another way.",
+    ),
     "journal_damaged": Kind(
         Severity.WARNING,
         "{what}.",
@@ -99,7 +109,7 @@ class Facts(Struct, frozen=True):
     unrestored: tuple[str, ...] = ()
     drifted: tuple[str, ...] = ()
     stored: tuple[Warning, ...] = ()
-    """What was found when the helper started, and lasts."""
+    """What was found when the helper started and lasts, and what a look from time to time found."""
 
 
 def warning(code: str, **about: str) -> Warning:

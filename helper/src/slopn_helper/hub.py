@@ -47,6 +47,7 @@ class Hub:
         self._snapshot = Snapshot(version=__version__, epoch=epoch or secrets.token_hex(8))
         self._facts: Facts | None = None
         self._stored: tuple[Warning, ...] = ()
+        self._checked: tuple[Warning, ...] = ()
         self._ring = EventRing()
         self._arrived = asyncio.Event()
 
@@ -108,7 +109,13 @@ class Hub:
         if changed != _position(old):
             self._emit(changed)
         facts = Facts(
-            position.state, old.settings, position.in_force, position.wanted, unrestored, drifted, self._stored
+            position.state,
+            old.settings,
+            position.in_force,
+            position.wanted,
+            unrestored,
+            drifted,
+            (*self._stored, *self._checked),
         )
         self._set_health(facts)
 
@@ -152,7 +159,13 @@ class Hub:
         """Warnings that hold until the helper is started anew or this is called again."""
         self._stored = stored
         if self._facts is not None:
-            self._set_health(msgspec.structs.replace(self._facts, stored=stored))
+            self._set_health(msgspec.structs.replace(self._facts, stored=(*stored, *self._checked)))
+
+    def set_checked(self, found: tuple[Warning, ...]) -> None:
+        """What the last look at DNS found; it holds until the next one."""
+        self._checked = found
+        if self._facts is not None:
+            self._set_health(msgspec.structs.replace(self._facts, stored=(*self._stored, *found)))
 
     def _set_health(self, facts: Facts) -> None:
         self._facts = facts

@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from random import SystemRandom
 from typing import Protocol
 
+from slopn_helper import split
 from slopn_helper.engine import Engine, EngineConfig, PeerConfig
 from slopn_helper.host.dns import DnsConfigurator
 from slopn_helper.host.firewall import Firewall
@@ -32,7 +33,7 @@ from slopn_helper.tunnel.effects import (
 )
 from slopn_helper.tunnel.inputs import Drifted, EngineStarted, EngineStopped, HostConfigured, Input, Part
 from slopn_wire.events import Live
-from slopn_wire.profile import Endpoint, IPAddress, IPNetwork, Profile
+from slopn_wire.profile import DnsConfig, Endpoint, IPAddress, IPNetwork, Profile
 from slopn_wire.settings import KillSwitchMode, Settings
 
 FWMARK = 51820
@@ -125,8 +126,9 @@ class HostRunner:
 
     def context(self) -> Context:
         """See `EffectRunner.context`."""
+        include = self._book.settings.include
         return Context(
-            profiles={name: _facts(self._book.profile(name)) for name in self._book.names()},
+            profiles={name: _facts(self._book.profile(name), include) for name in self._book.names()},
             resolvers=self._book.settings.resolvers or self.upstream,
             jitter=_random.random(),
             pause_left=self._book.pause_left(),
@@ -211,7 +213,10 @@ class HostRunner:
 
     async def _configure(self, profile: Profile, interface: str) -> HostConfigured:
         mtu = self._mtu(profile)
-        routes = tuple(network for peer in profile.peers for network in peer.allowed_ips)
+        settings = self._book.settings
+        allowed = (network for peer in profile.peers for network in peer.allowed_ips)
+        routes = split.through(allowed, settings.include)
+        dns = _dns(profile, settings.include)
         peers = self._running.peers if self._running is not None else ()
         await self._router.apply(
             RouteConfig(
@@ -222,10 +227,11 @@ class HostRunner:
                 mtu=mtu,
                 fwmark=FWMARK,
                 table=int(profile.table) if profile.table.isdigit() else None,
+                excluded=settings.exclude,
             )
         )
-        await self._dns.apply(interface, profile.dns)
-        self.live = Live(interface=interface, addresses=profile.addresses, dns=profile.dns, mtu=mtu)
+        await self._dns.apply(interface, dns)
+        self.live = Live(interface=interface, addresses=profile.addresses, dns=dns, mtu=mtu)
         return HostConfigured()
 
     async def _undo(self) -> None:
@@ -256,11 +262,18 @@ class HostRunner:
         return gateway is not None
 
 
-def _facts(profile: Profile | None) -> ProfileFacts:
+def _facts(profile: Profile | None, include: Sequence[IPNetwork]) -> ProfileFacts:
     if profile is None:
         return ProfileFacts()
     addresses = tuple(interface.ip for interface in profile.addresses)
-    return ProfileFacts(addresses, profile.dns.servers if not profile.dns.match else ())
+    dns = _dns(profile, include)
+    return ProfileFacts(addresses, dns.servers if not dns.match else ())
+
+
+def _dns(profile: Profile, include: Sequence[IPNetwork]) -> DnsConfig:
+    """The profile's, but not where its resolvers wouldn't be reached through the tunnel."""
+    reached = not include or all(split.covers(include, server) for server in profile.dns.servers)
+    return profile.dns if reached else DnsConfig()
 
 
 def _engine_config(

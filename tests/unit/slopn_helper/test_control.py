@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -171,6 +171,13 @@ def test_settings_that_somebody_else_has_changed(house: House) -> None:
 def test_a_resolver_that_nobody_can_ask(house: House, address: str) -> None:
     """Refused with its address, before anything is stored."""
     assert address in house.refused(ApplySettings(Settings(resolvers=(ip_address(address),))))
+    assert house.store.load().settings == Settings()
+
+
+def test_networks_that_contradict_each_other(house: House) -> None:
+    """What goes through the tunnel and what beside it must be told apart; refused before anything is stored."""
+    everything = Settings(exclude=(ip_network("0.0.0.0/0"),))
+    assert "too much to leave out" in house.refused(ApplySettings(everything))
     assert house.store.load().settings == Settings()
 
 

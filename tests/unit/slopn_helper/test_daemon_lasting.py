@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slopn_helper import daemon as module
-from slopn_wire.commands import Pause
+from slopn_wire.commands import Disconnect, Pause
 from slopn_wire.events import PolicyKind
 from slopn_wire.state import Connected, Disconnected, ErrorCause, ErrorState, Step, TargetState
 from support.aio import in_loop
@@ -64,3 +64,29 @@ async def _changed(helper: Helper, part: FakeFirewall | FakeRouter | FakeDns, wh
     part.changed = what
     await until_async(lambda: part.changed is None, 10, f"{what}: put back")
     await until_async(lambda: what in str(helper.hub.snapshot().health), 10, f"{what}: told")
+
+
+@in_loop
+async def test_word_of_a_change_is_looked_into_at_once(tmp_path: Path) -> None:
+    """Not only when it is time for a look."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.dns.changed = "resolved restarted"
+        helper.dns.told.put_nowait("resolved")
+        await until_async(lambda: helper.dns.changed is None, 4, "put back before the next look")
+
+
+@in_loop
+async def test_names_that_are_answered_elsewhere_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the health list, for as long as it is so and a tunnel is up."""
+    monkeypatch.setattr(module, "DNS_EVERY", 0.01)
+    async with running(tmp_path) as helper:
+        helper.dns.finding = ("dns_elsewhere", "192.0.2.53 is asked")
+        await helper.connect()
+        await until_async(lambda: "192.0.2.53 is asked." in str(helper.hub.snapshot().health), 10, "told")
+        helper.dns.finding = None
+        await until_async(lambda: "is asked" not in str(helper.hub.snapshot().health), 10, "told no more")
+        helper.dns.finding = ("dns_silent", "10.9.0.1 is silent")
+        await until_async(lambda: "silent" in str(helper.hub.snapshot().health), 10, "told again")
+        await helper.ask(Disconnect())
+        await until_async(lambda: "silent" not in str(helper.hub.snapshot().health), 10, "told no more")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slopn_helper import earlyboot
-from slopn_helper.host.firewall import Blocked, FirewallPolicy
+from slopn_helper.host.firewall import Blocked, FirewallError, FirewallPolicy
 from slopn_helper.runner import FWMARK
 from slopn_helper.store import Store
 from slopn_wire.settings import KillSwitchMode, Settings
@@ -20,13 +20,18 @@ class FakeTables:
     """Takes any policy; `told` has those of all."""
 
     told: Closed
+    refusals: int
+    """So many of the next policies are refused."""
 
     def __init__(self, fwmark: int, *, owned: bool) -> None:
         assert owned
         self._fwmark = fwmark
 
     def apply(self, policy: FirewallPolicy) -> None:
-        """Remember it."""
+        """Remember it, or refuse it."""
+        if FakeTables.refusals:
+            FakeTables.refusals -= 1
+            raise FirewallError("nftables isn't there yet")
         self.told.append((self._fwmark, policy))
 
 
@@ -35,6 +40,8 @@ def closed(monkeypatch: pytest.MonkeyPatch) -> Closed:
     """What the firewall was told."""
     told: Closed = []
     monkeypatch.setattr(FakeTables, "told", told, raising=False)
+    monkeypatch.setattr(FakeTables, "refusals", 0, raising=False)
+    monkeypatch.setattr(earlyboot, "PAUSE", 0)
     monkeypatch.setattr(earlyboot, "Tables", FakeTables)
     return told
 
@@ -54,6 +61,19 @@ def test_always_closes(tmp_path: Path, closed: Closed, allow_lan: bool) -> None:
     state = saved(tmp_path, Settings(kill_switch=KillSwitchMode.ALWAYS, allow_lan=allow_lan))
     assert earlyboot.run(state).startswith("Blocked")
     assert closed == [(FWMARK, Blocked(allow_lan=allow_lan))]
+
+
+@pytest.mark.parametrize("refusals", [1, earlyboot.TRIES - 1, earlyboot.TRIES])
+def test_a_refused_block_is_tried_again(tmp_path: Path, closed: Closed, refusals: int) -> None:
+    """While the network waits, for a while; then the unit fails."""
+    state = saved(tmp_path, Settings(kill_switch=KillSwitchMode.ALWAYS))
+    FakeTables.refusals = refusals
+    if refusals < earlyboot.TRIES:
+        earlyboot.run(state)
+        assert closed == [(FWMARK, Blocked())]
+    else:
+        with pytest.raises(FirewallError, match="there yet"):
+            earlyboot.run(state)
 
 
 @pytest.mark.parametrize("mode", [KillSwitchMode.ON, KillSwitchMode.OFF])

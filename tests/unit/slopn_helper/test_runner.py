@@ -208,6 +208,21 @@ def test_the_context_knows_every_profile() -> None:
     assert (facts.addresses, facts.dns) == ((ip_address("10.9.0.2"),), (ip_address("10.9.0.1"),))
 
 
+@pytest.mark.parametrize(("include", "dns"), [("10.9.0.0/24", True), ("198.51.100.0/24", False)])
+def test_only_what_is_included_goes_through(include: str, dns: bool) -> None:
+    """Routes for these networks alone; the profile's resolvers are set only if they are reached through the tunnel."""
+    bench = Bench()
+    bench.book.settings = Settings(include=(ip_network(include),), exclude=(ip_network("198.51.100.7/32"),))
+    bench.run(StartEngine("lab", (ENDPOINT,)))
+    bench.run(ConfigureHost("lab", "slopn0"))
+    config = bench.router.config
+    assert config is not None
+    assert config.routes == (ip_network(include),)
+    assert config.excluded == (ip_network("198.51.100.7/32"),)
+    assert bool(bench.runner.live.dns.servers) is dns
+    assert bool(bench.runner.context().profiles["lab"].dns) is dns
+
+
 @pytest.mark.parametrize("effect", [SetTimer(1.0), ResolveEndpoints("lab")])
 def test_the_drivers_effects_are_not_the_runners(effect: Effect) -> None:
     """A driver that hands them over is broken."""

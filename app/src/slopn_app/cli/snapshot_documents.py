@@ -55,6 +55,8 @@ class SettingsDoc(TypedDict):
     allow_lan: bool
     resolvers: list[str]
     dns_mechanism: str | None
+    exclude: list[str]
+    include: list[str]
     local_user: bool
     log_level: Level
     log_addresses: bool

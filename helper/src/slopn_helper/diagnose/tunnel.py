@@ -115,7 +115,7 @@ def dns_setting(facts: Facts) -> Check:
         return Check("dns_setting", Verdict.UNKNOWN, f"This computer's DNS settings can't be read: {drift.why}.")
     if drift is not None:
         text = f"Another program has changed this computer's DNS: {drift}. Names may be asked for at the wrong place."
-        remedy = "SloPN puts it back by itself; if it changes again and again, set `dns_mechanism` to the other one."
+        remedy = "SloPN puts it back by itself; if it changes again and again, set `dns_mechanism` to another one."
         return Check("dns_setting", Verdict.BROKEN, text, remedy)
     if not facts.snapshot.live.dns.servers:
         return Check("dns_setting", Verdict.FINE, f"SloPN has changed nothing of this computer's DNS{how}.")

@@ -13,19 +13,20 @@ from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting,
 def policy_for(state: TunnelState, settings: Settings, ctx: Context) -> FirewallPolicy:
     """The policy that must be in force in `state`: the table of docs/security.md."""
     mode, lan = settings.kill_switch, settings.allow_lan
+    beside, only = settings.exclude, settings.include
     if mode is KillSwitchMode.OFF:
         return Open()
     match state:
         case Disconnected():
-            return Blocked(lan) if mode is KillSwitchMode.ALWAYS else Open()
+            return Blocked(lan, excluded=beside, only=only) if mode is KillSwitchMode.ALWAYS else Open()
         case Connecting(profile=profile, endpoints=endpoints, step=step):
             resolvers = ctx.resolvers if step is Step.RESOLVING else ()
-            return Blocked(lan, endpoints, resolvers, _facts(ctx, profile).addresses)
+            return Blocked(lan, endpoints, resolvers, _facts(ctx, profile).addresses, beside, only)
         case Connected(profile=profile, endpoints=endpoints, interface=interface):
             facts = _facts(ctx, profile)
-            return Tunnelled(lan, endpoints, interface, facts.addresses, facts.dns)
+            return Tunnelled(lan, endpoints, interface, facts.addresses, facts.dns, beside, only)
         case Disconnecting(profile=profile) | ErrorState(profile=profile):
-            return Blocked(lan, addresses=_facts(ctx, profile).addresses)
+            return Blocked(lan, addresses=_facts(ctx, profile).addresses, excluded=beside, only=only)
         case _:
             assert_never(state)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from slopn_wire.logs import LogLevel
-from slopn_wire.profile import IPAddress
+from slopn_wire.profile import IPAddress, IPNetwork
 
 
 class KillSwitchMode(StrEnum):
@@ -31,6 +31,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Who is asked for an endpoint's name. Empty: the resolvers the host had before we changed it."""
     dns_mechanism: str | None = None
     """Override of the choice of DNS mechanism (`resolved`, `resolv_conf`), for support."""
+    exclude: tuple[IPNetwork, ...] = ()
+    """Reached beside the tunnel, whatever its state; never for DNS."""
+    include: tuple[IPNetwork, ...] = ()
+    """Not empty: these alone go through the tunnel, everything else goes out directly and isn't held back."""
     local_user: bool = True
     """The user who sits at this computer's screen may use SloPN, also without being in its group."""
     log_level: LogLevel = LogLevel.INFO

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from slopn_app.cli import documents, snapshot_documents
-from slopn_wire import devices, events, logs, profile, settings, state
+from slopn_wire import devices, diagnosis, events, logs, profile, settings, state
 from slopn_wire.codec import encode
 from support.wire import values
 
@@ -39,7 +39,7 @@ DOCUMENTS = {
 def struct_of(name: str) -> Any:
     """The struct that a document mirrors."""
     bare = name.removesuffix("Doc")
-    return STRUCTS.get(name) or next(vars(module)[bare] for module in (events, devices, logs) if bare in vars(module))
+    return STRUCTS.get(name) or next(vars(module)[bare] for module in (events, diagnosis, devices, logs) if bare in vars(module))
 
 
 def fits(value: Any, kind: Any) -> bool:

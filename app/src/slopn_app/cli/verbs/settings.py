@@ -19,7 +19,9 @@ SETTINGS = {
     "kill_switch": ("off on always", "on: closed while you want a tunnel and it isn't up; always: without one, too"),
     "allow_lan": ("yes no", "private networks stay reachable beside the tunnel"),
     "resolvers": ("default", "addresses, with commas between them, that are asked for the gateway's name"),
-    "dns_mechanism": ("auto resolved resolv_conf", "how DNS is set on this computer; for support"),
+    "dns_mechanism": ("auto resolved networkmanager resolvconf resolv_conf", "how DNS is set on this computer; for support"),
+    "exclude": ("none", "networks, with commas between them, that are reached beside the tunnel"),
+    "include": ("all", "networks, with commas between them, that alone go through the tunnel"),
     "local_user": ("yes no", "whoever sits at this computer's screen may use SloPN"),
     "log_level": ("debug info warning error critical", "what is logged, from this level up"),
     "log_addresses": ("yes no", "no: IP addresses and host names are blotted out of the log"),
@@ -53,6 +55,8 @@ VERB = Verb(
     see=("status", "users", "logs"),
 )
 _YES = frozenset({"yes", "on", "true", "1"})
+_NETWORKS = {"exclude": "none", "include": "all"}
+"""Settings that are lists of networks, with the word for an empty one."""
 _NO = frozenset({"no", "off", "false", "0"})
 
 _MOST_TRIES = 100
@@ -119,6 +123,8 @@ def _parsed(key: str, text: str) -> Any:
     allowed = SETTINGS[key][0].split()
     if key == "resolvers":
         return _resolvers(text)
+    if key in _NETWORKS:
+        return _networks(key, text)
     if allowed == ["yes", "no"]:
         return _word(key, text, (*sorted(_YES, reverse=True), *sorted(_NO, reverse=True))) in _YES
     word = _word(key, text, tuple(allowed))
@@ -138,6 +144,18 @@ def _resolvers(text: str) -> list[str]:
         ) from None
 
 
+def _networks(key: str, text: str) -> list[str]:
+    from ipaddress import ip_network
+
+    if text.lower() in {"", _NETWORKS[key]}:
+        return []
+    try:
+        return [str(ip_network(part.strip(), strict=False)) for part in text.split(",")]
+    except ValueError as error:
+        example = f"{key} takes networks such as 10.0.0.0/8 with commas between them, or {_NETWORKS[key]}"
+        raise Failure(Status.USAGE, f"{example}: {error}.") from None
+
+
 def _word(key: str, text: str, allowed: tuple[str, ...]) -> str:
     word = text.lower()
     if word not in allowed:
@@ -149,5 +167,5 @@ def _shown(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(value) or "default"
+        return ", ".join(value) or _NETWORKS.get(key, "default")
     return "auto" if key == "dns_mechanism" and value is None else str(value)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import enum
 import typing
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -21,6 +21,8 @@ PRESENT = Settings(
     allow_lan=True,
     resolvers=(ip_address("192.0.2.53"), ip_address("2001:db8::53")),
     dns_mechanism="resolved",
+    exclude=(ip_network("10.1.0.0/16"),),
+    include=(ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")),
     local_user=False,
     log_level=LogLevel.DEBUG,
     log_addresses=False,
@@ -46,6 +48,8 @@ def test_all(slopn: Slopn, arguments: list[str]) -> None:
         "allow_lan      yes",
         "resolvers      192.0.2.53, 2001:db8::53",
         "dns_mechanism  resolved",
+        "exclude        10.1.0.0/16",
+        "include        10.0.0.0/8, 2001:db8::/32",
         "local_user     no",
         "log_level      debug",
         "log_addresses  no",
@@ -59,6 +63,8 @@ def test_all_as_json(slopn: Slopn) -> None:
         "allow_lan": True,
         "resolvers": ["192.0.2.53", "2001:db8::53"],
         "dns_mechanism": "resolved",
+        "exclude": ["10.1.0.0/16"],
+        "include": ["10.0.0.0/8", "2001:db8::/32"],
         "local_user": False,
         "log_level": "debug",
         "log_addresses": False,
@@ -166,6 +172,23 @@ def test_set_with_json_and_notes(helper: FakeHelper, slopn: Slopn) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "text", "sent"),
+    [
+        ("exclude", "10.1.2.3/16, 2001:db8::/32", ["10.1.0.0/16", "2001:db8::/32"]),
+        ("include", "192.0.2.1", ["192.0.2.1/32"]),
+        ("exclude", "none", []),
+        ("include", "ALL", []),
+    ],
+)
+def test_networks(helper: FakeHelper, slopn: Slopn, key: str, text: str, sent: list[str]) -> None:
+    """Host bits are masked off, an address is a network of its own, one word stands for an empty list."""
+    assert slopn("settings", "set", key, text).status == 0
+    (command,) = helper.commands[-1:]
+    assert isinstance(command, ApplySettings)
+    assert [str(network) for network in getattr(command.settings, key)] == sent
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["set"], "slopn settings set KEY VALUE"),
@@ -178,7 +201,12 @@ def test_set_with_json_and_notes(helper: FakeHelper, slopn: Slopn) -> None:
         (["set", "allow_lan", "2"], "allow_lan can't be '2'"),
         (["set", "resolvers", "9.9.9"], "'9.9.9' does not appear to be an IPv4 or IPv6 address"),
         (["set", "log_level", "loud"], "log_level can't be 'loud'; it can be debug, info, warning, error, critical."),
-        (["set", "dns_mechanism", "magic"], "dns_mechanism can't be 'magic'; it can be auto, resolved, resolv_conf."),
+        (["set", "dns_mechanism", "magic"], "dns_mechanism can't be 'magic'; it can be auto, resolved, networkmanager"),
+        (["set", "exclude", "10.0.0"], "exclude takes networks such as 10.0.0.0/8 with commas between them, or none"),
+        (
+            ["set", "include", "all,1.2.3.4"],
+            "include takes networks such as 10.0.0.0/8 with commas between them, or all",
+        ),
     ],
 )
 def test_wrong_usage(helper: FakeHelper, slopn: Slopn, arguments: list[str], sentence: str) -> None:
