@@ -33,7 +33,7 @@ from slopn_helper.tunnel.effects import (
 )
 from slopn_helper.tunnel.inputs import Drifted, EngineStarted, EngineStopped, HostConfigured, Input, Part
 from slopn_wire.events import Live
-from slopn_wire.profile import DnsConfig, Endpoint, IPAddress, IPNetwork, Profile
+from slopn_wire.profile import Endpoint, IPAddress, IPNetwork, Profile
 from slopn_wire.settings import KillSwitchMode, Settings
 
 FWMARK = 51820
@@ -216,7 +216,7 @@ class HostRunner:
         settings = self._book.settings
         allowed = (network for peer in profile.peers for network in peer.allowed_ips)
         routes = split.through(allowed, settings.include)
-        dns = _dns(profile, settings.include)
+        dns = split.dns(profile, settings.include)
         peers = self._running.peers if self._running is not None else ()
         await self._router.apply(
             RouteConfig(
@@ -266,14 +266,8 @@ def _facts(profile: Profile | None, include: Sequence[IPNetwork]) -> ProfileFact
     if profile is None:
         return ProfileFacts()
     addresses = tuple(interface.ip for interface in profile.addresses)
-    dns = _dns(profile, include)
+    dns = split.dns(profile, include)
     return ProfileFacts(addresses, dns.servers if not dns.match else ())
-
-
-def _dns(profile: Profile, include: Sequence[IPNetwork]) -> DnsConfig:
-    """The profile's, but not where its resolvers wouldn't be reached through the tunnel."""
-    reached = not include or all(split.covers(include, server) for server in profile.dns.servers)
-    return profile.dns if reached else DnsConfig()
 
 
 def _engine_config(

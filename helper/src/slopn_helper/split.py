@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from slopn_wire.profile import IPAddress, IPNetwork
+from slopn_wire.profile import DnsConfig, IPAddress, IPNetwork, Profile
 
 WIDEST_EXCLUSION = {4: 3, 6: 3}
 """Shortest prefix that may be left out: whoever excludes half of the internet wants no tunnel."""
@@ -41,6 +41,12 @@ def problem(exclude: Iterable[IPNetwork], include: Iterable[IPNetwork]) -> str |
 def covers(networks: Iterable[IPNetwork], address: IPAddress) -> bool:
     """Whether `address` is in one of `networks`."""
     return any(address in network for network in networks)
+
+
+def dns(profile: Profile, include: Sequence[IPNetwork]) -> DnsConfig:
+    """The profile's, but not where its resolvers wouldn't be reached through the tunnel."""
+    reached = not include or all(covers(include, server) for server in profile.dns.servers)
+    return profile.dns if reached else DnsConfig()
 
 
 def _common(one: IPNetwork, other: IPNetwork) -> IPNetwork | None:
