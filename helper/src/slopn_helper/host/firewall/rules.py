@@ -161,9 +161,9 @@ class Rules:
     def egress(self) -> tuple[Rule, ...]:
         """What may leave by a device that isn't the tunnel's, whoever made the frame: what `output` lets out by it.
 
-        The link's own protocols besides. What is forwarded out of the tunnel is told by the mark that `forward` gives.
+        The link's own protocols besides. Answers that are forwarded are told by the mark that `forward` gives them.
         """
-        clients = self._interface is not None and not self._lan
+        clients = (self._interface is not None or self._excluded) and not self._lan
         allowed = (
             (_ETHERNET, _LINK, "accept"),
             (_ETHERNET, _STP, "accept"),
@@ -250,6 +250,7 @@ class Rules:
                 "ct state established",
                 "ct direction reply",
                 f"ct original {family} daddr {those}",
+                self._set_mark,
                 "accept",
             )
             for family, those in self._excluded.items()
