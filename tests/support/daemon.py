@@ -73,6 +73,7 @@ class Helper:
             engine=self.engine,
             monitor=self.monitor,
             dns=self.dns,
+            rules=self.firewall,
             serve=self._serve,
             diagnose=self._diagnose,
             replay=lambda _: Replayed((), ""),

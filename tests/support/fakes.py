@@ -45,7 +45,12 @@ class FakeFirewall(Refusing):
 
     policy: FirewallPolicy | None = None
     persist = False
+    looked_at_links = 0
     changed: str | None = None
+
+    def __init__(self, calls: list[str]) -> None:
+        super().__init__(calls)
+        self.told: asyncio.Queue[str] = asyncio.Queue()
 
     async def apply(self, policy: FirewallPolicy, *, persist: bool) -> None:
         """As the interface."""
@@ -56,6 +61,15 @@ class FakeFirewall(Refusing):
     async def drift(self) -> str | None:
         """What the test says, until the next apply."""
         return self.changed
+
+    async def changes(self) -> AsyncIterator[str]:
+        """When the test says so."""
+        while True:
+            yield await self.told.get()
+
+    async def links_changed(self) -> None:
+        """Counted."""
+        self.looked_at_links += 1
 
 
 class FakeRouter(Refusing):

@@ -154,6 +154,7 @@ if sys.platform == "linux":
             engine=engine,
             monitor=NetlinkMonitor(INTERFACE),
             dns=dns,
+            rules=firewall,
             serve=server.run,
             beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive),
             diagnose=partial(diagnose, sources),

@@ -54,6 +54,17 @@ class Dns(Protocol):
         """A code of the health list and what to fill in, if names don't resolve through the tunnel alone. Takes seconds."""
 
 
+class Rules(Protocol):
+    """What the daemon needs of the firewall, beside the runner."""
+
+    def changes(self) -> AsyncIterator[str]:
+        """What others have done to the rules, a sentence each, once it is put back. Never ends."""
+        ...
+
+    async def links_changed(self) -> None:
+        """A device may have come: it needs its guard. Raises nothing."""
+
+
 class Daemon:
     """Runs the client role until it is told to stop."""
 
@@ -66,6 +77,7 @@ class Daemon:
         engine: Engine,
         monitor: NetworkMonitor,
         dns: Dns,
+        rules: Rules,
         serve: Callable[[], Coroutine[None, None, None]],
         beside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
         diagnose: Callable[[], Coroutine[None, None, Diagnosis]],
@@ -80,6 +92,7 @@ class Daemon:
         self._engine = engine
         self._monitor = monitor
         self._dns = dns
+        self._rules = rules
         self._serve = serve
         self._beside = beside
         self._follow_settings = follow_settings
@@ -104,6 +117,7 @@ class Daemon:
                 tasks.create_task(self._watch_engine()),
                 tasks.create_task(self._watch_counters()),
                 tasks.create_task(self._watch_drift()),
+                tasks.create_task(self._watch_rules()),
                 tasks.create_task(self._watch_dns()),
                 tasks.create_task(self._check_dns()),
                 tasks.create_task(self._dns.guard()),
@@ -163,6 +177,7 @@ class Daemon:
             news = last is None or _way_out(network) != _way_out(last)
             _log.log(logging.INFO if news else logging.DEBUG, "network: %s", _told(network) if news else network)
             self._runner.network = network
+            await self._rules.links_changed()
             self._runner.upstream = await self._dns.upstream(INTERFACE)
             self._hub.set_network(Network(network.interface is not None, network.interface, network.mtu))
             if last is None:
@@ -201,6 +216,12 @@ class Daemon:
         await self._known.wait()
         while True:
             await asyncio.sleep(DRIFT_EVERY)
+            self._driver.look()
+
+    async def _watch_rules(self) -> None:
+        async for what in self._rules.changes():
+            _log.warning("firewall: %s", what)
+            self._runner.others_changed(f"firewall: {what}")
             self._driver.look()
 
     async def _watch_dns(self) -> None:

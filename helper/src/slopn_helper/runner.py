@@ -158,13 +158,15 @@ class HostRunner:
         """See `EffectRunner.drift`."""
         rules = await self._firewall.drift()
         elsewhere = [found for found in (await self._router.drift(), await self._dns.drift()) if found is not None]
-        found = []
-        if rules is not None:
-            found.append(Drifted(Part.FIREWALL, f"firewall: {rules}"))
+        found = [] if rules is None else [Drifted(Part.FIREWALL, f"firewall: {rules}")]
         if elsewhere:
             found.append(Drifted(Part.HOST, "; ".join(elsewhere)))
         self._drifted.extend((self._clock(), drifted.what) for drifted in found)
         return tuple(found)
+
+    def others_changed(self, what: str) -> None:
+        """Somebody has changed something of ours, and it is put back or about to be."""
+        self._drifted.append((self._clock(), what))
 
     def drifted(self) -> tuple[str, ...]:
         """What others have changed of ours lately, and we put back: the last few, oldest first."""
