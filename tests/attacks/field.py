@@ -283,5 +283,3 @@ class Field:
 
         until(written, PATIENCE, f"the log has {whys}")
         assert [each.why for each in self.refusals(person)] == list(whys)
-
-

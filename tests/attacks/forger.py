@@ -60,5 +60,3 @@ def signed_by(parent: Shown) -> Shown:
     builder = builder.add_extension(subject, critical=False).add_extension(issuer, critical=False)
     assert isinstance(parent.key, ec.EllipticCurvePrivateKey)
     return Shown(key, pem(builder.sign(parent.key, hashes.SHA256())) + parent.certificate)
-
-

@@ -180,7 +180,7 @@ def test_forged_exe(field: Field) -> None:
     with alice.secured() as line:
         assert isinstance(line.ask(Pair("genuine", request_for(new_key()))), Paired)
     drop = ["setpriv", f"--reuid={mallory.uid}", f"--regid={mallory.uid}", "--clear-groups", "--"]
-    forge = f"mount -t tmpfs tmpfs {PREFIX}; mkdir {PREFIX}/bin; cp {PYTHON} {genuine}; exec \"$@\""
+    forge = f'mount -t tmpfs tmpfs {PREFIX}; mkdir {PREFIX}/bin; cp {PYTHON} {genuine}; exec "$@"'
     forged = [*drop, "unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", forge, "sh"]
     mallory.run(genuine, forged)
     with mallory.secured() as line:
