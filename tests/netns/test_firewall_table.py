@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from slopn_helper.host.firewall.readback import contents, difference
 from slopn_helper.host.journal import Journal
 from slopn_helper.host.restore import restore
 from slopn_wire.events import PolicyKind
-from slopn_wire.profile import Endpoint
+from slopn_wire.profile import Endpoint, IPAddress, IPNetwork
 from support.fingerprint import differences, fingerprint
 from support.firewall import FirewallProcess, HostFirewall, blocked, listing, supports_owned_tables, tunnelled
 from support.netns import Namespace
@@ -26,8 +27,9 @@ BOTH_WAYS = pytest.mark.parametrize("owned", [True, False], ids=["owned", "plain
 
 @pytest.fixture
 def host() -> Iterator[Namespace]:
-    """A namespace without anything in it."""
+    """A namespace with one device, which leads nowhere."""
     with Namespace("host") as made:
+        made.ip("link add eth0 type veth peer name far0\nlink set eth0 up")
         yield made
 
 
@@ -87,9 +89,10 @@ def test_must_12_the_kernel_holds_exactly_what_was_rendered(host: Namespace, own
     hosts = st.ip_addresses(v=4) | st.ip_addresses(v=6)
     endpoints = st.lists(st.builds(Endpoint, hosts.map(str), st.integers(1, 65535)), max_size=3).map(tuple)
     interfaces = st.from_regex(r"[A-Za-z0-9_.=+-]{1,15}", fullmatch=True).filter(lambda name: name != "lo")
+    networks = st.lists(st.ip_addresses().flatmap(networks_of), max_size=4).map(tuple)
     policy = data.draw(
-        st.builds(Blocked, st.booleans(), endpoints, addresses, addresses)
-        | st.builds(Tunnelled, st.booleans(), endpoints, interfaces, addresses, addresses)
+        st.builds(Blocked, st.booleans(), endpoints, addresses, addresses, networks, networks)
+        | st.builds(Tunnelled, st.booleans(), endpoints, interfaces, addresses, addresses, networks, networks)
     )
     mark = data.draw(st.integers(1, (1 << 32) - 1))
     with host.entered():
@@ -100,8 +103,19 @@ def test_must_12_the_kernel_holds_exactly_what_was_rendered(host: Namespace, own
             nft.run(ruleset.render(policy, fwmark=mark))
         found = nft.listing()
         nft.remove()
+        devices = ruleset.device_chains(policy, ("eth0",), fwmark=mark)
+        nft.run(ruleset.replacing("netdev", devices))
+        frames = nft.listing("netdev")
+        nft.remove("netdev")
     assert found is not None
+    assert frames is not None
     assert difference(ruleset.chains(policy, fwmark=mark), found) is None
+    assert difference(devices, frames) is None
+
+
+def networks_of(address: IPAddress) -> st.SearchStrategy[IPNetwork]:
+    """The networks that an address is in, but for the whole of its family."""
+    return st.integers(1, address.max_prefixlen).map(lambda length: ip_network(f"{address}/{length}", strict=False))
 
 
 def test_must_12_closing_leaves_the_policy_in_force(host: Namespace, tmp_path: Path) -> None:
