@@ -47,7 +47,7 @@ def heard(chunks: Iterable[bytes], *, files: bool) -> list[Request | Refused]:
         assert 0 <= session.waiting <= given
         assert session.open == (not any(isinstance(item, Refused) for item in found))
     if found and isinstance(found[-1], Refused):
-        (payload,) = Deframer(MAX_MESSAGE).feed(session.farewell(found[-1]))
+        (payload,) = Deframer(MAX_MESSAGE).feed(bytes(session.farewell(found[-1])))
         assert server_decoder.decode(payload) == Reply(CONNECTION_ID, found[-1])
     return found
 

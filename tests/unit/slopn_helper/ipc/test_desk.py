@@ -7,7 +7,7 @@ import pytest
 from slopn_helper.ipc.ledger import OTHER_COMMAND
 from slopn_helper.ipc.limits import Caps, Rate
 from slopn_helper.ipc.refusals import Why
-from slopn_wire import events
+from slopn_wire import diagnosis, events
 from slopn_wire.commands import (
     ConfirmPairing,
     Connect,
@@ -211,14 +211,14 @@ def test_bulky_answers_wait_for_each_other() -> None:
 
     async def go() -> None:
         async with world(caps=Caps(lookups=Rate(100, 100.0))) as it:
-            it.hub.answers[Diagnose] = lambda _: events.Diagnosis((), {"log": "x" * 2_000_000})
+            it.hub.answers[Diagnose] = lambda _: diagnosis.Diagnosis((), {"log": "x" * 2_000_000})
             deaf = [await it.client(MEMBER) for _ in range(6)]
             for client in deaf:
                 client.deafen()
                 await client.send(Diagnose())
             await until_async(lambda: len(it.hub.commands) == 2, TIMEOUT, "two are made")
             assert await (await it.client(MEMBER)).ask(Connect("a")) == Done()
-            assert isinstance(await (await it.client(OTHER)).ask(Diagnose()), events.Diagnosis)
+            assert isinstance(await (await it.client(OTHER)).ask(Diagnose()), diagnosis.Diagnosis)
             assert carried_out(it).count(Diagnose()) == 3
             deaf[0].close()
             deaf[1].close()

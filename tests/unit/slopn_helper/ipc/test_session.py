@@ -31,9 +31,9 @@ def payloads(raw: bytes) -> list[bytes]:
     return list(Deframer(MAX_MESSAGE).feed(raw))
 
 
-def only(raw: bytes) -> object:
+def only(raw: bytes | bytearray) -> object:
     """The one message in `raw`."""
-    (payload,) = payloads(raw)
+    (payload,) = payloads(bytes(raw))
     return server_decoder.decode(payload)
 
 
