@@ -6,9 +6,11 @@ Run once at boot, before network-pre.target: it reads the settings and nothing e
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+from slopn_helper.host.firewall import FirewallError
 from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.host.firewall.tables import Tables
 from slopn_helper.store.documents import Damaged, NewerFormat, unpack
@@ -16,6 +18,8 @@ from slopn_wire.settings import KillSwitchMode, Settings
 
 SETTINGS = "settings.json"
 """The settings' file in the state directory. Where there is none, nobody has asked for `always`."""
+TRIES, PAUSE = 10, 0.2
+"""So early in a boot something may be missing for a moment; the network waits. Seconds between two tries."""
 _FWMARK = 51820
 """The helper's own mark. No rule of a block without endpoints lets it pass."""
 
@@ -36,8 +40,19 @@ def run(state_dir: Path) -> str:
         return f"Not blocked before the network is up: {decided.why}."
     # Where the kernel can, the tables stay in force when this process ends, and the helper claims them in turn and swaps
     # their rules without an instant in between. `restore` removes them by their name: the undo journal isn't needed.
-    Tables(_FWMARK, owned=True).apply(Blocked(allow_lan=decided.allow_lan))
+    _apply(Blocked(allow_lan=decided.allow_lan))
     return f"Blocked before the network is up: {decided.why}."
+
+
+def _apply(policy: Blocked) -> None:
+    for left in reversed(range(TRIES)):
+        try:
+            return Tables(_FWMARK, owned=True).apply(policy)
+        except FirewallError:
+            if not left:
+                raise
+            time.sleep(PAUSE)
+    return None
 
 
 def wanted(path: Path) -> Wanted:
