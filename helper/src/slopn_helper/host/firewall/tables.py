@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import logging
 
-from slopn_helper.host.firewall import FirewallError, readback, ruleset
+from slopn_helper.host.firewall import FirewallError, kernel, readback, ruleset
 from slopn_helper.host.firewall.devices import Device, ways_out
-from slopn_helper.host.firewall.kernel import Kernel
 from slopn_helper.host.firewall.libnft import Nft
 from slopn_helper.host.firewall.policy import FirewallPolicy, Open, Tunnelled
 from slopn_helper.host.firewall.table import Table
@@ -32,7 +31,6 @@ class Tables:
         self._packets = Table(ruleset.FAMILY, owned=owned)
         self._frames = Table(ruleset.DEVICE_FAMILY, owned=owned)
         self._context: Nft | None = None
-        self._kernel: Kernel | None = None
         self._last: FirewallPolicy | None = None
         self._covered: frozenset[Device] = frozenset()
         self._generation: int | None = None
@@ -96,7 +94,7 @@ class Tables:
 
     def drift(self) -> str | None:
         """See `Firewall.drift`."""
-        nft, kernel = self._nft(), self._asking()
+        nft = self._nft()
         if self._last is None:
             there = any(nft.listing(table.family) is not None for table in self._tables)
             return "a table of an earlier process is in force" if there else None
@@ -128,9 +126,6 @@ class Tables:
     def close(self) -> None:
         """Let go of the tables; they stay in force."""
         self._context = None
-        if self._kernel is not None:
-            self._kernel.close()
-            self._kernel = None
         for table in self._tables:
             table.forget()
 
@@ -142,14 +137,6 @@ class Tables:
         if self._context is None:
             self._context = Nft()
         return self._context
-
-    def _asking(self) -> Kernel:
-        if self._kernel is None:
-            try:
-                self._kernel = Kernel()
-            except OSError as error:
-                raise FirewallError(f"the kernel can't be asked what is in force: {error}") from error
-        return self._kernel
 
     def _put(self, policy: FirewallPolicy) -> None:
         if isinstance(policy, Open):
@@ -209,7 +196,7 @@ class Tables:
 
     def _check(self) -> str | None:
         try:
-            generation = self._asking().generation()
+            generation = kernel.generation()
         except OSError as error:
             raise FirewallError(f"the kernel doesn't say what is in force: {error}") from error
         for table in self._tables:

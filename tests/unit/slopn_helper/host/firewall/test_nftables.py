@@ -116,9 +116,6 @@ class FakeKernel:
         assert table == "slopn"
         return self.owners.get(family)
 
-    def close(self) -> None:
-        """Nothing to close."""
-
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
@@ -126,7 +123,8 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
     fake = FakeKernel()
     monkeypatch.setattr(nftables, "Nft", lambda: fake)
     monkeypatch.setattr(tables, "Nft", lambda: fake)
-    monkeypatch.setattr(tables, "Kernel", lambda: fake)
+    monkeypatch.setattr("slopn_helper.host.firewall.kernel.generation", fake.generation)
+    monkeypatch.setattr("slopn_helper.host.firewall.kernel.owner", fake.owner)
     monkeypatch.setattr(tables, "ways_out", lambda _: frozenset())
 
     async def drop() -> int:
