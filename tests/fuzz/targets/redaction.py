@@ -32,7 +32,8 @@ def target(data: bytes) -> None:
     if len(key) < 32 or len(set(key)) < 8:
         return
     written = form(key)
-    around = f"{before} {after}"
+    # Escaping may make of what stands beside the key something like a part of it.
+    around = f"{before} {after} {json.dumps(before, ensure_ascii=False)}"
     assert_hidden(written, redact(f"{before} {written} {after}"), around)
     assert_hidden(written, redact(json.dumps({"key": written, "text": before}, ensure_ascii=False)), around)
     assert_hidden(written, redact(f"{written}\n{around}"), around)
