@@ -15,6 +15,14 @@ MOST_EXPOSED = {HELPER: 3.5, EARLY: 6.0}
 """As `systemd-analyze security` reckons it: 0 is nothing at all, 10 a service without any limit."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def moment() -> Iterator[None]:
+    """The one that every build is of: a commit in between would be another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1750000000")
+        yield
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built once."""
