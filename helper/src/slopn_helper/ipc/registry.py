@@ -121,10 +121,13 @@ class Registry(Struct, frozen=True):
         return self if fresh == entry else self._with(fresh)
 
     def add(self, entry: Entry, now: float) -> Registry:
-        """One more device; those go that are long expired, and the longest unused ones where there is no room."""
-        kept = [each for each in self.devices if now - each.ends <= _GONE_AFTER]
-        _make_room(kept, [each for each in kept if each.uid == entry.uid], MAX_PER_USER)
-        _make_room(kept, kept, MAX_DEVICES)
+        """One more device. Where there is no room, one goes that is long expired, else the one unused for longest.
+
+        None goes for its age alone: by a clock that is set wrong, for a moment or by an attacker, all have expired.
+        """
+        kept = list(self.devices)
+        _make_room(kept, [each for each in kept if each.uid == entry.uid], MAX_PER_USER, now)
+        _make_room(kept, kept, MAX_DEVICES, now)
         # Who was asked for a number and repeated it has paired that program on purpose.
         revoked = tuple(each for each in self.revoked if not _same_program(each, entry.uid, entry.user, entry.program))
         return msgspec.structs.replace(self, devices=(*kept, entry), revoked=revoked)
@@ -182,11 +185,12 @@ def name_problem(name: str) -> str | None:
     return None
 
 
-def _make_room(kept: list[Entry], among: list[Entry], limit: int) -> None:
+def _make_room(kept: list[Entry], among: list[Entry], limit: int, now: float) -> None:
+    def use(one: Entry) -> tuple[bool, float]:
+        return now - one.ends <= _GONE_AFTER, one.created if one.last_seen is None else one.last_seen
+
     surplus = len(among) + 1 - limit
-    for each in sorted(among, key=lambda one: one.created if one.last_seen is None else one.last_seen)[
-        : max(surplus, 0)
-    ]:
+    for each in sorted(among, key=use)[: max(surplus, 0)]:
         kept.remove(each)
 
 

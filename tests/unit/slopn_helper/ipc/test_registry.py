@@ -181,10 +181,13 @@ def test_all_users_together_have_a_limit_too() -> None:
     assert after.find(f"e{MAX_DEVICES - 1}") is None
 
 
-def test_what_expired_long_ago_goes_when_another_comes() -> None:
-    """Not at once: the clock may be wrong, or the front end be back from a holiday."""
-    late = Registry("f", (entry("gone", expires=NOW - 31 * DAY), entry("late", expires=NOW - 29 * DAY)))
-    assert [each.id for each in late.add(entry("new"), NOW).devices] == ["late", "new"]
+def test_what_expired_long_ago_goes_first() -> None:
+    """Before what is in use, and only where there is no room: the clock may be wrong."""
+    gone, late = entry("gone", expires=NOW - 31 * DAY, last_seen=NOW), entry("late", expires=NOW - 29 * DAY)
+    few = Registry("f", (gone, late)).add(entry("new"), NOW)
+    assert [each.id for each in few.devices] == ["gone", "late", "new"]
+    many = Registry("f", (*full(MAX_PER_USER - 2), late, gone)).add(entry("new"), NOW)
+    assert {each.id for each in full(MAX_PER_USER - 2)} | {"late", "new"} == {each.id for each in many.devices}
 
 
 def test_a_program_whose_pairing_was_ended_is_remembered() -> None:
