@@ -109,7 +109,7 @@ class Daemon:
         control.connect_to(self)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
-        """Serve until `stop` is set; then undo all but the block and return."""
+        """Serve until `stop` is set; then undo all but the block and return. `ready` is called once a policy is in force."""
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(self._watch_network()),
@@ -121,7 +121,7 @@ class Daemon:
                 tasks.create_task(self._watch_dns()),
                 tasks.create_task(self._check_dns()),
                 tasks.create_task(self._dns.guard()),
-                tasks.create_task(self._answer()),
+                tasks.create_task(self._answer(ready)),
                 *(tasks.create_task(each()) for each in self._beside),
             ]
             with contextlib.suppress(TimeoutError):
@@ -131,7 +131,6 @@ class Daemon:
             # A wish whose profile is gone keeps the host closed: the core finds no such profile, and says so.
             profile = None if wish.target is TargetState.UNSECURED else wish.profile or ""
             self._driver.post(inputs.Started(profile, paused=wish.target is TargetState.PAUSED))
-            ready()
             await stop.wait()
             _log.info("told to end")
             await self._driver.stop()
@@ -156,9 +155,10 @@ class Daemon:
         endpoint = None if moved is None else Endpoint(*moved)
         self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint))
 
-    async def _answer(self) -> None:
+    async def _answer(self, ready: Callable[[], None]) -> None:
         """Clients wait for the first policy: before it, nobody knows what is in force, and a guess would be a lie."""
         await self._known.wait()
+        ready()
         await self._serve()
 
     def _publish(self, position: Position) -> None:
