@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from cryptography.hazmat.primitives import serialization
-
+from attacks.forger import private
 from attacks.people import PYTHON, Line, Person
 from load.usage import forget_peak, memory, peak
 from slopn_wire.commands import (
@@ -215,10 +214,7 @@ class Field:
     def chain(self, held: Held) -> Path:
         """Key and certificate as a file for programs; anybody may read it."""
         path = self.folder / f"{held.device}.pem"
-        key = held.shown.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        path.write_bytes(key + held.shown.certificate.encode())
+        path.write_bytes(private(held.shown) + held.shown.certificate.encode())
         path.chmod(0o644)
         return path
 

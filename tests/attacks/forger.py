@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from slopn_helper.ipc.certificates import make_server, pem
@@ -60,3 +60,10 @@ def signed_by(parent: Shown) -> Shown:
     builder = builder.add_extension(subject, critical=False).add_extension(issuer, critical=False)
     assert isinstance(parent.key, ec.EllipticCurvePrivateKey)
     return Shown(key, pem(builder.sign(parent.key, hashes.SHA256())) + parent.certificate)
+
+
+def private(shown: Shown) -> bytes:
+    """Its key, PEM."""
+    return shown.key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
