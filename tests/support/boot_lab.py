@@ -70,8 +70,6 @@ class BootLab:
         self.system = BootedSystem(
             namespace=self.lab.client,
             files={
-                # As Debian's netbase has it; without it libnftables tells protocols by number.
-                "/etc/protocols": "icmp 1\ntcp 6\nudp 17\nipv6-icmp 58\n",
                 "/etc/lab-network": textwrap.dedent(ETH0.configure()).strip() + "\n",
                 "/etc/lab-plan": f"PLAN='{json.dumps(sending)}'\n",
                 # That option mounts /proc anew, with the machine's boot_id in it: the system's own stands on top of the old one.

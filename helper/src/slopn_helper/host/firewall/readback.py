@@ -166,6 +166,11 @@ def _key(left: Mapping[str, Any]) -> str:
     return str(dict(left))
 
 
+_PROTOCOL_KEYS = frozenset({"meta l4proto", "ip protocol", "ip6 nexthdr"})
+_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
+"""Where there is no /etc/protocols (a small container), nft lists them as numbers."""
+
+
 def _value(right: object, key: str) -> str:
     match right:
         case {"set": members} if isinstance(members, list):
@@ -174,6 +179,8 @@ def _value(right: object, key: str) -> str:
             return f"{address}/{length}"
         case {"range": [first, last]}:
             return f"{first}-{last}"
+        case int() if key in _PROTOCOL_KEYS:
+            return _PROTOCOLS.get(right, str(right))
         case int() if key == "meta mark" or key.startswith("@"):
             return f"{right:#x}"
         case str() if key in {"iifname", "oifname"}:

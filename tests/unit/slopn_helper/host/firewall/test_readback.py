@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slopn_helper.host.firewall import Blocked, FirewallPolicy, Tunnelled
+from slopn_helper.host.firewall import Blocked, FirewallPolicy, Tunnelled, readback
 from slopn_helper.host.firewall.readback import canonical, chains_of, contents, difference, kind_in_force
 from slopn_helper.host.firewall.ruleset import Chain, chains
 from slopn_wire.events import PolicyKind
@@ -49,6 +49,13 @@ def rules_in(found: list[dict[str, Any]], chain: str) -> list[dict[str, Any]]:
 def test_a_listing_says_the_same_as_the_rules_that_made_it(name: str) -> None:
     """Every chain and rule is recognised, though the library sorts sets and swaps ports."""
     assert difference(wanted(name), listing(name)) is None
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "icmp"), (6, "tcp"), (17, "udp"), (58, "icmpv6"), (132, "132")])
+def test_protocols_without_etc_protocols(number: int, name: str) -> None:
+    """There a listing has their numbers: a small container connects, too. A port of that number stays a number."""
+    assert readback._value(number, "meta l4proto") == readback._value(name, "meta l4proto") == name
+    assert readback._value(number, "udp dport") == str(number)
 
 
 def test_a_listing_of_another_policy_is_a_difference() -> None:
