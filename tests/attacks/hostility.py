@@ -25,7 +25,7 @@ from slopn_wire.commands import (
     Request,
     Watch,
 )
-from slopn_wire.events import Done, ErrorKind, Refused, Result
+from slopn_wire.events import ErrorKind, Refused
 from slopn_wire.framing import frame
 from slopn_wire.logs import LogFilter
 from support.blunt import Blunt
@@ -98,7 +98,7 @@ def watches(path: str, chain: Path) -> object:
 def costly_filters(path: str, chain: Path) -> object:
     """The log read with filters that find nothing, and take as long as they can, on each connection again and again."""
     text = LogFilter(text="\N{LATIN SMALL LETTER SHARP S}" * 2000)
-    return _everywhere(path, chain, *[FollowLogs(text), GetLogs(text)] * 20)
+    return _everywhere(path, chain, *(command for _ in range(20) for command in (FollowLogs(text), GetLogs(text))))
 
 
 @attack
@@ -145,22 +145,14 @@ def many_profiles(path: str, chain: Path) -> object:
     text = wg("10.0.0.0/8").replace("[Peer]", "PostUp=x\n" * 50 + "[Peer]")
     with Blunt.secured(path, chain) as client:
         for number in range(1000):
-            while (
-                (answer := client.ask(ImportProfile(f"p{number}", text, "x")))
-                and not isinstance(answer, Done)
-                and not _is_full(answer)
-            ):
-                time.sleep(0.1)  # too many in a second
-            if _is_full(answer):
+            if not _patiently(client, ImportProfile(f"p{number}", text, "x")):
                 break
         else:
             raise AssertionError("there was room for a thousand")
-        kept = _everywhere(path, chain, *[GetSnapshot(), Watch()] * 20)
+        kept = _everywhere(path, chain, *(command for _ in range(20) for command in (GetSnapshot(), Watch())))
         for number in range(1000):
-            while isinstance(answer := client.ask(RemoveProfile(f"p{number}")), Refused):
-                if answer.kind is not ErrorKind.LIMITED:
-                    return kept
-                time.sleep(0.1)
+            if not _patiently(client, RemoveProfile(f"p{number}")):
+                break
     return kept
 
 
@@ -170,8 +162,13 @@ def wg(networks: str) -> str:
     return f"{interface}[Peer]\nPublicKey={'B' * 42}E=\nAllowedIPs={networks}"
 
 
-def _is_full(answer: Result) -> bool:
-    return isinstance(answer, Refused) and answer.kind is ErrorKind.INVALID
+def _patiently(client: Blunt, command: Command) -> bool:
+    """Whether it is done, once there were not too many in a second."""
+    while isinstance(answer := client.ask(command), Refused):
+        if answer.kind is not ErrorKind.LIMITED:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 if __name__ == "__main__":

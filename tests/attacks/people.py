@@ -73,7 +73,8 @@ class Actor:
         self._channel.settimeout(PATIENCE)
         with theirs:
             self.process: subprocess.Popen[bytes] = helper.namespace.popen(
-                [*(become or ()), str(program), "-I", "-S", str(_ACTOR), *([] if become else [str(uid)])], stdin=theirs
+                [*(become or ()), str(program), "-I", "-S", str(_ACTOR), *([] if become else [str(uid)])],
+                stdin=theirs.fileno(),
             )
         assert self._channel.recv(16) == b"ready"
 

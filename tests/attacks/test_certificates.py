@@ -165,7 +165,7 @@ def test_authority_in_request(field: Field) -> None:
     """
     asked = (
         x509.BasicConstraints(ca=True, path_length=None),
-        x509.KeyUsage(*[True] * 7, encipher_only=False, decipher_only=False),
+        x509.KeyUsage(True, True, True, True, True, True, True, False, False),
     )
     made = issued(field, request_for(new_key(), *asked))
     assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca

@@ -29,7 +29,12 @@ def endure(field: Field, attack: str) -> None:
         assert process.stdout is not None
         out = process.stdout
         worst = threading.Event()
-        listening = threading.Thread(target=lambda: out.readline() == "done\n" and worst.set())
+
+        def listen() -> None:
+            if out.readline() == "done\n":
+                worst.set()
+
+        listening = threading.Thread(target=listen)
         listening.start()
         with field.root() as standing:
             while not worst.is_set():

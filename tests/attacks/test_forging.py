@@ -14,7 +14,8 @@ from attacks.field import Field, Refusal
 from attacks.hostility import wg
 from attacks.people import PYTHON
 from slopn_wire.commands import Connect, Diagnose, ExportProfile, GetLogs, ImportProfile, RemoveProfile
-from slopn_wire.events import Diagnosis, Done, ErrorKind
+from slopn_wire.diagnosis import Diagnosis
+from slopn_wire.events import Done, ErrorKind
 from slopn_wire.logs import Logs
 from support.until import until
 

@@ -147,7 +147,7 @@ def test_keys_of_another(elsewhere: Namespace, ground: Path, name: str) -> None:
     assert list(ground.iterdir()) == []
 
 
-def lost(field: Field, spoil: Callable[[Path], None]) -> None:
+def lost(field: Field, spoil: Callable[[Path], object]) -> None:
     """What a paired front end finds after its helper's keys were spoilt: it isn't known, and can be paired again."""
     mallory = field.user()
     held = field.pair(mallory)

@@ -132,14 +132,13 @@ def test_taken_back_in_the_middle(field: Field) -> None:
 
 
 def test_socket_handed_on(field: Field) -> None:
-    """A user who may connects and hands the socket to a program of one who may not.
+    """Somebody gets hold of a socket that another user has connected, and shows a certificate of their own there.
 
-    The helper serves whom it has seen connect, by that user's certificate; the stranger gets no more than that user
-    gave away, and nothing of the stranger's own.
+    It is the connection of whoever has connected, and the certificate isn't that user's.
     """
     alice, mallory = field.user(), field.user()
     stolen = field.pair(mallory)
-    with alice.secured(stolen.shown) as line:  # mallory's certificate over alice's socket
+    with alice.secured(stolen.shown) as line:
         assert kind(line.ask(GetSnapshot())) is ErrorKind.NOT_PAIRED
     field.refused(alice, *["certificate_of_another_user"] * 2)
 
