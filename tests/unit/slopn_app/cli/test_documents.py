@@ -39,7 +39,9 @@ DOCUMENTS = {
 def struct_of(name: str) -> Any:
     """The struct that a document mirrors."""
     bare = name.removesuffix("Doc")
-    return STRUCTS.get(name) or next(vars(module)[bare] for module in (events, diagnosis, devices, logs) if bare in vars(module))
+    return STRUCTS.get(name) or next(
+        vars(module)[bare] for module in (events, diagnosis, devices, logs) if bare in vars(module)
+    )
 
 
 def fits(value: Any, kind: Any) -> bool:

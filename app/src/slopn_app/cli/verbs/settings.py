@@ -19,7 +19,10 @@ SETTINGS = {
     "kill_switch": ("off on always", "on: closed while you want a tunnel and it isn't up; always: without one, too"),
     "allow_lan": ("yes no", "private networks stay reachable beside the tunnel"),
     "resolvers": ("default", "addresses, with commas between them, that are asked for the gateway's name"),
-    "dns_mechanism": ("auto resolved networkmanager resolvconf resolv_conf", "how DNS is set on this computer; for support"),
+    "dns_mechanism": (
+        "auto resolved networkmanager resolvconf resolv_conf",
+        "how DNS is set on this computer; for support",
+    ),
     "exclude": ("none", "networks, with commas between them, that are reached beside the tunnel"),
     "include": ("all", "networks, with commas between them, that alone go through the tunnel"),
     "local_user": ("yes no", "whoever sits at this computer's screen may use SloPN"),
