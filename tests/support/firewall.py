@@ -84,11 +84,12 @@ class HostFirewall:
 
 
 class FirewallProcess:
-    """The same in a process of its own, which holds the table until `kill`."""
+    """The same in a process of its own, which holds the table until `kill`; a plain one with `guard` is guarded."""
 
-    def __init__(self, namespace: Namespace, directory: Path, *, owned: bool = True) -> None:
+    def __init__(self, namespace: Namespace, directory: Path, *, owned: bool = True, guard: bool = False) -> None:
         directory.mkdir(exist_ok=True)
-        argv = [sys.executable, __file__, str(directory / "journal"), "owned" if owned else "plain"]
+        how = ["owned" if owned else "plain", "guarded" if guard else "alone"]
+        argv = [sys.executable, __file__, str(directory / "journal"), *how]
         path = os.pathsep.join(entry for entry in sys.path if entry)
         self._process = namespace.popen(
             argv, env={"PYTHONPATH": path}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -118,9 +119,9 @@ def listing(namespace: Namespace) -> Any:
     return [{kind: {k: v for k, v in of.items() if k != "handle"} for kind, of in item.items()} for item in objects]
 
 
-def _serve(journal: Path, *, owned: bool) -> None:
+def _serve(journal: Path, *, owned: bool, guard: bool) -> None:
     """Apply one policy a line of standard input, and answer each with null or the error."""
-    firewall = NftablesFirewall(Journal(journal), fwmark=MARK, owned=owned)
+    firewall = NftablesFirewall(Journal(journal), fwmark=MARK, owned=owned, guard=guard)
     read = decoder(FirewallPolicy)
     for line in sys.stdin:
         error = None
@@ -133,4 +134,4 @@ def _serve(journal: Path, *, owned: bool) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]), owned=sys.argv[2] == "owned")
+    _serve(Path(sys.argv[1]), owned=sys.argv[2] == "owned", guard=sys.argv[3] == "guarded")
