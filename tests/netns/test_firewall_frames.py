@@ -186,3 +186,18 @@ def test_guests_of_one_bridge_still_reach_each_other(lab: Lab, firewall: HostFir
             assert send(lab.client, ("172.17.0.2", 9)) != 0
         finally:
             lab.client.ip("link del br7")
+
+
+def test_a_guest_with_a_device_of_its_own_on_our_card_is_held_back(lab: Lab, firewall: HostFirewall) -> None:
+    """A macvlan device in a container's namespace: no rule for packets of ours sees it, the card's chain does."""
+    with Namespace("guest") as guest:
+        lab.client.ip(f"link add link eth0 name mv0 netns {guest.name} type macvlan mode bridge")
+        guest.ip(f"link set mv0 up\naddr add 10.1.0.66/24 dev mv0\nroute add default via {ETH0.router4}")
+        assert ask(guest, (WEB4, UDP_ECHO)) == b"probe"
+        for policy in (blocked(), tunnelled()):
+            firewall.apply(policy)
+            with Capture(lab.router, ["r-eth0"]) as capture:
+                assert ask(guest, (WEB4, UDP_ECHO), seconds=0.5) is None
+                assert arrived(guest, "mv0", lab.router, "r-eth0", [FORBIDDEN["UDP"]]) == [False]
+                tally = capture.tally()
+                assert tally.total == 0, str(tally)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
@@ -157,7 +158,13 @@ def test_must_14_the_table_has_an_owner_where_the_kernel_knows_them(host: Namesp
 
 def test_must_14_nobody_else_can_touch_an_owned_table(host: Namespace, tmp_path: Path) -> None:
     """Foreign flush, delete and insert: no effect, not even for root. On a plain table they work, and drift tells."""
-    attempts = ("nft flush ruleset", "nft delete table inet slopn", "nft insert rule inet slopn output accept")
+    attempts = (
+        "nft flush ruleset",
+        "nft delete table inet slopn",
+        "nft insert rule inet slopn output accept",
+        "nft delete table netdev slopn",
+        "nft insert rule netdev slopn allowed accept",
+    )
     for attempt in attempts:
         with HostFirewall(host, tmp_path, owned=False) as firewall:
             firewall.apply(blocked())
@@ -174,6 +181,23 @@ def test_must_14_nobody_else_can_touch_an_owned_table(host: Namespace, tmp_path:
             done = host.run(attempt, check=False)
             assert "flush" in attempt or "not permitted" in done.stderr
             assert firewall.drift() is None
+
+
+def test_must_14_a_lost_owner_is_drift(host: Namespace, tmp_path: Path) -> None:
+    """The rules are as they were, and anybody may change them: so they are claimed again."""
+    if not OWNED:
+        return
+    with HostFirewall(host, tmp_path) as firewall:
+        firewall.apply(blocked())
+        assert firewall.drift() is None
+        # What the process would lose with its socket, whoever closes it.
+        firewall.firewall._thread.submit(setattr, firewall.firewall._tables, "_context", None).result()
+        gc.collect()
+        assert "flags owner" not in host.run("nft list table inet slopn").stdout
+        assert firewall.drift() == "the table inet slopn has lost its owner"
+        firewall.apply(blocked())
+        assert firewall.drift() is None
+        assert "flags owner" in host.run("nft list table inet slopn").stdout
 
 
 def test_must_14_a_second_living_helper_is_refused(host: Namespace, tmp_path: Path) -> None:
