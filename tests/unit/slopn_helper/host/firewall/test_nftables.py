@@ -1,138 +1,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slopn_helper.host.firewall import (
-    Blocked,
-    FirewallError,
-    FirewallPolicy,
-    Open,
-    Tunnelled,
-    nftables,
-    ruleset,
-    tables,
-)
-from slopn_helper.host.firewall.devices import Device
+from slopn_helper.host.firewall import Blocked, FirewallError, Open, nftables, ruleset
 from slopn_helper.host.firewall.nftables import INVERSES, NftablesFirewall
 from slopn_helper.host.journal import Journal
 from slopn_wire.events import PolicyKind
 from slopn_wire.profile import Endpoint
-
-DATA = Path(__file__).parents[4] / "data/firewall"
-CONNECTING = Blocked(
-    endpoints=(Endpoint("203.0.113.10", 51820), Endpoint("2001:db8:9::10", 443)),
-    addresses=(ip_address("10.9.0.2"), ip_address("fd09::2")),
-)
-TUNNELLED = Tunnelled(
-    allow_lan=True,
-    endpoints=CONNECTING.endpoints[:1],
-    interface="slopn0",
-    addresses=CONNECTING.addresses[:1],
-    dns=(ip_address("10.9.0.1"),),
-)
-FAMILIES = ("inet", "netdev")
-
-
-def listings(name: str) -> dict[str, list[dict[str, Any]]]:
-    """What the kernel lists once a policy is in force."""
-    files = {"inet": f"{name}.json", "netdev": f"devices_{name}.json"}
-    return {family: json.loads((DATA / file).read_text(encoding="utf-8")) for family, file in files.items()}
-
-
-LISTINGS = {"connecting": listings("connecting"), "tunnelled": listings("tunnelled_lan")}
-
-
-class FakeKernel:
-    """Two tables that know two policies by their scripts; shared by every context made."""
-
-    port = 77
-
-    def __init__(self) -> None:
-        self.tables: dict[str, list[dict[str, Any]]] = {}
-        self.can_own = True
-        self.owners: dict[str, int] = {}
-        self.number = 1
-        self.log: list[str] = []
-        self.refuse: FirewallError | None = None
-        self.refuse_frames: FirewallError | None = None
-        self.garble = 0
-        """So many of the next scripts leave the tables without a rule."""
-
-    def run(self, script: str) -> None:
-        """Put the policy in force that the script is of."""
-        frames, packets = ("table netdev" in script, "table inet" in script)
-        if self.refuse or (frames and self.refuse_frames):
-            self.log.append("refuse")
-            raise self.refuse or self.refuse_frames or FirewallError("no")
-        self.log.append("replace" if script.startswith("table") else "fill")
-        rules = LISTINGS["tunnelled" if "10.9.0.1 " in script or "10.0.0.0/8" in script else "connecting"]
-        if self.garble:
-            self.garble -= 1
-            rules = {family: [item for item in listed if "rule" not in item] for family, listed in rules.items()}
-        for family, there in zip(FAMILIES, (packets, frames), strict=True):
-            if there:
-                self.change(family, list(rules[family]))
-
-    def change(self, family: str, objects: list[dict[str, Any]] | None) -> None:
-        """Another table, or none."""
-        self.number += 1
-        if objects is None:
-            self.tables.pop(family, None)
-            self.owners.pop(family, None)
-        else:
-            self.tables[family] = objects
-
-    def claim(self, family: str = "inet") -> bool:
-        """Make the table if it can be owned."""
-        self.log.append("claim")
-        if self.can_own:
-            self.tables.setdefault(family, [{"table": {"name": "slopn"}}])
-            self.owners[family] = self.port
-        return self.can_own
-
-    def listing(self, family: str = "inet", table: str = "slopn") -> list[dict[str, Any]] | None:
-        """What is there."""
-        assert table == "slopn"
-        return self.tables.get(family)
-
-    def remove(self, family: str = "inet", table: str = "slopn") -> None:
-        """No table."""
-        self.log.append(f"remove {family} {table}")
-        self.change(family, None)
-
-    def generation(self) -> int:
-        """Another one after each change."""
-        return self.number
-
-    def owner(self, family: str, table: str) -> int | None:
-        """Whose it is."""
-        assert table == "slopn"
-        return self.owners.get(family)
+from support.fake_nft import CONNECTING, FAMILIES, LISTINGS, TUNNELLED, FakeKernel, apply, installed
 
 
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
-    """A kernel that keeps two tables, in place of libnftables; the host has no devices."""
-    fake = FakeKernel()
-    monkeypatch.setattr(nftables, "Nft", lambda: fake)
-    monkeypatch.setattr(tables, "Nft", lambda: fake)
-    monkeypatch.setattr("slopn_helper.host.firewall.kernel.generation", fake.generation)
-    monkeypatch.setattr("slopn_helper.host.firewall.kernel.owner", fake.owner)
-    monkeypatch.setattr(tables, "ways_out", lambda _: frozenset())
-
-    async def drop() -> int:
-        fake.log.append("drop")
-        return 1
-
-    monkeypatch.setattr(nftables, "drop_waiting", drop)
-    return fake
+    """A kernel that keeps two tables."""
+    return installed(monkeypatch)
 
 
 @pytest.fixture
@@ -148,11 +34,6 @@ def firewall(kernel: FakeKernel, journal: Journal) -> Iterator[NftablesFirewall]
     made = NftablesFirewall(journal, fwmark=51820)
     yield made
     made.close()
-
-
-def apply(firewall: NftablesFirewall, policy: FirewallPolicy) -> None:
-    """Apply and wait."""
-    asyncio.run(firewall.apply(policy, persist=False))
 
 
 def test_an_owned_table_is_claimed_then_filled(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
@@ -358,80 +239,3 @@ def test_the_inverses_name_the_tables_that_are_made() -> None:
         (ruleset.FAMILY, ruleset.TABLE),
         (ruleset.DEVICE_FAMILY, ruleset.TABLE),
     ]
-
-
-def test_a_table_whose_owner_is_lost_has_drifted(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
-    """The rules are still there, but anybody may change them now."""
-    for family in FAMILIES:
-        apply(firewall, CONNECTING)
-        assert asyncio.run(firewall.drift()) is None
-        del kernel.owners[family]
-        assert asyncio.run(firewall.drift()) == f"the table {family} slopn has lost its owner"
-
-
-def test_without_a_change_nothing_is_listed(
-    firewall: NftablesFirewall, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The kernel's own number says that nobody has changed a rule: that makes `drift` cheap."""
-    apply(firewall, CONNECTING)
-    asked: list[str] = []
-
-    def listing(family: str) -> list[dict[str, Any]]:
-        asked.append(family)
-        return kernel.tables[family]
-
-    monkeypatch.setattr(kernel, "listing", listing)
-    assert asyncio.run(firewall.drift()) is None
-    assert asked == []
-    kernel.number += 1
-    assert asyncio.run(firewall.drift()) is None
-    assert asked == list(FAMILIES)
-    assert asyncio.run(firewall.drift()) is None
-    assert asked == list(FAMILIES)
-
-
-def test_a_device_that_comes_is_guarded_and_no_difference(
-    firewall: NftablesFirewall, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By `links_changed` at once, by `drift` at the latest; the table for packets isn't touched."""
-    apply(firewall, CONNECTING)
-    sent: list[str] = []
-    monkeypatch.setattr(kernel, "run", sent.append)
-    asyncio.run(firewall.links_changed())
-    assert sent == []
-    for number, look in enumerate((firewall.links_changed, firewall.drift), 1):
-        there = frozenset({Device(number, "eth0")})
-        monkeypatch.setattr(tables, "ways_out", lambda _, there=there: there)
-        assert asyncio.run(look()) is None
-        assert len(sent) == number
-        assert 'device "eth0"' in sent[-1]
-        assert "inet" not in sent[-1]
-
-
-def test_a_kernel_without_the_egress_hook_has_the_other_table(
-    firewall: NftablesFirewall, kernel: FakeKernel, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Linux before 5.16: packets are filtered all the same, and it is said once what isn't; it isn't tried again."""
-    kernel.refuse_frames = FirewallError("nftables refused the rules: Operation not supported")
-    for policy in (CONNECTING, TUNNELLED, CONNECTING):
-        apply(firewall, policy)
-    assert kernel.tables == {"inet": LISTINGS["connecting"]["inet"]}
-    assert "not supported" in str(firewall.unguarded)
-    assert caplog.text.count("not guarded") == 1
-    assert kernel.log.count("refuse") == 1
-    assert asyncio.run(firewall.drift()) is None
-    apply(firewall, Open())
-    assert firewall.unguarded is None
-
-
-def test_frames_that_cannot_be_filtered_now_are_filtered_later(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
-    """Whatever is in the way, the policy for packets is in force, and each look tries again."""
-    kernel.refuse_frames = FirewallError("busy")
-    apply(firewall, CONNECTING)
-    assert kernel.tables == {"inet": LISTINGS["connecting"]["inet"]}
-    assert asyncio.run(firewall.drift()) is None
-    before = firewall.unguarded
-    kernel.refuse_frames = None
-    assert asyncio.run(firewall.drift()) is None
-    assert (before, firewall.unguarded) == ("busy", None)
-    assert "netdev" in kernel.tables
