@@ -17,6 +17,8 @@ from typing import ClassVar
 import msgspec
 from msgspec import Struct
 
+from slopn_helper.files import sync_directory
+
 log = logging.getLogger(__name__)
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -273,7 +275,7 @@ class Journal:
             os.close(fd)
         temporary.replace(self._path)
         if sync_name:
-            _sync_directory(self._path.parent)
+            sync_directory(self._path.parent)
         self._entries = dict(entries)
         self._in_order = True
 
@@ -284,10 +286,9 @@ class _Line(Struct, frozen=True):
 
 
 def _kernel_boot_id() -> str:
-    try:
+    with contextlib.suppress(OSError):
         return BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
+    return ""
 
 
 def _encode(line: _Line) -> bytes:
@@ -297,11 +298,3 @@ def _encode(line: _Line) -> bytes:
 def _write_all(fd: int, data: bytes) -> None:
     while data:
         data = data[os.write(fd, data) :]
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
