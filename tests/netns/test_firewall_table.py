@@ -99,7 +99,7 @@ def test_must_12_the_kernel_holds_exactly_what_was_rendered(host: Namespace, own
     with host.entered():
         nft = Nft()
         if owned and nft.claim():
-            nft.run(ruleset.render_within(policy, fwmark=mark, present=contents(nft.listing() or ())))
+            nft.run(ruleset.filling("inet", ruleset.chains(policy, fwmark=mark), contents(nft.listing() or ())))
         else:
             nft.run(ruleset.render(policy, fwmark=mark))
         found = nft.listing()

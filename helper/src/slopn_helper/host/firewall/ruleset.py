@@ -14,7 +14,7 @@ from slopn_helper.host.firewall.policy import FirewallPolicy, Open
 from slopn_helper.host.firewall.rules import Rules
 from slopn_helper.host.firewall.words import Rule
 
-__all__ = ["Chain", "Rule", "chains", "device_chains", "filling", "removal", "render", "render_within", "replacing"]
+__all__ = ["Chain", "Rule", "chains", "device_chains", "filling", "removal", "render", "replacing"]
 
 FAMILY = "inet"
 DEVICE_FAMILY = "netdev"
@@ -50,14 +50,6 @@ def render(policy: FirewallPolicy, *, fwmark: int) -> str:
     """One nft(8) script that puts `policy` in force for packets, whatever was there before. Raises as `chains`."""
     made = chains(policy, fwmark=fwmark)
     return replacing(FAMILY, made) if made else removal(FAMILY)
-
-
-def render_within(policy: FirewallPolicy, *, fwmark: int, present: Iterable[str] = ()) -> str:
-    """As `render`, for a table that must stay, as `filling`. Raises `ValueError` for `Open` too, which has no rules."""
-    made = chains(policy, fwmark=fwmark)
-    if not made:
-        raise ValueError("an open policy has no rules to put into a table")
-    return filling(FAMILY, made, present)
 
 
 def chains(policy: FirewallPolicy, *, fwmark: int) -> tuple[Chain, ...]:

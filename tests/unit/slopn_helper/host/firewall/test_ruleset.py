@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from slopn_helper.host.firewall import Blocked, FirewallPolicy, Open, Tunnelled
-from slopn_helper.host.firewall.ruleset import chains, device_chains, render, render_within, replacing
+from slopn_helper.host.firewall.ruleset import chains, device_chains, filling, render, replacing
 from slopn_wire.profile import Endpoint
 
 DATA = Path(__file__).parents[4] / "data/firewall"
@@ -78,21 +78,15 @@ def test_there_is_no_golden_file_without_its_policy() -> None:
 
 @FEW
 @given(CLOSED)
-def test_render_within_puts_the_same_rules_into_a_table_that_stays(policy: Blocked | Tunnelled) -> None:
+def test_filling_puts_the_same_rules_into_a_table_that_stays(policy: Blocked | Tunnelled) -> None:
     """For an owned table the same chains and rules, without a word about the table itself."""
-    lines = render_within(policy, fwmark=MARK, present=("chain old", "set s")).splitlines()
+    lines = filling("inet", chains(policy, fwmark=MARK), ("chain old", "set s")).splitlines()
     assert lines[:3] == ["flush table inet slopn", "delete chain inet slopn old", "delete set inet slopn s"]
     expected = []
     for chain in chains(policy, fwmark=MARK):
         expected.append(f"add chain inet slopn {chain.name} {{ {chain.head} }}")
         expected += [f"add rule inet slopn {chain.name} {' '.join(rule)}" for rule in chain.rules]
     assert lines[3:] == expected
-
-
-def test_render_within_refuses_an_open_policy() -> None:
-    """An empty table of ours would look like a policy."""
-    with pytest.raises(ValueError, match="no rules"):
-        render_within(Open(), fwmark=MARK)
 
 
 @FEW
