@@ -108,13 +108,11 @@ class Field:
             self.folder = Path(tempfile.mkdtemp(prefix=f"{self.namespace.name}-field-"))
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self.folder.chmod(0o755)
-            home = {"XDG_STATE_HOME": str(self.folder / "home"), "HOME": str(self.folder / "home")}
-            (self.folder / "home").mkdir(mode=0o700)
             front_end = self.namespace.root() / PREFIX.relative_to("/") / "bin/slopn"
             front_end.parent.mkdir(mode=0o755, parents=True)
             front_end.parent.parent.chmod(0o755)
             shutil.copy(PYTHON, front_end)
-            self.helper = _Helper(self.namespace, self.folder / "run", {**home, **self._env}, self._module)
+            self.helper = _Helper(self.namespace, self.folder / "run", self._env, self._module)
             stack.callback(self.helper.__exit__)
             self.helper.start()
             self._stack = stack.pop_all()

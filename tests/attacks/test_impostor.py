@@ -50,7 +50,7 @@ def impostor(field: Field, uid: int, shown: Shown | None = None) -> Iterator[tup
 
 def status(field: Field, path: Path) -> subprocess.CompletedProcess[str]:
     """`slopn status` of root's, asked of the helper at `path`."""
-    env = {"SLOPN_SOCKET": str(path), "XDG_STATE_HOME": str(field.folder / "home")}
+    env = {**field.helper.front_end, "SLOPN_SOCKET": str(path)}
     return field.namespace.run([str(BIN / "slopn"), "status"], check=False, env=env)
 
 

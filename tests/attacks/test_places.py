@@ -115,8 +115,7 @@ def test_socket_is_there(elsewhere: Namespace, tmp_path: Path) -> None:
         squatter.bind(str(place))
         squatter.listen()
         squatter.setblocking(False)
-        home = {"XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
-        helper = HelperProcess(elsewhere, runtime_dir=place.parent, env=home)
+        helper = HelperProcess(elsewhere, runtime_dir=place.parent)
         try:
             old = place.stat().st_ino
             helper.spawn()
