@@ -98,6 +98,7 @@ class Conversation:
         finally:
             self._events.close()
             self._lines.close()
+            self._session.forget()
             self._charge(0)
         if self._ended.done() and not self._torn:
             await self._send(self._session.farewell(self._ended.result()))
@@ -167,7 +168,10 @@ class Conversation:
                 return None
             self._asked = True
             self._charge(self._session.waiting)
-            await self._answer(request, self._session.size, tasks)
+            number, denied = request.id, await self._answer(request, self._session.size, tasks)
+            del request  # a refusal may have to wait: not with a file in memory that nobody is charged for
+            if denied is not None:
+                await self._refuse(number, denied)
             answered = asyncio.get_running_loop().time()
         if not self._charge(self._session.waiting):
             self._break_off(Why.MEMORY, too_much(Why.MEMORY).message, ErrorKind.LIMITED)
@@ -186,40 +190,40 @@ class Conversation:
         self.visitor.charge(change)
         return room
 
-    async def _answer(self, request: Request, size: int, tasks: asyncio.TaskGroup) -> None:
+    async def _answer(self, request: Request, size: int, tasks: asyncio.TaskGroup) -> Denied | None:
+        """Answer, unless it is to be refused."""
         if self._ended.done():
             self._finish()
         if isinstance(request.command, RevokeDevice | RemoveUser):
             async with self._last_words:
-                await self._answer_one(request, size, tasks)
-        else:
-            await self._answer_one(request, size, tasks)
+                return await self._answer_one(request, size, tasks)
+        return await self._answer_one(request, size, tasks)
 
-    async def _answer_one(self, request: Request, size: int, tasks: asyncio.TaskGroup) -> None:
+    async def _answer_one(self, request: Request, size: int, tasks: asyncio.TaskGroup) -> Denied | None:
         command, admission = request.command, self.admission
         meter = self.visitor.meter
         lookup = type(command) in LOOKUPS
         if meter is not None and not meter.command(admission.who.device, time.monotonic(), lookup=lookup):
-            await self._refuse(request.id, Denied(Why.COMMAND_RATE, too_much(Why.COMMAND_RATE)))
-            return
+            return Denied(Why.COMMAND_RATE, too_much(Why.COMMAND_RATE))
         denied = denial(admission.who, admission.problem, command)
         if denied is not None:
-            await self._refuse(request.id, denied)
-            return
-        async with self._desk.place(self.visitor, command):
+            return denied
+        if not self.visitor.has_room(size):
+            return Denied(Why.MEMORY, too_much(Why.MEMORY))
+        async with self._desk.place(self.visitor, command, size):
             if isinstance(command, Watch):
                 await self._watch(request.id, command, tasks)
-                return
+                return None
             if isinstance(command, FollowLogs):
                 await self._follow(request.id, command, tasks)
-                return
+                return None
             result = await self._desk.carry_out(self.visitor, admission.who, request, size)
             if not isinstance(result, Denied):
                 sending = self._send(self._session.reply(request.id, result))
                 del result  # as in `_send`
                 await sending
-                return
-        await self._refuse(request.id, result)
+                return None
+        return result
 
     async def _refuse(self, request_id: int, denied: Denied) -> None:
         if await self.visitor.wait(self.visitor.refuse(denied.why)):

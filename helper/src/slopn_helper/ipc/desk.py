@@ -76,15 +76,19 @@ class Desk:
         return result
 
     @contextlib.asynccontextmanager
-    async def place(self, visitor: Visitor, command: Command) -> AsyncIterator[None]:
-        """Hold one of the few places for bulky commands, from before the answer is made until it is sent."""
+    async def place(self, visitor: Visitor, command: Command, size: int) -> AsyncIterator[None]:
+        """Hold one of the few places for bulky commands, from before the answer is made until it is sent.
+
+        The user is charged for the request's `size` (bytes) while it waits.
+        """
         if visitor.meter is None or type(command) not in BULKY:
             yield
             return
         async with contextlib.AsyncExitStack() as held:
-            if isinstance(command, Replay):
-                await held.enter_async_context(self._replays.setdefault(visitor.meter, asyncio.Lock()))
-            await held.enter_async_context(self._places.setdefault(visitor.meter, asyncio.Semaphore(_AT_ONCE)))
+            with visitor.holding(size):
+                if isinstance(command, Replay):
+                    await held.enter_async_context(self._replays.setdefault(visitor.meter, asyncio.Lock()))
+                await held.enter_async_context(self._places.setdefault(visitor.meter, asyncio.Semaphore(_AT_ONCE)))
             yield
 
     async def _run(self, visitor: Visitor, who: Principal, command: Command, size: int) -> Result:

@@ -49,10 +49,8 @@ class Session:
             return
         self.waiting += len(data)
         try:
-            for payload in self._frames.feed(data):
-                self.size = len(payload)
-                self.waiting -= HEADER.size + self.size
-                yield _request(payload)
+            # Neither a frame nor its request is kept in a variable here: both may be a file, and to answer takes a while.
+            yield from map(self._taken, self._frames.feed(data))
         except FrameTooLarge as error:
             yield self._end(str(error))
         except msgspec.DecodeError as error:
@@ -74,12 +72,22 @@ class Session:
         self.open = False
         return self.reply(CONNECTION_ID, refused)
 
+    def forget(self) -> None:
+        """Let go of what was received and is no whole request: up to a megabyte, while the last words leave."""
+        self.open, self.waiting = False, 0
+        self._frames = Deframer(0)
+
     def message(self, message: ServerMessage) -> bytearray:
         """What comes between replies, framed. Made in one piece: a large answer isn't in memory twice."""
         framed = bytearray(HEADER.size)
         encode_into(message, framed, HEADER.size)
         HEADER.pack_into(framed, 0, len(framed) - HEADER.size)
         return framed
+
+    def _taken(self, payload: bytes) -> Request:
+        self.size = len(payload)
+        self.waiting -= HEADER.size + self.size
+        return _request(payload)
 
     def _end(self, reason: str) -> Refused:
         self.open = False

@@ -39,6 +39,10 @@ class Deframer:
             end = HEADER.size + length
             if len(self._buffer) < end:
                 return
-            payload = bytes(self._buffer[HEADER.size : end])
-            del self._buffer[:end]
-            yield payload
+            yield self._cut(end)
+
+    def _cut(self, end: int) -> bytes:
+        """Take the first frame out. A variable of the generator would keep it for as long as the reader is busy with it."""
+        payload = bytes(self._buffer[HEADER.size : end])
+        del self._buffer[:end]
+        return payload
