@@ -26,14 +26,14 @@ class Account(Struct, frozen=True):
 
 
 class Accounts(Protocol):
-    """The user database. It may be a directory server far away: no call blocks for longer than a moment."""
+    """The user database. It may be a directory server far away: no call but `find` blocks for longer than a moment."""
 
     def get(self, uid: int) -> Account:
         """The user of this number, as of seconds ago at most, or as far as there was an answer."""
         ...
 
     def find(self, name: str) -> Account | None:
-        """The user of this name; None: there is none. Raises `NoAnswer`."""
+        """The user of this name; None: there is none. May block for a second: not in the event loop. Raises `NoAnswer`."""
         ...
 
     def group(self) -> int | None:

@@ -192,6 +192,19 @@ def test_a_hanging_database_gives_no_answer_and_takes_little_time(
         accounts.find("ada")
 
 
+def test_a_name_is_found_though_others_have_used_up_the_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever connects under many numbers can't keep root from letting a user in."""
+    monkeypatch.setattr(nss, "PATIENCE", 0.0)
+    accounts = NssAccounts()
+    database.open["users"].clear()
+    numbers = range(2000, 2000 + nss.MOST_THREADS)
+    assert [accounts.get(number).name for number in numbers] == [None] * nss.MOST_THREADS
+    threading.Timer(0.1, database.open["users"].set).start()
+    assert accounts.find("bob") == Account(1001, "bob", member=False)
+
+
 def test_an_old_answer_stays_while_there_is_no_new_one(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody is thrown out because the directory server is away."""
     accounts = NssAccounts()
