@@ -38,7 +38,7 @@ def test_a_hosts_network_is_told() -> None:
         veth(host, "tailscale0", router, "r1")
         host.ip(HOST)
         host.nft(TABLES)
-        facts = LinuxFacts("inet", "slopn")
+        facts = LinuxFacts("slopn")
         with host.entered():
             links = asyncio.run(facts.links())
             routes = asyncio.run(facts.routes())
@@ -65,7 +65,7 @@ def test_a_hosts_network_is_told() -> None:
 def test_a_host_without_a_table_of_ours_has_none() -> None:
     """That is no error."""
     with Namespace("host") as host, host.entered():
-        assert asyncio.run(LinuxFacts("inet", "slopn").filters()) == Filters("")
+        assert asyncio.run(LinuxFacts("slopn").filters()) == Filters("")
 
 
 def test_a_resolver_is_asked_by_one_interface_alone(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_resolver_is_asked_by_one_interface_alone(tmp_path: Path) -> None:
         router.ip("addr add 10.1.0.1/24 dev r0")
         with Internet(router, tmp_path / f"{os.getpid()}.sock", ("10.1.0.1",)) as internet, client.entered():
             internet.wait_ready()
-            facts = LinuxFacts("inet", "slopn")
+            facts = LinuxFacts("slopn")
             seconds = asyncio.run(facts.answers(ip_address("10.1.0.1"), "eth0"))
             assert seconds is not None
             asked = len(internet.seen().dns)

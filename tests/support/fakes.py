@@ -46,6 +46,7 @@ class FakeFirewall(Refusing):
     policy: FirewallPolicy | None = None
     persist = False
     looked_at_links = 0
+    unguarded: str | None = None
     changed: str | None = None
 
     def __init__(self, calls: list[str]) -> None:

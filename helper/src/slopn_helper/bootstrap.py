@@ -125,7 +125,7 @@ if sys.platform == "linux":
             snapshot=control.snapshot,
             log=lambda: lines.lines(LogFilter(), 0.0).lines,
             recording=recorder.read,
-            host=LinuxFacts(ruleset.FAMILY, ruleset.TABLE),
+            host=LinuxFacts(ruleset.TABLE),
             firewall_drift=firewall.drift,
             routes_drift=router.drift,
             dns_drift=dns.drift,

@@ -16,6 +16,7 @@ from slopn_helper.hub import Hub
 from slopn_helper.runner import INTERFACE, HostRunner
 from slopn_helper.tunnel import inputs
 from slopn_helper.tunnel.driver import Note, Position, TunnelDriver
+from slopn_helper.tunnel.policy import closed
 from slopn_wire.diagnosis import Diagnosis, Replayed
 from slopn_wire.events import Network, PolicyKind, Stats
 from slopn_wire.profile import DnsConfig, Endpoint, IPAddress
@@ -63,6 +64,10 @@ class Rules(Protocol):
 
     async def links_changed(self) -> None:
         """A device may have come: it needs its guard. Raises nothing."""
+
+    @property
+    def unguarded(self) -> str | None:
+        """Why programs with packet sockets pass the closed policy in force; None: they don't."""
 
 
 class Daemon:
@@ -168,7 +173,8 @@ class Daemon:
         self.count()
         if position.state != self._hub.snapshot().state:
             self._moved.set()
-        self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted())
+        unguarded = self._rules.unguarded if closed(position.in_force) else None
+        self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted(), unguarded)
         self._known.set()
 
     async def _watch_network(self) -> None:
@@ -219,9 +225,8 @@ class Daemon:
             self._driver.look()
 
     async def _watch_rules(self) -> None:
-        async for what in self._rules.changes():
-            _log.warning("firewall: %s", what)
-            self._runner.others_changed(f"firewall: {what}")
+        # They are back in force by now; the look tells of it.
+        async for _ in self._rules.changes():
             self._driver.look()
 
     async def _watch_dns(self) -> None:

@@ -37,6 +37,11 @@ REGISTRY: dict[str, Kind] = {
         "Not everything could be put back as it was: {what}.",
         "Run `sudo slopn-helper restore`.",
     ),
+    "packet_sockets": Kind(
+        Severity.WARNING,
+        "Programs of root that send by packet sockets get past the kill switch: {why}.",
+        "Use a kernel from 5.16 on; other programs are held back all the same.",
+    ),
     "changed_by_others": Kind(
         Severity.WARNING,
         "Another program has changed what SloPN had set, and SloPN has put it back: {what}.",
@@ -108,6 +113,8 @@ class Facts(Struct, frozen=True):
     wanted: FirewallPolicy
     unrestored: tuple[str, ...] = ()
     drifted: tuple[str, ...] = ()
+    unguarded: str | None = None
+    """Why programs with packet sockets pass the closed policy in force."""
     stored: tuple[Warning, ...] = ()
     """What was found when the helper started and lasts, and what a look from time to time found."""
 
@@ -120,7 +127,9 @@ def warning(code: str, **about: str) -> Warning:
 
 def warnings(facts: Facts) -> tuple[Warning, ...]:
     """The health list, gravest first."""
-    return sort([*_firewall(facts), *_restore(facts), *_drift(facts), *facts.stored, *_kill_switch(facts)])
+    return sort(
+        [*_firewall(facts), *_restore(facts), *_drift(facts), *_guard(facts), *facts.stored, *_kill_switch(facts)]
+    )
 
 
 def sort(found: Iterable[Warning]) -> tuple[Warning, ...]:
@@ -143,6 +152,10 @@ def _firewall(facts: Facts) -> list[Warning]:
 
 def _restore(facts: Facts) -> list[Warning]:
     return [warning("restore_incomplete", what="; ".join(facts.unrestored))] if facts.unrestored else []
+
+
+def _guard(facts: Facts) -> list[Warning]:
+    return [] if facts.unguarded is None else [warning("packet_sockets", why=facts.unguarded.rstrip("."))]
 
 
 def _drift(facts: Facts) -> list[Warning]:

@@ -93,7 +93,12 @@ class Hub:
         )
 
     def set_position(
-        self, position: Position, live: Live, unrestored: tuple[str, ...], drifted: tuple[str, ...] = ()
+        self,
+        position: Position,
+        live: Live,
+        unrestored: tuple[str, ...],
+        drifted: tuple[str, ...] = (),
+        unguarded: str | None = None,
     ) -> None:
         """The tunnel has come to rest in `position`."""
         old = self._snapshot
@@ -115,6 +120,7 @@ class Hub:
             position.wanted,
             unrestored,
             drifted,
+            unguarded,
             (*self._stored, *self._checked),
         )
         self._set_health(facts)

@@ -164,10 +164,6 @@ class HostRunner:
         self._drifted.extend((self._clock(), drifted.what) for drifted in found)
         return tuple(found)
 
-    def others_changed(self, what: str) -> None:
-        """Somebody has changed something of ours, and it is put back or about to be."""
-        self._drifted.append((self._clock(), what))
-
     def drifted(self) -> tuple[str, ...]:
         """What others have changed of ours lately, and we put back: the last few, oldest first."""
         return tuple(dict.fromkeys(what for at, what in self._drifted if self._clock() - at < DRIFT_TOLD))

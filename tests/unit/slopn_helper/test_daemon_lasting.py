@@ -77,14 +77,13 @@ async def test_word_of_a_change_is_looked_into_at_once(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_word_of_changed_rules_is_told(tmp_path: Path) -> None:
-    """The guard has put them back; people hear of it, and whatever else was changed is looked for at once."""
+async def test_word_of_changed_rules_is_looked_into_at_once(tmp_path: Path) -> None:
+    """The guard has put them back; whatever else was changed is looked for."""
     async with running(tmp_path) as helper:
         await helper.connect()
         helper.router.changed = "rule gone"
         helper.firewall.told.put_nowait("the table was flushed")
         await until_async(lambda: helper.router.changed is None, 4, "looked at")
-        await until_async(lambda: "the table was flushed" in str(helper.hub.snapshot().health), 10, "told")
         assert helper.firewall.looked_at_links > 0
 
 

@@ -53,6 +53,13 @@ def test_every_warning_is_for_people(code: str) -> None:
     assert code == code.lower()
 
 
+def test_what_gets_past_the_kill_switch() -> None:
+    """Said for as long as it is so."""
+    (found,) = warnings(Facts(Disconnected(), ON, Blocked(), Blocked(), unguarded="the kernel has no egress hook"))
+    assert found.code == "packet_sockets"
+    assert "no egress hook." in found.text
+
+
 def test_what_could_not_be_put_back() -> None:
     """Named, with the way out."""
     (found,) = warnings(Facts(Disconnected(), ON, Open(), Open(), unrestored=("dns: bus gone",)))

@@ -40,8 +40,7 @@ _TEXT_MOST = 16 << 10
 class LinuxFacts:
     """`HostFacts`; `family` and `table` are our own table of the packet filter."""
 
-    def __init__(self, family: str, table: str) -> None:
-        self._family = family
+    def __init__(self, table: str) -> None:
         self._table = table
 
     async def links(self) -> tuple[Link, ...]:
@@ -120,9 +119,10 @@ class LinuxFacts:
         if status:
             raise OSError(f"nftables gives no list of its tables: {errors.strip()}")
         tables = [line.removeprefix("table ").strip() for line in output.splitlines() if line.startswith("table ")]
-        own = f"{self._family} {self._table}"
-        text = nft.cmd(f"list table {own}")[1] if own in tables else ""
-        return Filters(text, tuple(name for name in tables if name != own))
+        # The packet filter of one family may need a sister in another, of the same name.
+        own = [name for name in tables if name.split()[-1] == self._table]
+        text = "".join(nft.cmd(f"list table {name}")[1] for name in own)
+        return Filters(text, tuple(name for name in tables if name not in own))
 
 
 def _route(row: rtnl.RouteRow, names: dict[int, str]) -> Route:

@@ -35,7 +35,7 @@ def test_files_of_resolvers_are_shown(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "large").write_text("x" * 100_000)
     monkeypatch.setattr(linux, "RESOLVER_FILES", [tmp_path / name for name in ("link", "none", "large")])
-    told = asyncio.run(LinuxFacts("inet", "slopn").resolvers())
+    told = asyncio.run(LinuxFacts("slopn").resolvers())
     assert told.startswith(f"# {tmp_path}/link -> real\nnameserver 192.0.2.53\n")
     assert f"# {tmp_path}/none\n(No such file or directory)" in told
     assert len(told) < 20_000
@@ -44,9 +44,9 @@ def test_files_of_resolvers_are_shown(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_missing_device_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With its path and the reason."""
     monkeypatch.setattr(linux, "TUN", tmp_path / "tun")
-    system = asyncio.run(LinuxFacts("inet", "slopn").system())
+    system = asyncio.run(LinuxFacts("slopn").system())
     assert system.tun == f"{tmp_path}/tun: No such file or directory"
     (tmp_path / "tun").touch()
-    assert asyncio.run(LinuxFacts("inet", "slopn").system()).tun is None
+    assert asyncio.run(LinuxFacts("slopn").system()).tun is None
     assert system.name
     assert system.kernel
