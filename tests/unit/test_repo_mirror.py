@@ -12,6 +12,7 @@ TESTED_ELSEWHERE = {
     # It only wires the real parts together, and the real parts need a host of their own.
     "slopn_helper/bootstrap.py": "tests/e2e/test_kill_after_each_effect.py",
     # They speak to the kernel alone: what could be said of them without one stands in their pure neighbours.
+    "slopn_helper/host/firewall/table.py": "tests/netns/test_firewall_table.py",
     "slopn_helper/host/netmon/linux.py": "tests/netns/test_netmon_linux.py",
     "slopn_helper/host/routes/kernel.py": "tests/netns/test_routes_linux.py",
     "slopn_helper/host/routes/linux.py": "tests/netns/test_routes_linux.py",
