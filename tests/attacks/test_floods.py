@@ -9,10 +9,12 @@ from pathlib import Path
 
 from attacks.field import MOST, Field
 from attacks.hostility import ATTACKS
+from attacks.people import PYTHON
 from slopn_wire.commands import GetUsers
 from slopn_wire.events import Users
 
 TESTS = Path(__file__).resolve().parents[1]
+LEGION = Path(__file__).with_name("legion.py")
 PATIENCE = 120.0
 
 
@@ -223,6 +225,22 @@ def test_many_profiles(fresh_field: Field) -> None:
     All profiles together have a megabyte; events that have left the ring are let go.
     """
     endure(fresh_field, "many_profiles")
+
+
+def test_a_legion(fresh_field: Field) -> None:
+    """Somebody has as many uids as they like (a user namespace), and connects under five hundred of them.
+
+    All who may not use SloPN are limited as one; to look a number up takes nobody's time but that of strangers.
+    """
+    argv = [str(PYTHON), "-I", "-S", str(LEGION), "700000", "700500", str(fresh_field.helper.socket)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        fresh_field.user()
+        assert process.stdout is not None
+        assert process.stdout.readline() == "done\n"
+        fresh_field.pair(fresh_field.user())
+        process.communicate(timeout=PATIENCE)
+    assert fresh_field.refusals(700_000)
+    assert len([line for line in fresh_field.said().splitlines() if "why=user_not_allowed" in line]) < 200
 
 
 def test_each_attack_is_here() -> None:
