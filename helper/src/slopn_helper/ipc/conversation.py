@@ -104,10 +104,7 @@ class Conversation:
             await self._send(self._session.farewell(self._ended.result()))
 
     def end(self, refused: Refused) -> None:
-        """Serve no more, and tell the client why. It is at an end when the loop comes to it.
-
-        But who has asked for this gets an answer to that first.
-        """
+        """Serve no more, and tell the client why, once the loop comes to it; who has asked for this gets an answer first."""
         if not self._ended.done():
             self._ended.set_result(refused)
 
@@ -155,11 +152,7 @@ class Conversation:
                 return
 
     async def _take(self, data: bytes, tasks: asyncio.TaskGroup) -> float | None:
-        """Answer the requests that `data` completes; returns when the last one was answered.
-
-        In a function of its own: a variable of the loop above would keep a client's last request, a file maybe, until it
-        sends another.
-        """
+        """Answer the requests that `data` completes, which may be files and are forgotten; when the last was answered."""
         answered = None
         for request in self._session.receive(data):
             if isinstance(request, Refused):
@@ -205,8 +198,7 @@ class Conversation:
         lookup = type(command) in LOOKUPS
         if meter is not None and not meter.command(admission.who.device, time.monotonic(), lookup=lookup):
             return Denied(Why.COMMAND_RATE, too_much(Why.COMMAND_RATE))
-        denied = denial(admission.who, admission.problem, command)
-        if denied is not None:
+        if (denied := denial(admission.who, admission.problem, command)) is not None:
             return denied
         if not self.visitor.has_room(size):
             return Denied(Why.MEMORY, too_much(Why.MEMORY))
