@@ -50,6 +50,7 @@ MECHANISMS = ("resolved", "networkmanager", "resolvconf", "resolv_conf")
 SETTINGS_WITHIN = 5.0
 """Seconds that the answer to new settings waits until they hold: “closed” shall mean closed."""
 LATER = "The new settings hold as soon as SloPN is done with what it is doing right now; see `slopn status`."
+_SHOWN = 100  # characters of a name that nobody has checked yet
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +156,8 @@ class Control:
     async def submit(self, who: Principal, command: Command) -> Result:
         """See `ipc.Hub.submit`; the server has checked the caller's rights."""
         level = logging.DEBUG if isinstance(command, GetSnapshot) else logging.INFO
-        _log.log(level, "%s (%s, uid %d, pid %d)", self._told(command), who.device, who.uid, who.pid)
+        # What the system says comes first, so that a name can't speak for it.
+        _log.log(level, "uid %d, pid %d, %s: %s", who.uid, who.pid, who.device, self._told(command))
         try:
             if isinstance(command, Diagnose):
                 return await self._wired.diagnose()
@@ -180,9 +182,9 @@ class Control:
         kind = type(command).__name__
         match command:
             case Connect(profile=str() as name) | ImportProfile(name=name) | ExportProfile(name=name):
-                return f"{kind} {name}"
+                return f"{kind} {name[:_SHOWN]!r}"
             case RemoveProfile(name=name):
-                return f"{kind} {name}"
+                return f"{kind} {name[:_SHOWN]!r}"
             case Pause(seconds=seconds):
                 return f"{kind} for {seconds} s"
             case ApplySettings(settings=settings):

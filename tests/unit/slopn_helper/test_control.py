@@ -49,8 +49,11 @@ def test_the_log_names_what_was_asked_and_no_key(house: House, caplog: pytest.Lo
     house.ask(ApplySettings(Settings(kill_switch=KillSwitchMode.ALWAYS)))
     house.ask(GetSnapshot())
     house.ask(Disconnect())
-    said = [record.getMessage().partition(" (")[0] for record in caplog.records]
-    assert said == ["ImportProfile lab", "Connect lab", "ApplySettings kill_switch=always", "Disconnect"]
+    house.refused(Connect("x (uid 7)" * 1000))
+    said = [record.getMessage().removeprefix("uid 0, pid 1, None: ") for record in caplog.records]
+    assert said[:4] == ["ImportProfile 'lab'", "Connect 'lab'", "ApplySettings kill_switch=always", "Disconnect"]
+    assert said[4].startswith("Connect 'x (uid 7)x (uid 7)")
+    assert len(said[4]) < 130
     assert KEY not in caplog.text
 
 
