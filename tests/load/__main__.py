@@ -65,9 +65,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="of watching")
     parser.add_argument("--restarts", type=int, default=50)
     parser.add_argument(
-        "--rounds", type=int, default=5, help="runs of the tunnel, with a reader of the log and without"
+        "--rounds", type=int, default=12, help="runs of the tunnel, with a reader of the log and without"
     )
-    parser.add_argument("--run", type=float, default=10, help="seconds of each of them")
+    parser.add_argument("--run", type=float, default=8, help="seconds of each of them")
     parser.add_argument("--commands", type=int, default=2000, help="of each kind, over a connection that stands")
     parser.add_argument("--tries", type=int, default=31, help="of slopn status")
     parser.add_argument("--attack", type=float, default=10, help="seconds of each attack, at least")

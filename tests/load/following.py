@@ -18,6 +18,7 @@ from load.home import home
 from slopn_app.cli.channel import Channel
 from support.gateway import TUNNEL4, Gateway
 from support.helper_process import BIN, HelperProcess
+from support.slopn import pair
 from support.topology import Lab
 from support.until import until
 
@@ -73,7 +74,7 @@ def compare(rounds: int, seconds: float) -> Compared:
     return found
 
 
-def figures(rounds: int = 5, seconds: float = 10.0) -> list[Figure]:
+def figures(rounds: int = 12, seconds: float = 8.0) -> list[Figure]:
     """The gate: every number, and a throughput that the noise hides."""
     found = compare(rounds, seconds)
     without, reading = [[result.gbps for result in some] for some in (found.without, found.reading)]
@@ -115,6 +116,7 @@ def _tunnel() -> Iterator[tuple[Lab, HelperProcess, Tunnel]]:
         profile.write_text(gateway.config(dns=False), encoding="ascii")
         _do(helper, "import", str(profile))
         _do(helper, "connect", _PROFILE, "--wait", "20")
+        pair(str(helper.socket))
         (far,) = lab.gateway.pids() - {_holder(lab)}
         yield lab, helper, Tunnel(TUNNEL4, (helper.pid, far))
 

@@ -76,7 +76,7 @@ def figures(clients: int = 100, rate: int = 1000, seconds: float = 60.0) -> list
         Figure(
             PART,
             f"{clients} clients, {rate} events/s for {seconds:g} s, clients without a gap",
-            f"{found.complete} of {clients}, {found.told} events each, {len(found.gaps)} gaps",
+            f"{found.complete} of {clients}, {found.told} events each, {len(found.gaps)} gaps {' '.join(sorted(set(found.gaps))[:3])}".rstrip(),
             "all",
             whole,
         ),
