@@ -11,16 +11,15 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from slopn_wire.codec import encode
 from slopn_wire.commands import ImportProfile, Request
 from slopn_wire.framing import frame
+from support import hostile
 from support.blunt import Blunt
-from support.hostile import ATTACKS, attack
-
-__all__ = ["ATTACKS"]
 
 _MOST = 40
 _LOITERS = 1.0  # seconds for which what an attack has opened is held, before it begins anew
@@ -29,7 +28,6 @@ _AGAIN = 30  # bytes after which lost connections are replaced
 _REQUEST = frame(encode(Request(1, ImportProfile("slow", "x" * 100, "slow.conf"))))
 
 
-@attack
 def a_byte_at_a_time(path: str, chain: Path) -> None:
     """Slow loris: requests on as many connections as there may be, each of which takes as long as the helper lets it."""
     kept: list[Blunt] = []
@@ -47,7 +45,6 @@ def a_byte_at_a_time(path: str, chain: Path) -> None:
         time.sleep(0.1)
 
 
-@attack
 def a_crowd_that_queues(path: str, _: Path) -> None:
     """Hundreds that connect at the same time, and wait in line like everybody else."""
     with ThreadPoolExecutor(_CROWD) as threads:
@@ -55,7 +52,6 @@ def a_crowd_that_queues(path: str, _: Path) -> None:
             each.result()
 
 
-@attack
 def a_jostler(path: str, _: Path) -> None:
     """Doesn't wait in line, but tries for each place that gets free."""
     had = 0
@@ -64,6 +60,15 @@ def a_jostler(path: str, _: Path) -> None:
             end.setblocking(False)
             end.connect(path)
             had += 1
+
+
+ATTACKS: dict[str, Callable[[str, Path], object]] = {
+    **hostile.ATTACKS,
+    "a_byte_at_a_time": a_byte_at_a_time,
+    "a_crowd_that_queues": a_crowd_that_queues,
+    "a_jostler": a_jostler,
+}
+"""All, by name. What each returns is kept open for a moment."""
 
 
 def _connect_and_leave(path: str) -> None:
