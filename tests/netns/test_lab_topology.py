@@ -106,12 +106,20 @@ def test_pulled_cable_moves_traffic_to_the_other_uplink_and_back() -> None:
         assert WLAN0.client4 in lab.client.run(["curl", "-sm5", f"http://{WEB4}/"]).stdout
         with lab.capture() as capture:
             lab.client.run(["ping", "-c1", "-W2", WEB4])
-            assert set(capture.tally().by_device) == {WLAN0.router_device}
+            assert_by(capture, WLAN0.router_device)
             lab.plug("eth0")
             capture.reset()
             lab.client.run(["ping", "-c1", "-W2", WEB4])
-            assert set(capture.tally().by_device) == {ETH0.router_device}
+            assert_by(capture, ETH0.router_device)
         assert differences(before, fingerprint(lab.client)) == []
+
+
+def assert_by(capture: Capture, device: str) -> None:
+    """Traffic was seen at `device` alone, but for the kernel's own MLD reports, which it repeats whenever it likes."""
+    tally = capture.tally()
+    seen = dict(tally.by_device)
+    assert seen.pop(device, 0) > 0
+    assert sum(seen.values()) <= tally.leaks.get("multicast/mld", 0)
 
 
 def test_private_etc_can_be_renamed_over_and_stays_private() -> None:
