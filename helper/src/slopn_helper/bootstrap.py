@@ -66,7 +66,7 @@ if sys.platform == "linux":
     from slopn_helper.host.dns.manager import DnsManager
     from slopn_helper.host.facts.linux import LinuxFacts
     from slopn_helper.host.firewall import nftables, ruleset
-    from slopn_helper.host.journal import BOOT_ID, Journal, RemoveNftTable
+    from slopn_helper.host.journal import Journal, RemoveNftTable, kernel_boot_id
     from slopn_helper.host.netmon.linux import NetlinkMonitor
     from slopn_helper.host.resolver import resolve
     from slopn_helper.host.restore import restore
@@ -106,7 +106,7 @@ if sys.platform == "linux":
         found = (*loaded.warnings, *users.warnings, *_found(journal, authority, book))
         hub = Hub()
         lines.epoch = hub.snapshot().epoch
-        control = Control(hub, store, msgspec.structs.replace(loaded, warnings=found), boot=_boot())
+        control = Control(hub, store, msgspec.structs.replace(loaded, warnings=found), boot=kernel_boot_id())
         firewall = nftables.NftablesFirewall(journal, fwmark=FWMARK)
         router = LinuxRouter(journal)
         dns = DnsManager(journal)
@@ -201,9 +201,6 @@ if sys.platform == "linux":
 
     async def _trace(dns: DnsManager) -> str:
         return (await dns.choice()).trace
-
-    def _boot() -> str:
-        return BOOT_ID.read_text(encoding="ascii").strip()
 
     def _found(journal: Journal, authority: Authority, book: DeviceBook) -> list[Warning]:
         """What isn't as it should be at the start, beside profiles, settings and wish."""

@@ -161,12 +161,6 @@ class Hub:
         if pairings != self._snapshot.pairings:
             self._emit(PairingsChanged(pairings))
 
-    def set_lasting(self, stored: tuple[Warning, ...]) -> None:
-        """Warnings that hold until the helper is started anew or this is called again."""
-        self._stored = stored
-        if self._facts is not None:
-            self._set_health(msgspec.structs.replace(self._facts, stored=(*stored, *self._checked)))
-
     def set_checked(self, found: tuple[Warning, ...]) -> None:
         """What the last look at DNS found; it holds until the next one."""
         self._checked = found

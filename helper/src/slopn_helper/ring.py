@@ -34,9 +34,8 @@ class EventRing:
         self._most_events = most_events
         self._most_bytes = most_bytes
         self._frames: list[bytes] = []
-        self._gone = (
-            0  # places at the list's beginning whose frames have left the ring; cut off now and then, all at once
-        )
+        # Places at the list's beginning whose frames have left the ring; cut off now and then, all at once.
+        self._gone = 0
         self._size = 0
         self._last = 0
         self._joined: tuple[int, int, bytes] = (0, 0, b"")

@@ -125,13 +125,13 @@ async def test_a_wish_is_told() -> None:
 
 @in_loop
 async def test_lasting_warnings_may_change() -> None:
-    """What a start found wrong and a user mends leaves the list."""
+    """What a look found wrong and the next one finds mended leaves the list."""
     hub = started()
-    hub.set_lasting((warning("clock_wrong"),))
+    hub.set_checked((warning("clock_wrong"),))
     hub.set_position(AT_HOME, Live(), ())
-    hub.set_lasting((warning("clock_wrong"),))
+    hub.set_checked((warning("clock_wrong"),))
     assert [found.code for found in hub.snapshot().health] == ["clock_wrong"]
-    hub.set_lasting(())
+    hub.set_checked(())
     assert hub.snapshot().health == ()
 
 

@@ -21,8 +21,6 @@ from slopn_helper.files import sync_directory
 
 log = logging.getLogger(__name__)
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
 
 class Inverse(Struct, frozen=True):
     """What undoes one change of the host; harmless when there is nothing to undo."""
@@ -161,7 +159,7 @@ class Journal:
 
     def __init__(self, path: Path, boot_id: str | None = None) -> None:
         self._path = path
-        self._boot_id = _kernel_boot_id() if boot_id is None else boot_id
+        self._boot_id = kernel_boot_id() if boot_id is None else boot_id
         self._damage: list[str] = []
         self._entries: dict[str, _Line] = {}
         self._in_order = True
@@ -285,9 +283,10 @@ class _Line(Struct, frozen=True):
     entry: Entry
 
 
-def _kernel_boot_id() -> str:
+def kernel_boot_id() -> str:
+    """What tells this run of the computer from others; empty where the kernel doesn't say."""
     with contextlib.suppress(OSError):
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return ""
 
 
