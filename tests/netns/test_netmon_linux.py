@@ -291,3 +291,38 @@ def test_a_wake_up_is_a_change(nets: tuple[Namespace, Namespace], monkeypatch: p
         assert len(watcher.seen) == 2
 
     run(client, scenario)
+
+
+def test_every_link_is_told_at_once(nets: tuple[Namespace, Namespace]) -> None:
+    """A device that comes, changes or goes is an item each time, ours too, without waiting for quiet."""
+    client, _ = nets
+    batches = (
+        "tuntap add dev hot0 mode tun",
+        "link set hot0 up",
+        "link set hot0 name hot1",
+        "link del hot1",
+        "tuntap add dev slopn0 mode tun",
+    )
+
+    async def main() -> None:
+        heard: asyncio.Queue[None] = asyncio.Queue()
+
+        async def listen() -> None:
+            async with contextlib.aclosing(NetlinkMonitor("slopn0").links()) as links:
+                async for item in links:
+                    heard.put_nowait(item)
+
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(listen())
+            async with asyncio.timeout(10.0):
+                await heard.get()
+            for batch in batches:
+                while not heard.empty():
+                    heard.get_nowait()
+                await do(client, batch)
+                async with asyncio.timeout(10.0):
+                    await heard.get()
+            task.cancel()
+
+    with client.entered():
+        asyncio.run(main())

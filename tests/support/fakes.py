@@ -171,10 +171,11 @@ class FakeEngine(Refusing):
 
 
 class FakeMonitor:
-    """`NetworkMonitor`; a test puts networks into `queue`."""
+    """`NetworkMonitor`; a test puts networks into `queue`, and an item into `plugged` for each link."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[NetworkState] = asyncio.Queue()
+        self.plugged: asyncio.Queue[None] = asyncio.Queue()
         self._now = NetworkState(None)
 
     def current(self) -> NetworkState:
@@ -186,6 +187,12 @@ class FakeMonitor:
         while True:
             self._now = await self.queue.get()
             yield self._now
+
+    async def links(self) -> AsyncIterator[None]:
+        """As the interface."""
+        while True:
+            await self.plugged.get()
+            yield
 
 
 class FakeBook:

@@ -37,3 +37,9 @@ class NetworkMonitor(Protocol):
         """The state after each change: at once for the first of a burst, debounced for the rest; never the same twice
         in a row. The first item is the state at the start. Ends only when its task is cancelled.
         """
+
+    def links(self) -> AsyncIterator[None]:
+        """An item at the start and as soon as any link has come, gone or changed, our own too; never debounced.
+
+        What is waiting when the last item has been dealt with is one item. Ends only when its task is cancelled.
+        """

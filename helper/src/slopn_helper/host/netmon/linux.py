@@ -14,7 +14,7 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import msgspec
 from pyroute2.netlink.exceptions import NetlinkError
@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 TICK = 3.0
 """Seconds between two looks at the clocks: waking up sends no notification of its own."""
 
-_GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400
+_RTMGRP_LINK = 0x1
+_GROUPS = _RTMGRP_LINK | 0x4 | 0x10 | 0x40 | 0x100 | 0x400
 """RTMGRP_LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE."""
 _ROUTE, _LINK, _ADDRESS, _NEIGHBOUR = {24, 25}, {16, 17}, {20, 21}, {28, 29}
 _HEADER = struct.Struct("=IHHII")
@@ -57,7 +58,7 @@ class NetlinkMonitor:
         debounce = Debounce()
         wakeups = WakeUps(*_clocks())
         happened = asyncio.Event()
-        with _notifications() as sock:
+        with _notifications(_GROUPS) as sock:
             loop.add_reader(sock, self._drain, sock, debounce, happened)
             try:
                 debounce.event(loop.time())
@@ -79,21 +80,25 @@ class NetlinkMonitor:
             finally:
                 loop.remove_reader(sock)
 
+    async def links(self) -> AsyncGenerator[None, None]:
+        """See `NetworkMonitor.links`: a device that was plugged in must be guarded before it carries its first packet."""
+        loop = asyncio.get_running_loop()
+        happened = asyncio.Event()
+        with _notifications(_RTMGRP_LINK) as sock:
+            loop.add_reader(sock, happened.set)
+            try:
+                yield
+                while True:
+                    await happened.wait()
+                    happened.clear()
+                    if _received(sock, lambda message: message[0] in _LINK):
+                        yield
+            finally:
+                loop.remove_reader(sock)
+
     def _drain(self, sock: socket.socket, debounce: Debounce, happened: asyncio.Event) -> None:
         """Read all notifications that wait; a reader of its own loses none when a time-out cancels a wait."""
-        relevant = False
-        while True:
-            try:
-                data, sender = sock.recvfrom(65536)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                relevant = True
-                continue
-            relevant = relevant or (sender[0] == 0 and any(map(self._concerns_us, _messages(data))))
-        if relevant:
+        if _received(sock, self._concerns_us):
             debounce.event(asyncio.get_running_loop().time())
             happened.set()
 
@@ -159,12 +164,28 @@ class NetlinkMonitor:
 
 
 @contextlib.contextmanager
-def _notifications() -> Iterator[socket.socket]:
+def _notifications(groups: int) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0) as sock:
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 20)
-        sock.bind((0, _GROUPS))
+        sock.bind((0, groups))
         yield sock
+
+
+def _received(sock: socket.socket, counts: Callable[[tuple[int, bytes]], bool]) -> bool:
+    """Read all notifications that wait; whether one of them counts, or one was lost."""
+    relevant = False
+    while True:
+        try:
+            data, sender = sock.recvfrom(65536)
+        except BlockingIOError:
+            return relevant
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            relevant = True
+            continue
+        relevant = relevant or (sender[0] == 0 and any(map(counts, _messages(data))))
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
