@@ -12,10 +12,12 @@ from pathlib import Path
 import msgspec
 
 from slopn_helper import health, logs
+from slopn_helper.addresses import LastGood
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
 from slopn_helper.diagnose import diagnose
 from slopn_helper.diagnose.facts import Sources
+from slopn_helper.gateways import Gateways
 from slopn_helper.hub import Hub
 from slopn_helper.ipc.devices import DeviceBook
 from slopn_helper.ipc.gatekeeper import Gatekeeper
@@ -34,6 +36,8 @@ STATE_DIR = Path("/var/lib/slopn")
 RUNTIME_DIR = Path("/run/slopn")
 JOURNAL = "journal"
 """The undo journal's name in the state directory."""
+ADDRESSES = "addresses.json"
+"""Where gateways answered last, in the state directory."""
 RECORDER = "recorder"
 """The flight recorder's folder in the state directory."""
 
@@ -60,7 +64,7 @@ def installed_prefix() -> Path | None:
 if sys.platform == "linux":
     from functools import partial
 
-    from slopn_helper import notify, undo
+    from slopn_helper import notify, undo, watchdog
     from slopn_helper.engine.rust import RustEngine
     from slopn_helper.host.accounts.nss import NssAccounts
     from slopn_helper.host.dns.manager import DnsManager
@@ -94,6 +98,8 @@ if sys.platform == "linux":
 
         def end() -> None:
             notify.tell(notify.STOPPING)
+            if not stop.is_set():
+                watchdog.start(loop)
             stop.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -118,7 +124,7 @@ if sys.platform == "linux":
             dns=dns,
             engine=engine,
             restore=partial(restore, journal, keep=(RemoveNftTable,), damage=False),
-            resolve=resolve,
+            gateways=Gateways(resolve, LastGood(options.state_dir / ADDRESSES), FWMARK),
         )
         recorder = FlightRecorder(options.state_dir / RECORDER)
         sources = Sources(
