@@ -22,6 +22,6 @@ def let_go_of_a_lock_that_nobody_gives_back(_: NftablesFirewall) -> None:
 
 
 if __name__ == "__main__":
-    NftablesFirewall.close = let_go_of_a_lock_that_nobody_gives_back  # type: ignore[method-assign]
+    NftablesFirewall.close = let_go_of_a_lock_that_nobody_gives_back  # type: ignore[method-assign, assignment]
     watchdog.start = partial(watchdog.start, within=float(os.environ["HANG_WITHIN"]))
     sys.exit(main())
