@@ -17,7 +17,7 @@ def target(data: bytes) -> None:
         assert verdict.found is Found.PORTAL
         assert len(verdict.location) <= LONGEST_LOCATION
         assert re.fullmatch(r"https?://[!-~]+", verdict.location, re.IGNORECASE)
-        assert "@" not in verdict.location.split("/")[2]
+        assert "@" not in re.split("[/?#]", verdict.location)[2]
     for cut in {len(data) // 2, max(len(data) - 1, 0)}:
         judge(data[:cut], HOST, ended=False)
 
