@@ -1,5 +1,8 @@
 """When to look at the network again: at once for the first event after a quiet time, then once a burst has ended.
 
+An event that decides where packets go is the first of its own kind: a cable that is plugged in comes with a dozen
+others, and only the route among them is worth acting on.
+
 Sans-IO: time is passed in, in seconds of any steady clock.
 """
 
@@ -20,10 +23,14 @@ class Debounce:
         self._due: float | None = None
         self._first: float | None = None
         self._busy_until = float("-inf")
+        self._decided_until = float("-inf")
 
-    def event(self, now: float) -> None:
-        """Something has changed."""
-        if self._due is None and now >= self._busy_until:
+    def event(self, now: float, *, decisive: bool = False) -> None:
+        """Something has changed; `decisive`: perhaps the way that packets take."""
+        if decisive and now >= self._decided_until:
+            self._decided_until = now + self._quiet
+            self._due = now
+        elif self._due is None and now >= self._busy_until:
             self._due = now
         elif self._due is None or self._first is not None:
             self._first = now if self._first is None else self._first

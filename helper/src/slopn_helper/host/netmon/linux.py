@@ -1,8 +1,7 @@
 """What network the host is on, by the kernel's own notifications (rtnetlink(7)).
 
 Notifications only say that something changed; the state is then read anew as a whole, so that a lost one (ENOBUFS)
-costs nothing but a look. `ssid` and `metered` are left at their defaults: they would need nl80211 and NetworkManager,
-and nothing acts on them yet.
+costs nothing but a look. What the kernel doesn't say is told by `hints`.
 """
 
 from __future__ import annotations
@@ -14,13 +13,14 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from typing import Protocol
 
 import msgspec
 from pyroute2.netlink.exceptions import NetlinkError
 
 from slopn_helper.host import rtnl
-from slopn_helper.host.netmon import NetworkState
+from slopn_helper.host.netmon import NetworkState, hints, nl80211
 from slopn_helper.host.netmon.debounce import Debounce
 from slopn_helper.host.netmon.state import WakeUps, best_default, without_link_local
 from slopn_helper.host.routes.plan import MAIN_TABLE, PROTOCOL
@@ -29,7 +29,7 @@ from slopn_helper.host.rtnl import RouteRow, Rtnetlink
 log = logging.getLogger(__name__)
 
 TICK = 3.0
-"""Seconds between two looks at the clocks: waking up sends no notification of its own."""
+"""Seconds between two looks at the clocks: where no logind tells of it, waking up sends no notification."""
 
 _RTMGRP_LINK = 0x1
 _GROUPS = _RTMGRP_LINK | 0x4 | 0x10 | 0x40 | 0x100 | 0x400
@@ -37,6 +37,10 @@ _GROUPS = _RTMGRP_LINK | 0x4 | 0x10 | 0x40 | 0x100 | 0x400
 _ROUTE, _LINK, _ADDRESS, _NEIGHBOUR = {24, 25}, {16, 17}, {20, 21}, {28, 29}
 _HEADER = struct.Struct("=IHHII")
 _SO_RCVBUFFORCE = 33
+
+
+class _LookAgain(Protocol):
+    def __call__(self, *, decisive: bool = False) -> None: ...
 
 
 class NetlinkMonitor:
@@ -47,6 +51,7 @@ class NetlinkMonitor:
         self._state = NetworkState(None)
         self._gateway_mac: tuple[object, str] | None = None
         self._device: int | None = None
+        self._metered = False
 
     def current(self) -> NetworkState:
         """The state as last seen by whoever iterates over `changes`; offline before that."""
@@ -58,8 +63,17 @@ class NetlinkMonitor:
         debounce = Debounce()
         wakeups = WakeUps(*_clocks())
         happened = asyncio.Event()
+
+        def look_again(*, decisive: bool = False) -> None:
+            debounce.event(loop.time(), decisive=decisive)
+            happened.set()
+
         with _notifications(_GROUPS) as sock:
-            loop.add_reader(sock, self._drain, sock, debounce, happened)
+            loop.add_reader(sock, self._drain, sock, look_again)
+            hearing = [
+                loop.create_task(self._hear_of_sleep(wakeups, look_again)),
+                loop.create_task(self._hear_of_money(look_again)),
+            ]
             try:
                 debounce.event(loop.time())
                 seen: NetworkState | None = None
@@ -77,8 +91,14 @@ class NetlinkMonitor:
                         async with asyncio.timeout(pause):
                             await happened.wait()
                     happened.clear()
+                    for task in hearing:
+                        if task.done():
+                            task.result()
             finally:
                 loop.remove_reader(sock)
+                for task in hearing:
+                    task.cancel()
+                await asyncio.gather(*hearing, return_exceptions=True)
 
     async def links(self) -> AsyncGenerator[None, None]:
         """See `NetworkMonitor.links`: a device that was plugged in must be guarded before it carries its first packet."""
@@ -91,16 +111,27 @@ class NetlinkMonitor:
                 while True:
                     await happened.wait()
                     happened.clear()
-                    if _received(sock, lambda message: message[0] in _LINK):
+                    if [message for message in _received(sock) if message is None or message[0] in _LINK]:
                         yield
             finally:
                 loop.remove_reader(sock)
 
-    def _drain(self, sock: socket.socket, debounce: Debounce, happened: asyncio.Event) -> None:
+    async def _hear_of_sleep(self, wakeups: WakeUps, look_again: _LookAgain) -> None:
+        async for _ in hints.wake_ups():
+            if wakeups.told(*_clocks(), time.time()):
+                look_again()
+
+    async def _hear_of_money(self, look_again: _LookAgain) -> None:
+        async for metered in hints.metered():
+            if metered != self._metered:
+                self._metered = metered
+                look_again()
+
+    def _drain(self, sock: socket.socket, look_again: _LookAgain) -> None:
         """Read all notifications that wait; a reader of its own loses none when a time-out cancels a wait."""
-        if _received(sock, self._concerns_us):
-            debounce.event(asyncio.get_running_loop().time())
-            happened.set()
+        heard = [message for message in _received(sock) if message is None or self._concerns_us(message)]
+        if heard:
+            look_again(decisive=any(message is None or message[0] in _ROUTE for message in heard))
 
     def _concerns_us(self, message: tuple[int, bytes]) -> bool:
         kind, body = message
@@ -147,7 +178,9 @@ class NetlinkMonitor:
             gateways[6],
             without_link_local(await rtnl.addresses(ipr, link.number, settled=True)),
             await self._mac(ipr, best),
+            nl80211.ssid(link.number) if nl80211.is_wireless(link.name) else None,
             mtu=link.mtu,
+            metered=self._metered,
         )
 
     async def _mac(self, ipr: Rtnetlink, route: RouteRow) -> str | None:
@@ -172,20 +205,20 @@ def _notifications(groups: int) -> Iterator[socket.socket]:
         yield sock
 
 
-def _received(sock: socket.socket, counts: Callable[[tuple[int, bytes]], bool]) -> bool:
-    """Read all notifications that wait; whether one of them counts, or one was lost."""
-    relevant = False
+def _received(sock: socket.socket) -> Iterator[tuple[int, bytes] | None]:
+    """All notifications that wait, as `_messages`; None: some were lost."""
     while True:
         try:
             data, sender = sock.recvfrom(65536)
         except BlockingIOError:
-            return relevant
+            return
         except OSError as error:
             if error.errno != errno.ENOBUFS:
                 raise
-            relevant = True
+            yield None
             continue
-        relevant = relevant or (sender[0] == 0 and any(map(counts, _messages(data))))
+        if sender[0] == 0:
+            yield from _messages(data)
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -27,8 +27,15 @@ def without_link_local(addresses: Iterable[IPInterface]) -> tuple[IPAddress, ...
     return tuple(sorted(seen, key=lambda ip: (ip.version, int(ip))))
 
 
+ONE_SLEEP = 10.0
+"""Seconds within which the clocks and a daemon tell of the same wake-up."""
+
+
 class WakeUps:
-    """Notices that the machine slept: the clock that counts sleep (CLOCK_BOOTTIME) runs ahead of the one that doesn't."""
+    """Notices that the machine slept: the clock that counts sleep (CLOCK_BOOTTIME) runs ahead of the one that doesn't.
+
+    A daemon may say so sooner, or where the clocks don't part.
+    """
 
     def __init__(self, boottime: float, monotonic: float) -> None:
         self._ahead = boottime - monotonic
@@ -40,6 +47,14 @@ class WakeUps:
         slept = boottime - monotonic - self._ahead
         self._ahead += slept
         if slept < 1.0:
+            return False
+        self.last = wall
+        return True
+
+    def told(self, boottime: float, monotonic: float, wall: float) -> bool:
+        """A daemon says that the machine is awake again: whether that is news."""
+        known = self.last is not None and 0 <= wall - self.last < ONE_SLEEP
+        if not self.look(boottime, monotonic, wall) and known:
             return False
         self.last = wall
         return True

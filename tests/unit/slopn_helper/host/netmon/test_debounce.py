@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from slopn_helper.host.netmon.debounce import LONGEST, QUIET, Debounce
 
 EVENTS = st.lists(st.floats(min_value=0.0, max_value=0.5), min_size=1, max_size=60)
+MIXED = st.lists(st.tuples(st.floats(min_value=0.0, max_value=0.5), st.booleans()), min_size=1, max_size=60)
 
 
-def looks(events: list[float]) -> list[float]:
-    """When a monitor that is never late would look, for events at these times."""
+def looks(events: list[float], decisive: tuple[bool, ...] = ()) -> list[float]:
+    """When a monitor that is never late would look, for events at these times; some of them are decisive."""
     debounce = Debounce()
     found: list[float] = []
 
@@ -20,9 +21,9 @@ def looks(events: list[float]) -> list[float]:
             assert debounce.take(due)
             found.append(due)
 
-    for event in events:
+    for event, decides in itertools.zip_longest(events, decisive, fillvalue=False):
         run_until(event)
-        debounce.event(event)
+        debounce.event(event, decisive=decides)
         run_until(event)
     run_until(float("inf"))
     return found
@@ -57,6 +58,20 @@ def test_a_burst_that_never_ends_is_looked_at_all_the_same() -> None:
     found = looks([5.0 + n * 0.1 for n in range(50)])
     assert len(found) >= 5
     assert max(b - a for a, b in itertools.pairwise(found)) <= LONGEST + 0.1 + 1e-9
+
+
+def test_what_decides_is_looked_at_at_once_within_a_burst() -> None:
+    """A new route among the events of a plugged cable isn't waited with; the burst's end is looked at all the same."""
+    debounce = Debounce()
+    debounce.event(5.0)
+    assert debounce.take(5.0)
+    debounce.event(5.01)
+    assert not debounce.take(5.01)
+    debounce.event(5.02, decisive=True)
+    assert debounce.take(5.02)
+    debounce.event(5.03, decisive=True)
+    assert not debounce.take(5.03)
+    assert debounce.due() == 5.03 + QUIET
 
 
 def test_no_look_without_an_event() -> None:
@@ -98,3 +113,15 @@ def test_the_last_look_comes_when_all_is_quiet(gaps: list[float]) -> None:
     """The state that remains is one seen no earlier than the last event."""
     events = times(gaps)
     assert looks(events)[-1] >= events[-1]
+
+
+@given(MIXED)
+def test_decisive_events_change_none_of_that(mixed: list[tuple[float, bool]]) -> None:
+    """Mixed with others they add one look to a quiet time; every event is followed by a look in time, also the last."""
+    events = times([gap for gap, _ in mixed])
+    found = looks(events, tuple(decides for _, decides in mixed))
+    for event in events:
+        assert any(event <= look <= event + LONGEST + 1e-9 for look in found)
+    for start in found:
+        assert sum(start <= look < start + QUIET - 1e-9 for look in found) <= 4
+    assert found[-1] >= events[-1]

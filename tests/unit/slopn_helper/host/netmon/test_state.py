@@ -72,3 +72,14 @@ def test_sleep_is_noticed_once() -> None:
     assert [wakeups.look(1006.4, 406.0, 53.0), wakeups.last] == [False, None]
     assert [wakeups.look(4600.0, 409.0, 3650.0), wakeups.last] == [True, 3650.0]
     assert [wakeups.look(4603.0, 412.0, 3653.0), wakeups.last] == [False, 3650.0]
+
+
+def test_a_wake_up_that_is_told_is_the_one_that_the_clocks_show() -> None:
+    """Whoever is first, clocks or daemon, one sleep is one wake-up; the next one is another, also if the clocks agree."""
+    wakeups = WakeUps(1000.0, 400.0)
+    assert [wakeups.told(4600.0, 403.0, 3650.0), wakeups.last] == [True, 3650.0]
+    assert [wakeups.look(4602.0, 405.0, 3652.0), wakeups.last] == [False, 3650.0]
+    assert [wakeups.look(8200.0, 406.0, 7250.0), wakeups.last] == [True, 7250.0]
+    assert [wakeups.told(8201.0, 407.0, 7251.0), wakeups.last] == [False, 7250.0]
+    assert [wakeups.told(8301.0, 507.0, 7351.0), wakeups.last] == [True, 7351.0]
+    assert [wakeups.told(8302.0, 508.0, 7251.0), wakeups.last] == [True, 7251.0], "the clock was set back meanwhile"
