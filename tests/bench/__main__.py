@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from bench import engines, latency, link, measure, table
+from bench import engines, latency, link, measure, roam, table
 from bench.measure import CASES, Case, Result
 
-PARTS = ("throughput", "latency")
+PARTS = ("throughput", "latency", "roam")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _throughput(args, machine, out)
         if "latency" in args.only:
             _latency(args, machine, out)
+        if "roam" in args.only:
+            _roam(args, machine, out)
     print(f"kept in {args.out}")
     return 0
 
@@ -71,6 +73,17 @@ def _latency(args: argparse.Namespace, machine: dict[str, object], out: IO[str])
         print(timing, flush=True)
 
 
+def _roam(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
+    gaps = roam.measure(args.tries)
+    for (name, event), seconds in gaps.items():
+        _keep(out, machine | {"roam": event, "engine": name, "mtu": roam.MTU, "gaps": seconds})
+    print(
+        f"\nseconds without an answer, {args.tries} times each, one datagram each {1e3 * roam.INTERVAL:g} ms through "
+        f"a tunnel of MTU {roam.MTU} over veth; the gateway is {engines.OURS} {engines.commit()} for both"
+    )
+    print(roam.render(gaps), end="\n\n")
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     cases = {case.name: case for case in CASES}
@@ -78,7 +91,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10, help="of each run")
-    parser.add_argument("--tries", type=int, default=11, help="of each latency")
+    parser.add_argument("--tries", type=int, default=11, help="of each latency, and of each change of the network")
     parser.add_argument(
         "--engines", nargs="+", default=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],
         choices=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],

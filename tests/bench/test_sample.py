@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import table
+from bench import roam, table
 from bench.__main__ import main
 from bench.engines import OURS, RAW, WIREGUARD_GO
 from bench.latency import Timing
@@ -43,6 +43,19 @@ def test_a_try_of_each_latency(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert [(len(line["ours"]), len(line["against"])) for line in kept] == [(2, 0), (1, 1), (1, 1)]
     assert all(min(line["ours"] + line["against"]) > 0 for line in kept)
     assert capsys.readouterr().out.count("target") == 3
+
+
+def test_a_round_of_each_change_of_the_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both tunnels come through each of them; what is kept says which, and the table has a line for each."""
+    out = tmp_path / "kept.jsonl"
+    main(["--only", "roam", "--tries", "1", "--out", str(out)])
+    kept = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert {(line["engine"], line["roam"]) for line in kept} == {
+        (engine, event.name) for engine in (OURS, WIREGUARD_GO) for event in roam.EVENTS
+    }
+    assert all(len(line["gaps"]) == 1 and 0 < line["gaps"][0] < 30 for line in kept)
+    printed = capsys.readouterr().out
+    assert all(f"| {event.name} | " in printed for event in roam.EVENTS)
 
 
 def test_timing_judges_its_median() -> None:
