@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test leak bench load fuzz wire fresh lock shrink engine wireguard-go deb boot-root clean
+.PHONY: help demo setup check test leak bench load kills fuzz wire fresh lock shrink engine wireguard-go deb boot-root clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -34,6 +34,9 @@ bench: setup wireguard-go ## throughput and CPU per GB against the latest wiregu
 
 load: setup ## the control plane under load: many watchers, restarts, logs, commands, attacks (ARGS=--help)
 	$(TESTS) -m load $(ARGS)
+
+kills: setup ## kill the helper at hundreds of moments; `slopn-helper restore` gives the host back each time (ARGS=--help)
+	$(TESTS) -m kills $(ARGS)
 
 fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and perhaps a target's name")
 	@$(TOOL).fuzz $(ARGS)

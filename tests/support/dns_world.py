@@ -257,7 +257,7 @@ class Resolved:
             printf '[Resolve]\nDNSSEC=no\nFallbackDNS=\nLLMNR=no\nMulticastDNS=no\n' > /etc/systemd/resolved.conf
         """)
         self.start()
-        world.client.run([sys.executable, "-c", _TELL_RESOLVED, LAN], env=ENV)
+        self.tell()
 
     def start(self) -> None:
         """Start it, and return once it is on the bus."""
@@ -268,6 +268,10 @@ class Resolved:
         ask = "import asyncio; from slopn_helper.host.dns import resolved; print(asyncio.run(resolved.is_running()))"
         asked = [sys.executable, "-c", ask]
         until(lambda: self.world.client.run(asked, env=ENV).stdout == "True\n", 30.0, "resolved is on the bus")
+
+    def tell(self) -> None:
+        """What a DHCP client tells it about the uplink."""
+        self.world.client.run([sys.executable, "-c", _TELL_RESOLVED, LAN], env=ENV)
 
     def kill(self) -> None:
         """SIGKILL."""
