@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from bench import engines
 from bench.wg_quick import WgQuick
 from support.echo import EchoStream
 from support.gateway import Gateway
 from support.helper_process import HelperProcess
-from support.topology import ETH0, WEB4, WLAN0, Lab
+from support.roaming import EVENTS, Event
+from support.topology import WEB4, Lab
 
 INTERVAL = 0.005
 """Seconds between two datagrams of the traffic that runs: no gap is measured finer."""
@@ -22,69 +22,11 @@ MOVE_TARGET, BACK_TARGET = 0.15, 0.4
 """Seconds without an answer, at most, median: while another way is there, and once there is one again."""
 SETTLE = 1.0
 """Seconds of undisturbed traffic after each change: what comes of it late is part of it."""
-DARK = 2.0
-"""Seconds without any network."""
 MTU = 1420
 """Both tunnels', over links of 1,500."""
 _WITHIN = 30.0
 _PROFILE = "roam"
 
-
-class Event(NamedTuple):
-    """Something that happens to the host's network, and how it is put right."""
-
-    name: str
-    act: Callable[[Lab], None]
-    undo: Callable[[Lab], None]
-    target: float = MOVE_TARGET
-    dark: float = 0.0
-    """Seconds that it lasts before it is put right; the gap is then counted from there."""
-
-
-def _each(*devices: str, plug: bool) -> Callable[[Lab], None]:
-    def move(lab: Lab) -> None:
-        for device in devices:
-            (lab.plug if plug else lab.pull)(device)
-
-    return move
-
-
-def _client(batch: str) -> Callable[[Lab], None]:
-    return lambda lab: lab.client.ip(batch)
-
-
-def _lease(old: str, new: str) -> Callable[[Lab], None]:
-    """Another address on the same network, as a DHCP client sets it: the new one first, then the routes come again."""
-    return _client(f"""
-        addr add {new}/24 dev eth0
-        addr del {old}/24 dev eth0
-        addr replace {new}/24 dev eth0
-        route replace default via {ETH0.router4} dev eth0 metric {ETH0.metric}
-    """)
-
-
-EVENTS = (
-    Event("carrier loss", _each("eth0", plug=False), _each("eth0", plug=True)),
-    Event(
-        "route switch",
-        _client(f"""
-            route add default via {WLAN0.router4} dev wlan0 metric 1
-            route add default via {WLAN0.router6} dev wlan0 metric 1
-        """),
-        _client(f"""
-            route del default via {WLAN0.router4} dev wlan0 metric 1
-            route del default via {WLAN0.router6} dev wlan0 metric 1
-        """),
-    ),
-    Event("new address", _lease(ETH0.client4, "10.1.0.77"), _lease("10.1.0.77", ETH0.client4)),
-    Event(
-        "both uplinks back",
-        _each("eth0", "wlan0", plug=False),
-        _each("eth0", "wlan0", plug=True),
-        BACK_TARGET,
-        DARK,
-    ),
-)
 
 Gaps = Mapping[tuple[str, str], Sequence[float]]
 """Seconds, by engine and event."""
@@ -103,6 +45,7 @@ class Client:
         begun = time.monotonic()
         event.act(self._lab)
         if event.dark:
+            # Counted from the first command that gives it a network again.
             time.sleep(event.dark)
             begun = time.monotonic()
             event.undo(self._lab)
@@ -154,6 +97,11 @@ def wireguard_go() -> Iterator[Client]:
         quick.run(lab.client, engine, "down", _PROFILE)
 
 
+def target(event: Event) -> float:
+    """Seconds without an answer, at most."""
+    return BACK_TARGET if event.dark else MOVE_TARGET
+
+
 def render(gaps: Gaps) -> str:
     """A Markdown table: median and longest gap in ms of each event, and whether ours keeps to its target."""
     names = list(dict.fromkeys(name for name, _ in gaps))
@@ -166,8 +114,8 @@ def render(gaps: Gaps) -> str:
             f"{1e3 * statistics.median(gaps[name, event.name]):.0f} / {1e3 * max(gaps[name, event.name]):.0f}"
             for name in names
         ]
-        met = "yes" if statistics.median(gaps[names[0], event.name]) <= event.target else "no"
-        rows.append([event.name, *shown, f"{1e3 * event.target:g}", met])
+        met = "yes" if statistics.median(gaps[names[0], event.name]) <= target(event) else "no"
+        rows.append([event.name, *shown, f"{1e3 * target(event):g}", met])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import roam, table
+from bench import table
 from bench.__main__ import main
 from bench.engines import OURS, RAW, WIREGUARD_GO
 from bench.latency import Timing
 from bench.measure import CASES, Case, Result
+from support.roaming import EVENTS
 
 
 def test_a_round_of_both_engines_and_the_bare_link(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,11 +52,11 @@ def test_a_round_of_each_change_of_the_network(tmp_path: Path, capsys: pytest.Ca
     main(["--only", "roam", "--tries", "1", "--out", str(out)])
     kept = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert {(line["engine"], line["roam"]) for line in kept} == {
-        (engine, event.name) for engine in (OURS, WIREGUARD_GO) for event in roam.EVENTS
+        (engine, event.name) for engine in (OURS, WIREGUARD_GO) for event in EVENTS
     }
     assert all(len(line["gaps"]) == 1 and 0 < line["gaps"][0] < 30 for line in kept)
     printed = capsys.readouterr().out
-    assert all(f"| {event.name} | " in printed for event in roam.EVENTS)
+    assert all(f"| {event.name} | " in printed for event in EVENTS)
 
 
 def test_timing_judges_its_median() -> None:
