@@ -21,6 +21,8 @@ pub struct PeerConfig {
     pub public_key: PublicKey,
     /// None: where the peer is already, or will be heard from.
     pub endpoint: Option<SocketAddr>,
+    /// Other addresses of the same peer: they are called as well while `endpoint` is silent, or can't be reached.
+    pub alternatives: Vec<SocketAddr>,
     /// A prefix that two peers claim goes to the later one.
     pub allowed_ips: Vec<Prefix>,
     pub preshared_key: Option<Secret>,
@@ -52,6 +54,7 @@ impl PeerConfig {
             update_only: false,
             preshared_key: Some(self.preshared_key.as_ref().map(Into::into)),
             endpoint: self.endpoint,
+            alternatives: self.alternatives.clone(),
             keepalive: Some(self.keepalive.unwrap_or(0)),
             replace_allowed_ips: true,
             allowed_ips: self.allowed_ips.iter().map(|p| (true, (*p).into())).collect(),
@@ -68,6 +71,7 @@ mod tests {
         let peer = |n: u8| PeerConfig {
             public_key: [n; 32],
             endpoint: None,
+            alternatives: vec![],
             allowed_ips: vec!["10.0.0.1".parse().unwrap()],
             preshared_key: None,
             keepalive: None,

@@ -1,20 +1,19 @@
 //! The control side of an engine: one change at a time, from its owner or from the UAPI socket.
+use crate::calls::Initiation;
 use crate::config::Config;
 use crate::engine::{PeerCounters, Snapshot};
 use crate::events::{Event, Level};
 use crate::key::{PublicKey, Secret};
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Prefix;
-use crate::shared::{Shared, ToPeer, View};
+use crate::shared::{Shared, View};
 use crate::tun::Link;
 use crate::uapi::{PeerChange, SetRequest};
 use crate::udp::{Binding, Sockets};
 use gotatun::noise::TimerParams;
-use gotatun::packet::{Packet, WgKind};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
@@ -66,22 +65,13 @@ impl Core {
         let mut control = self.control.lock();
         let binding = control.binding.clone();
         self.bind(&mut control, &binding)?;
-        let messages = control.peers.values().filter_map(|peer| self.greet(peer)).collect();
-        drop(control);
-        self.shared.send(messages);
+        self.begin(control.peers.values(), PeerState::rebound);
         Ok(())
     }
 
     /// Begins a handshake with every peer whose endpoint is known.
     pub fn initiate(&self) {
-        let view = self.shared.view();
-        let now = Instant::now();
-        let kick = |peer: &Arc<Peer>| {
-            let (message, to) = peer.state.lock().kick(now)?;
-            Some(self.outgoing(peer, message, to))
-        };
-        let messages = view.peers.values().filter_map(kick).collect();
-        self.shared.send(messages);
+        self.begin(self.shared.view().peers.values(), PeerState::kick);
     }
 
     pub fn counters(&self) -> Snapshot {
@@ -206,7 +196,7 @@ impl Core {
             state.tunn.set_preshared_key(preshared.as_ref().map(|s| *s.bytes()));
         }
         if let Some(endpoint) = change.endpoint {
-            state.set_endpoint(endpoint);
+            state.configure(endpoint, &change.alternatives);
         }
         if let Some(seconds) = change.keepalive {
             state.set_keepalive(Some(seconds));
@@ -276,21 +266,18 @@ impl Core {
         }
     }
 
-    /// The first message through fresh sockets: it tells the peer where we are now.
-    fn greet(&self, peer: &Arc<Peer>) -> Option<ToPeer> {
-        let mut state = peer.state.lock();
-        if state.tunn.has_active_session()
-            && let Some(to) = state.endpoint()
-            && let Ok(keepalive) = state.tunn.encapsulate_with_session(Packet::default())
-        {
-            return Some(self.outgoing(peer, keepalive.into(), to));
+    fn begin<'a>(
+        &self,
+        peers: impl Iterator<Item = &'a Arc<Peer>>,
+        ask: impl Fn(&mut PeerState, Instant) -> Option<Initiation>,
+    ) {
+        let now = Instant::now();
+        for peer in peers {
+            let mut state = peer.state.lock();
+            if let Some(message) = ask(&mut state, now) {
+                self.shared.begin(peer, &mut state, message, now);
+            }
         }
-        let (message, to) = state.kick(Instant::now())?;
-        Some(self.outgoing(peer, message, to))
-    }
-
-    fn outgoing(&self, peer: &Arc<Peer>, message: WgKind, to: SocketAddr) -> ToPeer {
-        self.shared.leaves(&message, peer, to);
-        ToPeer { peer: Arc::clone(peer), message, to }
+        self.shared.timer_wake.signal();
     }
 }

@@ -91,7 +91,7 @@ impl Inbound {
                 add(&shared.counters.rx_invalid, 1);
                 continue;
             };
-            self.handle(shared, view, &peer, message, (from, len), &mut mtu);
+            self.handle(shared, view, &peer, message, (from, len, now), &mut mtu);
         }
         self.wire = wire;
     }
@@ -143,7 +143,7 @@ impl Inbound {
         view: &View,
         peer: &Arc<Peer>,
         message: WgKind,
-        (from, len): (SocketAddr, usize),
+        (from, len, now): (SocketAddr, usize, Instant),
         mtu: &mut MtuWatcher,
     ) {
         let index = if let WgKind::Data(m) = &message { Some(m.header.receiver_idx.get()) } else { None };
@@ -171,11 +171,12 @@ impl Inbound {
             }
             TunnResult::Err(error) => {
                 add(&shared.counters.rx_invalid, 1);
-                shared.talk.refused(&shared.events, &peer.key, &error, Instant::now());
+                shared.talk.refused(&shared.events, &peer.key, &error, now);
                 return;
             }
         }
         add(&peer.rx_bytes, len);
+        state.heard(now);
         if state.roam(from) {
             shared.events.push(Event::Roamed { peer: peer.key, endpoint: from });
         }
@@ -190,7 +191,7 @@ impl Inbound {
         to: SocketAddr,
         mtu: &mut MtuWatcher,
     ) {
-        state.completed(SystemTime::now());
+        state.completed(rtt, SystemTime::now());
         shared.events.push(Event::Handshake { peer: peer.key, rtt });
         let waiting: Vec<_> = state.tunn.get_queued_packets(mtu).collect();
         for message in waiting {
@@ -199,8 +200,12 @@ impl Inbound {
     }
 
     fn queue(&mut self, shared: &Shared, peer: &Arc<Peer>, state: &mut PeerState, message: WgKind, to: SocketAddr) {
+        let message = match message {
+            WgKind::HandshakeInit(message) => return shared.begin(peer, state, message, Instant::now()),
+            message => message,
+        };
         shared.leaves(&message, peer, to);
-        state.sent(&message, Instant::now());
+        state.answers(&message);
         self.answers.push((message.into(), to));
         self.answered.push(Arc::clone(peer));
     }

@@ -26,11 +26,15 @@ impl IndexMap {
 
     /// Note the index that a handshake message of ours announces to the peer.
     pub fn learn(&self, message: &WgKind, peer: &Arc<Peer>) {
-        let index = match message {
-            WgKind::HandshakeInit(m) => m.sender_idx.get(),
-            WgKind::HandshakeResp(m) => m.sender_idx.get(),
-            WgKind::CookieReply(_) | WgKind::Data(_) => return,
-        };
+        match message {
+            WgKind::HandshakeInit(m) => self.learn_index(m.sender_idx.get(), peer),
+            WgKind::HandshakeResp(m) => self.learn_index(m.sender_idx.get(), peer),
+            WgKind::CookieReply(_) | WgKind::Data(_) => {}
+        }
+    }
+
+    /// The same by number.
+    pub fn learn_index(&self, index: u32, peer: &Arc<Peer>) {
         self.peers.lock().insert(index, Arc::clone(peer));
     }
 
@@ -60,10 +64,9 @@ mod tests {
         let other = identity(2).public.to_bytes();
         let mut state = PeerState::new(&identity(1), &other, None, map.table(), None);
         state.set_endpoint("192.0.2.1:1".parse().unwrap());
-        let (init, _) = state.kick(Instant::now()).unwrap();
-        let WgKind::HandshakeInit(m) = &init else { panic!() };
-        let index = m.sender_idx.get();
-        (Peer::new(other, state), init, index)
+        let init = state.kick(Instant::now()).unwrap();
+        let index = init.sender_idx.get();
+        (Peer::new(other, state), init.into(), index)
     }
 
     #[test]

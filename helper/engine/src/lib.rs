@@ -2,11 +2,13 @@
 //!
 //! Read it in this order: `engine` (what can be asked of it), `shared` (what its threads share), `threads`, then
 //! `outbound` and `inbound` (the way of a packet), `peer`, `udp`, `tun`, `offload`.
+pub mod calls;
 pub mod config;
 pub mod control;
 pub mod counters;
 pub mod engine;
 pub mod events;
+pub mod greeting;
 pub mod inbound;
 pub mod index;
 pub mod key;
@@ -17,8 +19,10 @@ pub mod peer;
 pub mod prefix;
 #[cfg(feature = "python")]
 mod python;
+pub mod race;
 pub mod roaming;
 pub mod shared;
+pub mod silence;
 pub mod sys;
 mod talk;
 pub mod threads;

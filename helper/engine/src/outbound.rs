@@ -6,7 +6,7 @@ use crate::prefix::Table;
 use crate::shared::Shared;
 use crate::tun::LARGEST_READ;
 use crate::udp::{Outgoing, Sender, Sockets};
-use gotatun::packet::{Packet, PacketBufPool};
+use gotatun::packet::{Packet, PacketBufPool, WgKind};
 use gotatun::tun::MtuWatcher;
 use std::io;
 use std::net::IpAddr;
@@ -91,6 +91,7 @@ impl Outbound {
     /// Encrypts the batch; a packet without a session is kept by gotatun, and begins a handshake.
     pub fn encrypt(&mut self, shared: &Shared) {
         let mut mtu = MtuWatcher::new(shared.mtu.load(Relaxed));
+        let now = Instant::now();
         let mut plain = self.plain.drain(..);
         for run in &mut self.runs {
             let from = self.sealed.len();
@@ -101,15 +102,16 @@ impl Outbound {
                 continue;
             };
             for packet in packets {
-                if let Some(message) = state.tunn.handle_outgoing_packet(packet, Some(&mut mtu)) {
-                    if !matches!(message, gotatun::packet::WgKind::Data(_)) {
-                        shared.leaves(&message, &run.peer, endpoint);
-                        state.sent(&message, Instant::now());
-                    }
-                    self.sealed.push((message.into(), endpoint));
+                match state.tunn.handle_outgoing_packet(packet, Some(&mut mtu)) {
+                    Some(WgKind::HandshakeInit(message)) => shared.begin(&run.peer, &mut state, message, now),
+                    Some(message) => self.sealed.push((message.into(), endpoint)),
+                    None => {}
                 }
             }
             run.sealed = from..self.sealed.len();
+            if !run.sealed.is_empty() {
+                state.spoke(now);
+            }
         }
     }
 
@@ -124,7 +126,20 @@ impl Outbound {
             let sent = run.sealed.clone().filter(|i| !self.sender.lost(*i));
             add(&run.peer.tx_bytes, sent.map(|i| self.sealed[i].0.len()).sum());
         }
+        if !self.sender.is_clean() {
+            self.look_for_ways(shared);
+        }
         self.clear();
+    }
+
+    /// Some of the batch is lost: has a peer gone out of reach?
+    fn look_for_ways(&self, shared: &Shared) {
+        let now = Instant::now();
+        for run in self.runs.iter().filter(|run| run.sealed.clone().any(|i| self.sender.has_no_way(i))) {
+            if run.peer.state.lock().lost_way(now) {
+                shared.timer_wake.signal();
+            }
+        }
     }
 
     /// Drops the batch, which also lets go of its peers.

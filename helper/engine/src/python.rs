@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 
 create_exception!(slopn_engine, EngineError, PyException, "The engine could not be made or changed.");
 
-type PyPeer = (Vec<u8>, Option<(String, u16)>, Vec<String>, Option<Vec<u8>>, Option<u16>);
+/// IP literal and port.
+type Address = (String, u16);
+type PyPeer = (Vec<u8>, Option<Address>, Vec<String>, Option<Vec<u8>>, Option<u16>);
 
 #[pyclass(name = "Engine", module = "slopn_engine", frozen)]
 struct PyEngine {
@@ -76,7 +78,7 @@ impl PyEngine {
         })
     }
 
-    #[pyo3(signature = (private_key, listen_port, fwmark, bind_device, peers, initiate))]
+    #[pyo3(signature = (private_key, listen_port, fwmark, bind_device, peers, initiate, alternatives = None))]
     #[expect(clippy::too_many_arguments, reason = "one call has the whole desired state")]
     fn apply(
         &self,
@@ -87,9 +89,15 @@ impl PyEngine {
         bind_device: Option<String>,
         peers: Vec<PyPeer>,
         initiate: bool,
+        alternatives: Option<HashMap<Vec<u8>, Vec<Address>>>,
     ) -> PyResult<()> {
         let private_key = Secret(key(private_key)?);
-        let peers = peers.into_iter().map(peer).collect::<PyResult<_>>()?;
+        let mut alternatives = alternatives.unwrap_or_default();
+        let peers = peers.into_iter().map(|p| {
+            let others = alternatives.remove(&p.0).unwrap_or_default();
+            peer(p, others)
+        });
+        let peers = peers.collect::<PyResult<_>>()?;
         let config = Config { private_key, listen_port, fwmark, bind_device, peers };
         self.with(py, |engine| engine.apply(&config, initiate).map_err(engine_error))
     }
@@ -162,17 +170,24 @@ impl From<Event> for PyEvent {
     }
 }
 
-fn peer((public_key, endpoint, allowed_ips, preshared_key, keepalive): PyPeer) -> PyResult<PeerConfig> {
-    let endpoint = endpoint.map(|(ip, port)| parse_ip(&ip, port).ok_or(ip)).transpose();
-    let endpoint = endpoint.map_err(|ip| value_error(format!("{ip:?} is not an IP address")))?;
+fn peer(
+    (public_key, endpoint, allowed_ips, preshared_key, keepalive): PyPeer,
+    alternatives: Vec<Address>,
+) -> PyResult<PeerConfig> {
+    let endpoint = endpoint.map(address).transpose()?;
     let allowed_ips = allowed_ips.iter().map(|p| p.parse()).collect::<Result<_, String>>();
     Ok(PeerConfig {
         public_key: key(&public_key)?,
         endpoint,
+        alternatives: alternatives.into_iter().map(address).collect::<PyResult<_>>()?,
         allowed_ips: allowed_ips.map_err(value_error)?,
         preshared_key: preshared_key.map(|k| key(&Zeroizing::new(k))).transpose()?.map(Secret),
         keepalive,
     })
+}
+
+fn address((ip, port): Address) -> PyResult<SocketAddr> {
+    parse_ip(&ip, port).ok_or_else(|| value_error(format!("{ip:?} is not an IP address")))
 }
 
 fn shown(endpoint: SocketAddr) -> (String, u16) {

@@ -1,21 +1,23 @@
 //! What the threads and the owner of an engine share.
+use crate::calls::{Initiation, Purpose};
 use crate::counters::{Counters, add};
-use crate::events::{Event, Events};
+use crate::events::{Event, Events, Level};
 use crate::index::IndexMap;
-use crate::key::PublicKey;
-use crate::peer::{Identity, Peer};
+use crate::key::{PublicKey, short};
+use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Table;
 use crate::sys::EventFd;
 use crate::talk::Talk;
 use crate::tun::Tun;
 use crate::udp::{Outgoing, Sender, Sockets};
-use gotatun::packet::WgKind;
+use gotatun::packet::{Packet, WgKind};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::Instant;
 
 pub struct Shared {
     pub tun: Tun,
@@ -48,11 +50,12 @@ pub struct Local {
     pub sockets: Option<Arc<Sockets>>,
 }
 
-/// A message and the peer that it is for.
+/// A datagram and the peer that it is for.
 pub struct ToPeer {
     pub peer: Arc<Peer>,
-    pub message: WgKind,
+    pub packet: Packet,
     pub to: SocketAddr,
+    pub purpose: Purpose,
 }
 
 /// Counts what has left for each datagram's peer.
@@ -118,20 +121,46 @@ impl Shared {
         self.stop();
     }
 
-    /// Sends messages that no packet has asked for. Doesn't wait: timers and commands must not hang on a full socket,
-    /// and handshakes are tried again.
-    pub fn send(&self, messages: Vec<ToPeer>) {
-        let Some(sockets) = self.sockets().filter(|_| !messages.is_empty()) else { return };
-        let (peers, batch): (Vec<_>, Vec<_>) = messages.into_iter().map(|m| (m.peer, (m.message.into(), m.to))).unzip();
+    /// Sends what no packet has asked for. Doesn't wait: timers must not hang on a full socket, and handshakes are tried
+    /// again.
+    pub fn send(&self, datagrams: Vec<ToPeer>) {
+        if datagrams.is_empty() {
+            return;
+        }
+        let (sent, batch): (Vec<_>, Vec<_>) =
+            datagrams.into_iter().map(|d| ((d.peer, d.purpose), (d.packet, d.to))).unzip();
         let mut sender = Sender::default();
-        sender.send(&sockets, &batch, None, &self.counters, &self.events);
-        count_sent(&sender, &peers, &batch);
+        let sockets = self.sockets();
+        if let Some(sockets) = &sockets {
+            sender.send(sockets, &batch, None, &self.counters, &self.events);
+        }
+        let now = Instant::now();
+        for (i, ((peer, purpose), (packet, to))) in sent.iter().zip(&batch).enumerate() {
+            if sockets.is_some() && !sender.lost(i) {
+                add(&peer.tx_bytes, packet.len());
+            }
+            if *purpose == Purpose::Other {
+                continue;
+            }
+            let has_way = sockets.is_some() && !sender.has_no_way(i);
+            if peer.state.lock().went(*purpose, *to, has_way, now) {
+                let text = format!("peer {}: no way to where it was, going on to {to}", short(&peer.key));
+                self.events.log(Level::Info, text);
+            }
+        }
     }
 
-    /// To be called with each message but data that is about to leave: a handshake's answer will name its index.
+    /// A handshake begins: the timers' thread sends it, to one address after the other.
+    pub fn begin(&self, peer: &Arc<Peer>, state: &mut PeerState, message: Initiation, now: Instant) {
+        self.index.learn_index(message.sender_idx.get(), peer);
+        state.begin(message, now);
+        self.timer_wake.signal();
+    }
+
+    /// To be called with each answer to a handshake that is about to leave: what follows will name its index.
     pub fn leaves(&self, message: &WgKind, peer: &Arc<Peer>, to: SocketAddr) {
         self.index.learn(message, peer);
-        self.talk.leaves(&self.events, &peer.key, message, to);
+        self.talk.answers(&self.events, &peer.key, message, to);
     }
 
     fn changed(&self) {

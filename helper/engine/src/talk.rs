@@ -16,14 +16,16 @@ pub struct Talk {
 impl Talk {
     const PAUSE: Duration = Duration::from_secs(1);
 
-    /// A message is about to leave.
-    pub fn leaves(&self, events: &Events, peer: &PublicKey, message: &WgKind, to: SocketAddr) {
-        let what = match message {
-            WgKind::HandshakeInit(_) => "handshake sent to",
-            WgKind::HandshakeResp(_) => "handshake answered to",
-            WgKind::CookieReply(_) | WgKind::Data(_) => return,
-        };
-        events.log(Level::Debug, format!("peer {}: {what} {to}", short(peer)));
+    /// An answer is about to leave.
+    pub fn answers(&self, events: &Events, peer: &PublicKey, message: &WgKind, to: SocketAddr) {
+        if matches!(message, WgKind::HandshakeResp(_)) {
+            events.log(Level::Debug, format!("peer {}: handshake answered to {to}", short(peer)));
+        }
+    }
+
+    /// An initiation is about to leave.
+    pub fn initiates(&self, events: &Events, peer: &PublicKey, to: SocketAddr) {
+        events.log(Level::Debug, format!("peer {}: handshake sent to {to}", short(peer)));
     }
 
     /// A message that claims to be of `peer` can't be used: its keys are others than ours, or it is a repeated one.

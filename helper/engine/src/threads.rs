@@ -12,6 +12,7 @@ use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
 
 /// Batches from one socket before the other one is looked at.
 const TURN: usize = 8;
@@ -124,8 +125,10 @@ fn timer(shared: &Shared) -> Result<(), String> {
     let mut timers = Timers::new(shared);
     let wake = shared.timer_wake.as_raw_fd();
     while !shared.is_stopping() {
-        timers.tick(shared);
-        if poll([(wake, libc::POLLIN)], Timers::PERIOD_MS)[0] != 0 {
+        let wait = timers.run(shared).saturating_duration_since(Instant::now());
+        // Rounded up: woken too early, there would be nothing to do yet.
+        let wait = wait.as_micros().div_ceil(1000) as i32;
+        if poll([(wake, libc::POLLIN)], wait)[0] != 0 {
             shared.timer_wake.drain();
         }
     }

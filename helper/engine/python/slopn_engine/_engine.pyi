@@ -32,9 +32,11 @@ class Event:
 
     @final
     class Stale(Event):
-        """Handshakes with a peer have gone unanswered for 15 s; again every 15 s while that lasts.
+        """A peer doesn't answer handshakes, and nothing else of it has come for 10 s; again every 15 s while that lasts.
 
-        It takes a reason to try: packets to send, a keepalive, a session to renew, or `initiate`.
+        Told 15 s after the first handshake. A peer with an endpoint that leaves data unanswered is asked after 11 s and
+        given up after 18 s, up to 22 s where its answers take long. It takes a reason to try: packets to send, a
+        keepalive, a session to renew, another network, or `initiate`.
         """
 
         __match_args__ = ("public_key", "age")
@@ -159,6 +161,7 @@ class Engine:
         bind_device: str | None,
         peers: list[tuple[bytes, tuple[str, int] | None, list[str], bytes | None, int | None]],
         initiate: bool,
+        alternatives: dict[bytes, list[tuple[str, int]]] | None = None,
     ) -> None:
         """Makes this the whole desired state.
 
@@ -166,6 +169,9 @@ class Engine:
         Peers that stay are changed in place and keep their sessions, unless the private key is another one; a
         changed preshared key counts from the next handshake on. A prefix that two peers claim goes to the later.
         `initiate`: send a handshake to every peer with an endpoint at once, whether it has a session or not.
+        `alternatives`: by public key, other addresses of a peer that has an endpoint. Each initiation goes to them
+        too, 250 ms apart, while nothing comes, and at once where the host has no way to the one before; the answer's
+        source becomes the endpoint. A session that works stays at the address where it is, if that is one of these.
 
         Raises `EngineError` with everything as it was (a port in use, a device that isn't there), `ValueError` for
         a malformed key, address or prefix.
@@ -174,8 +180,9 @@ class Engine:
     def rebind(self) -> None:
         """Fresh UDP sockets, on the same port if one was asked for, else on another. Sessions are kept.
 
-        Every peer with an endpoint is sent a message at once, so that it learns our new address. Raises
-        `EngineError`.
+        Every peer with an endpoint is sent a message at once, so that it learns our new address, and asked for a
+        handshake if it is silent for 250 ms. While the host has no way to it, its other addresses are tried, and all
+        of them again each 50 ms for 5 s. Raises `EngineError`.
         """
 
     def set_mtu(self, mtu: int) -> None:

@@ -86,6 +86,8 @@ pub struct PeerChange {
     /// `Some(None)` takes the key away.
     pub preshared_key: Option<Option<Secret>>,
     pub endpoint: Option<SocketAddr>,
+    /// Other addresses, if there is an `endpoint`; the protocol knows of none.
+    pub alternatives: Vec<SocketAddr>,
     /// Seconds; 0 turns it off.
     pub keepalive: Option<u16>,
     /// Remove every allowed IP before `allowed_ips` are looked at.

@@ -77,6 +77,13 @@ pub fn failed(errno: i32, segmented: bool) -> Failed {
     }
 }
 
+/// Whether this errno says that the host cannot reach the address at present, whatever is sent: no route, no address of its
+/// own, no such family, the firewall.
+pub fn no_way(errno: i32) -> bool {
+    use libc::{EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENODEV, EPERM};
+    [ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, ENETDOWN, EAFNOSUPPORT, EPERM, EACCES, ENODEV].contains(&errno)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

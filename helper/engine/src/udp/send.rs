@@ -1,6 +1,6 @@
 //! sendmmsg(2) with UDP_SEGMENT, and without where that is refused.
 use super::addr::SockAddr;
-use super::plan::{Failed, Message, failed, plan};
+use super::plan::{Failed, Message, failed, no_way, plan};
 use super::{Socket, Sockets};
 use crate::counters::{Counters, add};
 use crate::events::{Events, Level};
@@ -22,7 +22,7 @@ pub type Outgoing = (Packet, SocketAddr);
 pub struct Sender {
     messages: Vec<Message>,
     iov: Vec<libc::iovec>,
-    lost: Vec<Range<usize>>,
+    lost: Vec<(Range<usize>, i32)>,
 }
 
 // SAFETY: `iov` points into packets only while `send` runs, which borrows them.
@@ -60,7 +60,7 @@ impl Sender {
         while let Some(message) = self.messages.get(at) {
             let Some(socket) = sockets.towards(&message.to) else {
                 counters.send_failed(libc::EAFNOSUPPORT, message.datagrams.len() as u64);
-                self.lost.push(message.datagrams.clone());
+                self.lost.push((message.datagrams.clone(), libc::EAFNOSUPPORT));
                 at += 1;
                 continue;
             };
@@ -78,7 +78,7 @@ impl Sender {
                     let ready = poll([(socket.as_raw_fd(), libc::POLLOUT), (wake.as_raw_fd(), libc::POLLIN)], -1);
                     if ready[1] != 0 {
                         wake.drain();
-                        self.lost.push(message.datagrams.start..batch.len());
+                        self.lost.push((message.datagrams.start..batch.len(), error));
                         break;
                     }
                 }
@@ -95,7 +95,7 @@ impl Sender {
                 }
                 (Failed::Wait, None) | (Failed::Lost(_), _) => {
                     counters.send_failed(error, message.datagrams.len() as u64);
-                    self.lost.push(message.datagrams.clone());
+                    self.lost.push((message.datagrams.clone(), error));
                     at += 1;
                 }
             }
@@ -105,7 +105,17 @@ impl Sender {
 
     /// Whether this datagram of the last batch was not sent.
     pub fn lost(&self, datagram: usize) -> bool {
-        self.lost.iter().any(|range| range.contains(&datagram))
+        self.lost.iter().any(|(range, _)| range.contains(&datagram))
+    }
+
+    /// Whether everything of the last batch was sent.
+    pub fn is_clean(&self) -> bool {
+        self.lost.is_empty()
+    }
+
+    /// Whether this datagram of the last batch was not sent because the host has no way to its address.
+    pub fn has_no_way(&self, datagram: usize) -> bool {
+        self.lost.iter().any(|(range, errno)| range.contains(&datagram) && no_way(*errno))
     }
 
     /// One call for messages from `at` on that go through this socket; gives how many went.
