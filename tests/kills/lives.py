@@ -138,8 +138,8 @@ def _killed(world: World, mode: str, way: str, *deaths: Callable[[], int]) -> Ki
         after = world.moments()[-1] if world.moments() else "nothing"
         assert status in {-signal.SIGKILL, 0}, f"a helper ended with {status}: {world.said()}"
     kill = Kill(world.mechanism, mode, way, after, kills, len(world.changed()))
-    world.restore()
-    kill.left = world.left()
+    refused = world.restored()
+    kill.left = [*refused, *world.left()]
     return kill
 
 

@@ -57,12 +57,12 @@ def measure(world: World, mode: str) -> Lengths:
     assert lives.connected_life(world, None) == 0, world.said()
     assert f"-> {CHOSEN[world.mechanism]}\n" in world.said(), world.said()
     whole = world.moments()
-    world.restore()
+    assert world.restored() == []
     world.fresh(kill_switch=mode)
     lives.connect(world)
     lives.start_again(world)
     start = _steps(world.moments())
-    world.restore()
+    assert world.restored() == []
     restore = _steps(world.moments())
     assert world.left() == [], "the positive control of everything else"
     effects = [moment.split()[1] for moment in whole if moment.startswith(EFFECT)]

@@ -89,10 +89,10 @@ class World:
         """What the last one born has written."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
 
-    def restore(self) -> None:
-        """`slopn-helper restore` in its whole length; it must find nothing that it can't undo."""
+    def restored(self) -> list[str]:
+        """`slopn-helper restore` in its whole length; what it says if there is anything that it couldn't undo."""
         status = self.wait(self.bear("restore"))
-        assert status == 0, f"restore ended with {status}: {self.said()}"
+        return [] if status == 0 else [f"restore ended with {status}: {self.said()}"]
 
     def fresh(self, **settings: Any) -> None:
         """The state directory as of the beginning, with these settings."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 from pathlib import Path
 
+from slopn_helper.files import sync_directory
 from slopn_helper.host.journal import FileWas
 
 
@@ -25,7 +27,7 @@ def snapshot(path: Path) -> FileWas:
 
 
 def put(state: FileWas) -> None:
-    """Make `path` what `state` says: by an atomic rename, or in place where the path is a mount point.
+    """Make `path` what `state` says: by an atomic rename, or in place where the path is a mount point. It is on disk then.
 
     Raises `OSError`; the old state is then there unharmed, unless writing in place failed.
     """
@@ -42,6 +44,7 @@ def put(state: FileWas) -> None:
             _write_new(temporary, state)
         os.chown(temporary, state.uid, state.gid, follow_symlinks=False)
         temporary.replace(path)
+        sync_directory(path.parent)
     except OSError as error:
         # A bind mount (containers, namespaces) can't be renamed over: rename(2) says EBUSY.
         if error.errno != errno.EBUSY or state.content is None:
@@ -62,13 +65,29 @@ def undo(entry: FileWas) -> None:
         put(entry)
 
 
+def settle(path: Path) -> None:
+    """Make durable what another program has written at `path`, and the name. Missing is durable, too. Raises `OSError`."""
+    with contextlib.suppress(FileNotFoundError):
+        # Where a link leads to, the text is.
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    sync_directory(path.parent)
+
+
 def _remove(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
+        path.unlink()
+    except FileNotFoundError:
+        return
     except OSError:
         # A read-only file system refuses before it looks.
         if path.is_symlink() or path.exists():
             raise
+        return
+    sync_directory(path.parent)
 
 
 def _temporary(path: Path) -> Path:

@@ -164,6 +164,8 @@ class Journal:
         self._entries: dict[str, _Line] = {}
         self._in_order = True
         """The file holds the entries and nothing else, so that lines can be appended."""
+        self._name_synced = False
+        """The name leads to this very file on the disk, too."""
         self._load()
 
     def record(self, *entries: Entry) -> None:
@@ -178,13 +180,13 @@ class Journal:
         if not self._in_order:
             self._rewrite(self._entries | new)
             return
-        # The name is on disk since `_load`, so that one sync is enough here.
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         try:
             size = os.fstat(fd).st_size
             try:
                 _write_all(fd, b"".join(map(_encode, new.values())))
                 os.fsync(fd)
+                self._sync_name()
             except OSError:
                 self._in_order = False
                 with contextlib.suppress(OSError):
@@ -272,10 +274,17 @@ class Journal:
         finally:
             os.close(fd)
         temporary.replace(self._path)
+        self._name_synced = False
         if sync_name:
-            sync_directory(self._path.parent)
+            self._sync_name()
         self._entries = dict(entries)
         self._in_order = True
+
+    def _sync_name(self) -> None:
+        """What is written to a file whose name a power cut takes back is lost with it."""
+        if not self._name_synced:
+            sync_directory(self._path.parent)
+            self._name_synced = True
 
 
 class _Line(Struct, frozen=True):

@@ -17,6 +17,7 @@ from dbus_fast import Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.unpack import unpack_variants
 
+from slopn_helper.host import files
 from slopn_helper.host.dns import DnsError, bus, intern_conf
 from slopn_helper.host.dns.bus import Service
 from slopn_helper.host.dns.detect import nameservers
@@ -224,6 +225,10 @@ async def undo(entry: NetworkManagerWas, resolv_conf: Path = RESOLV_CONF) -> Non
         intern_conf.give_back_file(STATE, resolv_conf, entry.resolv_conf)
     # A configuration file of the administrator's hides ours, and NetworkManager then leaves it where it is.
     intern_conf.give_back(STATE, entry)
+    # Before the journal forgets it: NetworkManager syncs neither.
+    for path in (STATE, resolv_conf):
+        if path.parent.is_dir():
+            files.settle(path)
 
 
 def _uplinks(configuration: Any) -> tuple[IPAddress, ...]:

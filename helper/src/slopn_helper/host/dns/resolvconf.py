@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from slopn_helper.host import program
+from slopn_helper.host import files, program
 from slopn_helper.host.dns import DnsError, records
 from slopn_helper.host.dns.detect import DEBIAN, OPENRESOLV, nameservers
 from slopn_helper.host.dns.resolv_conf import RESOLV_CONF
@@ -162,6 +162,8 @@ async def undo(entry: ResolvconfRecord, resolv_conf: Path = RESOLV_CONF) -> None
     else:
         records.remove(entry.record)
         records.give_back_file(resolv_conf, entry.record, entry.servers)
+    # Before the journal forgets it: openresolv's file in /etc outlives a power cut.
+    files.settle(resolv_conf)
     _remove_lock()
 
 
