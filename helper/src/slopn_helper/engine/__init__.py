@@ -22,6 +22,8 @@ class PeerConfig(Struct, frozen=True):
     endpoint: tuple[str, int] | None = None
     preshared_key: bytes | None = None
     persistent_keepalive: int | None = None
+    alternatives: tuple[tuple[str, int], ...] = ()
+    """Other addresses of the same gateway: handshakes are sent to them too while `endpoint` is silent."""
 
     def __repr__(self) -> str:
         return f"PeerConfig({self.endpoint})"

@@ -115,13 +115,20 @@ class RustEngine:
             )
             for peer in config.peers
         ]
+        alternatives = {peer.public_key: list(peer.alternatives) for peer in config.peers if peer.alternatives}
 
         def change() -> None:
             if config.mtu != self._mtu:
                 engine.set_mtu(config.mtu)
                 self._mtu = config.mtu
             engine.apply(
-                config.private_key, config.listen_port, config.fwmark, config.bind_device, peers, initiate=True
+                config.private_key,
+                config.listen_port,
+                config.fwmark,
+                config.bind_device,
+                peers,
+                initiate=True,
+                alternatives=alternatives,
             )
 
         await _call(change)
@@ -149,7 +156,7 @@ class RustEngine:
                     self._events.put_nowait(HandshakeDone(public_key, rtt))
                 case Event.Stale(public_key, age):
                     last = "never" if age is None else f"{age:.0f} s ago"
-                    _log.info("peer %s: no answer for 15 s; the last handshake: %s", _short(public_key), last)
+                    _log.info("peer %s: no answer; the last handshake: %s", _short(public_key), last)
                     self._events.put_nowait(HandshakeStale(public_key, age))
                 case Event.Roamed(public_key, endpoint):
                     _log.info("peer %s: moved to %s port %d", _short(public_key), *endpoint)

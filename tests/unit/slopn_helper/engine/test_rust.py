@@ -27,7 +27,9 @@ from slopn_helper.engine.rust import RustEngine
 _KEY = bytes(range(32))
 SHORT = "AAEC…"
 """Its beginning in base64."""
-_PEER = PeerConfig(_KEY, (IPv4Network("10.0.0.0/8"),), ("192.0.2.1", 51820), None, 25)
+_PEER = PeerConfig(
+    _KEY, (IPv4Network("10.0.0.0/8"),), ("192.0.2.1", 51820), None, 25, alternatives=(("2001:db8::1", 51820),)
+)
 _CONFIG = EngineConfig("slopn0", _KEY, (_PEER,), fwmark=5)
 
 
@@ -51,10 +53,11 @@ class Fake:
         self.told += events
         os.write(self._write, b"x")
 
-    def apply(self, *arguments: Any, initiate: bool) -> None:
+    def apply(self, *arguments: Any, initiate: bool, alternatives: dict[bytes, list[tuple[str, int]]]) -> None:
         """Refuse, or note it and come up."""
         if Fake.refuse:
             raise Fake.refuse
+        self.alternatives = alternatives
         self.calls.append(("apply", *arguments, initiate))
         if not self.up:
             self.up = True
@@ -123,6 +126,7 @@ def test_a_configuration_is_handed_over_whole() -> None:
         assert (made.interface, made.options) == ("slopn0", {"mtu": 1420, "offload": False, "uapi": False})
         peer = (_KEY, ("192.0.2.1", 51820), ["10.0.0.0/8"], None, 25)
         assert made.calls == [("apply", _KEY, None, 5, None, [peer], True)]
+        assert made.alternatives == {_KEY: [("2001:db8::1", 51820)]}
         assert await take(engine.events(), 1) == [EngineUp("slopn0")]
 
     asyncio.run(run())
@@ -170,7 +174,7 @@ def test_what_happens_is_in_the_log_as_the_engine(caplog: pytest.LogCaptureFixtu
     assert [(level, text) for name, level, text in caplog.record_tuples if name == "slopn_helper.engine"] == [
         (logging.WARNING, "won't segment"),
         (logging.DEBUG, f"peer {SHORT}: a session is agreed in 12 ms"),
-        (logging.INFO, f"peer {SHORT}: no answer for 15 s; the last handshake: 31 s ago"),
+        (logging.INFO, f"peer {SHORT}: no answer; the last handshake: 31 s ago"),
         (logging.INFO, f"peer {SHORT}: moved to 192.0.2.2 port 1"),
     ]
 
