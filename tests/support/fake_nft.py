@@ -51,6 +51,8 @@ class FakeKernel:
         self.log: list[str] = []
         self.refuse: FirewallError | None = None
         self.refuse_frames: FirewallError | None = None
+        self.refuse_fills: FirewallError | None = None
+        self.scripts: list[str] = []
         self.garble = 0
         """So many of the next scripts leave the tables without a rule."""
 
@@ -60,7 +62,11 @@ class FakeKernel:
         if self.refuse or (frames and self.refuse_frames):
             self.log.append("refuse")
             raise self.refuse or self.refuse_frames or FirewallError("no")
-        self.log.append("replace" if script.startswith("table") else "fill")
+        whole = script.startswith("table")
+        if self.refuse_fills and not whole:
+            raise self.refuse_fills
+        self.log.append("replace" if whole else "fill")
+        self.scripts.append(script)
         rules = LISTINGS["tunnelled" if "10.9.0.1 " in script or "10.0.0.0/8" in script else "connecting"]
         if self.garble:
             self.garble -= 1

@@ -14,7 +14,7 @@ from slopn_helper.host.firewall.policy import FirewallPolicy, Open
 from slopn_helper.host.firewall.rules import Rules
 from slopn_helper.host.firewall.words import Rule
 
-__all__ = ["Chain", "Rule", "chains", "device_chains", "filling", "removal", "render", "replacing"]
+__all__ = ["Chain", "Rule", "chains", "device_chains", "filling", "making", "removal", "render", "replacing"]
 
 FAMILY = "inet"
 DEVICE_FAMILY = "netdev"
@@ -89,7 +89,8 @@ def replacing(family: str, made: Iterable[Chain]) -> str:
 
 
 def filling(family: str, made: Iterable[Chain], present: Iterable[str] = ()) -> str:
-    """As `replacing`, for a table that is there and must stay: its owner may not replace it, only what is in it.
+    """As `replacing`, for a table that is there and stays: its owner may not replace it, and in a swap of whole tables a
+    packet may pass between the two.
 
     `present` is what to remove first, as `chain NAME` or `set NAME`. Chains that stay keep their hook, so that no packet
     meets one that is half there.
@@ -100,6 +101,11 @@ def filling(family: str, made: Iterable[Chain], present: Iterable[str] = ()) -> 
         lines.append(f"add chain {family} {TABLE} {chain.name} {{ {chain.made} }}")
         lines += [f"add rule {family} {TABLE} {chain.name} {' '.join(rule)}" for rule in chain.rules]
     return "\n".join(lines) + "\n"
+
+
+def making(family: str) -> str:
+    """Makes our table if it isn't there."""
+    return f"add table {family} {TABLE}\n"
 
 
 def removal(family: str) -> str:

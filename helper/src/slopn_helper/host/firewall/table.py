@@ -20,25 +20,46 @@ class Table:
         """Claimed just now, and not yet filled."""
         self._holds: tuple[ruleset.Chain, ...] = ()
         """The chains that it has by our doing."""
+        self._known = False
+        """It has these chains and nothing else, as far as we know."""
+        self._suspect = False
         self._found: readback.Objects | None = None
 
     def script(self, nft: Nft, wanted: tuple[ruleset.Chain, ...]) -> str:
-        """What puts exactly `wanted` into it. Claims it first, where that can be. Raises `FirewallError`."""
+        """What puts exactly `wanted` into it. Claims it first, where that can be. Raises `FirewallError`.
+
+        Chains that stay are never made anew: while the kernel puts one chain in another's place, a packet that has passed
+        the new one before its rules hold may meet the old one after it has gone.
+        """
         self.owned = self._may_own and nft.claim(self.family)
-        if not self.owned:
-            return ruleset.replacing(self.family, wanted)
-        stay = {f"chain {chain.name}" for chain in self._holds}
-        present: tuple[str, ...] = ()
-        if stay != {f"chain {chain.name}" for chain in wanted}:
-            present = readback.contents(nft.listing(self.family) or ())
-            self._empty = not present
-            stay &= {f"chain {chain.name}" for chain in wanted}
-        return ruleset.filling(self.family, wanted, [each for each in present if each not in stay])
+        if self._suspect and not self.owned:
+            return self.whole(wanted)
+        script = ruleset.filling(self.family, wanted, self._in_the_way(nft, wanted))
+        return script if self.owned else ruleset.making(self.family) + script
+
+    def whole(self, wanted: tuple[ruleset.Chain, ...] | None = None) -> str:
+        """What makes a plain table anew with `wanted` in it, or else with what it shall hold, whatever it is now."""
+        return ruleset.replacing(self.family, self._holds if wanted is None else wanted)
+
+    @property
+    def there(self) -> bool:
+        """It shall hold something."""
+        return bool(self._holds)
 
     def holds(self, chains: tuple[ruleset.Chain, ...]) -> None:
         """The script was carried out."""
         self._holds = chains
-        self._empty = False
+        self._known = True
+        self._empty = self._suspect = False
+
+    def unknown(self) -> None:
+        """Somebody may have put something in: look before the next script is made."""
+        self._known = False
+
+    def suspect(self) -> None:
+        """What is in it can't be replaced piece by piece: make it anew, if it isn't owned."""
+        self._known = False
+        self._suspect = True
 
     def take_back_claim(self, nft: Nft) -> None:
         """Leave no empty table behind."""
@@ -54,7 +75,7 @@ class Table:
 
     def forget(self) -> None:
         """It may be anybody's from now on."""
-        self.owned = False
+        self.owned = self._known = False
         self._holds = ()
 
     def read(self, nft: Nft) -> None:
@@ -79,3 +100,17 @@ class Table:
             return self.difference() or "the rules are equal but not those that were applied"
         finally:
             self._found = before
+
+    def _in_the_way(self, nft: Nft, wanted: tuple[ruleset.Chain, ...]) -> tuple[str, ...]:
+        """What has to go before `wanted` can be there."""
+        names = {chain.name for chain in wanted}
+        gone = tuple(f"chain {chain.name}" for chain in self._holds if chain.name not in names)
+        # The kernel removes a device's chain with the device.
+        if self._known and not (gone and self.family == ruleset.DEVICE_FAMILY):
+            return gone
+        found = nft.listing(self.family) or ()
+        heads = {name: chain.head for name, chain in readback.chains_of(found).items()}
+        stay = {f"chain {chain.name}" for chain in wanted if heads.get(chain.name) == chain.head}
+        present = readback.contents(found)
+        self._empty = self.owned and not present
+        return tuple(each for each in present if each not in stay)

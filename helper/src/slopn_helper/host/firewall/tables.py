@@ -35,7 +35,6 @@ class Tables:
         self._covered: frozenset[Device] = frozenset()
         self._generation: int | None = None
         """The kernel's number at which everything was as it was applied."""
-        self._script = ""
         self.unguarded: str | None = None
         """Why packet sockets pass the closed policy in force; None: they don't, or none is in force."""
 
@@ -59,6 +58,8 @@ class Tables:
         if (difference := self._check()) is not None:
             # Somebody else's flush came between: possible with plain tables only.
             log.warning("firewall: %s; applied once more", difference)
+            for table in self._tables:
+                table.suspect()
             self._put(policy)
             if (difference := self._check()) is not None:
                 self._back()
@@ -70,11 +71,10 @@ class Tables:
         if self._last is None or isinstance(self._last, Open):
             return
         if self.owned:
-            # The script that fills a table does so once.
             self._put(self._last)
         else:
             try:
-                self._nft().run(self._script)
+                self._nft().run("".join(table.whole() for table in self._tables if table.there))
             except FirewallError:
                 self._put(self._last)
         self._check()
@@ -145,7 +145,7 @@ class Tables:
             self.unguarded = None
             return
         if _never(self.unguarded):
-            self._send(policy, with_frames=False)
+            self._put_packets(policy)
             return
         try:
             try:
@@ -153,13 +153,21 @@ class Tables:
             except FirewallError as error:
                 if _never(str(error)):
                     raise
-                # A device may have gone in between.
+                # A device may have gone in between, or something may have been put in.
+                self._frames.suspect()
                 self._send(policy)
         except FirewallError as error:
-            self._send(policy, with_frames=False)
+            self._put_packets(policy)
             self._say_unguarded(error)
             # Its rules are the last policy's, and may hold back what this one lets out.
             self._frames.remove(self._nft())
+
+    def _put_packets(self, policy: FirewallPolicy) -> None:
+        try:
+            self._send(policy, with_frames=False)
+        except FirewallError:
+            self._packets.suspect()
+            self._send(policy, with_frames=False)
 
     def _send(self, policy: FirewallPolicy, *, with_packets: bool = True, with_frames: bool = True) -> None:
         """One transaction for one or both tables."""
@@ -181,11 +189,10 @@ class Tables:
         except FirewallError:
             for table, _ in wanted:
                 table.take_back_claim(nft)
+                table.unknown()
             raise
         for table, made in wanted:
             table.holds(made)
-        if with_packets:
-            self._script = script
         if with_frames:
             self._covered, self.unguarded = covered, None
 

@@ -43,11 +43,26 @@ def test_an_owned_table_is_claimed_then_filled(firewall: NftablesFirewall, kerne
     assert kernel.tables == LISTINGS["connecting"]
 
 
-def test_a_plain_table_is_replaced_in_one_script(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
-    """Where the kernel can't own tables."""
+def test_a_plain_table_stays_too(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
+    """Where the kernel can't own tables, what is in them is replaced and not they themselves."""
     kernel.can_own = False
     apply(firewall, CONNECTING)
-    assert kernel.log == ["claim", "claim", "replace", "drop"]
+    apply(firewall, TUNNELLED)
+    assert kernel.log == ["claim", "claim", "fill", "drop", "claim", "claim", "fill"]
+    assert "add table inet slopn\n" in kernel.scripts[0]
+    assert "delete" not in "".join(kernel.scripts)
+
+
+def test_a_plain_table_that_resists_is_replaced_as_a_whole(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
+    """Something of somebody else's is in it that doesn't go piece by piece."""
+    kernel.can_own = False
+    kernel.garble = 1
+    apply(firewall, CONNECTING)
+    assert [word for word in kernel.log if word != "claim"] == ["fill", "replace", "drop"]
+    kernel.refuse_fills = FirewallError("busy")
+    apply(firewall, TUNNELLED)
+    assert kernel.tables["inet"] == LISTINGS["tunnelled"]["inet"]
+    assert kernel.log[-1] == "remove netdev slopn"
 
 
 def test_owned_false_never_claims(kernel: FakeKernel, journal: Journal) -> None:
@@ -55,7 +70,7 @@ def test_owned_false_never_claims(kernel: FakeKernel, journal: Journal) -> None:
     firewall = NftablesFirewall(journal, fwmark=51820, owned=False)
     apply(firewall, CONNECTING)
     firewall.close()
-    assert kernel.log == ["replace", "drop"]
+    assert kernel.log == ["fill", "drop"]
 
 
 def test_the_inverse_is_on_disk_before_the_rules_and_goes_with_them(
