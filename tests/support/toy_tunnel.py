@@ -24,7 +24,9 @@ _TUNSETIFF = 0x400454CA
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 _HEADER = b"\x04\0\0\0" + bytes(12)
 _TAG = bytes(16)
-_MASK = bytes(byte ^ 0x5A for byte in range(256))
+# Not each other's: an ICMP error in the tunnel may quote one of its packets, which would come out as what is in it.
+_HIDE = bytes((byte + 0x5A) % 256 for byte in range(256))
+_SHOW = bytes((byte - 0x5A) % 256 for byte in range(256))
 
 _NAT = f"""
 table inet toy {{
@@ -135,13 +137,13 @@ class _End:
         packet = os.read(self._tun, 2048)
         if self._peer is not None:
             padded = packet + bytes(-len(packet) % 16)
-            self._sock.sendto(_HEADER + padded.translate(_MASK) + _TAG, self._peer)
+            self._sock.sendto(_HEADER + padded.translate(_HIDE) + _TAG, self._peer)
 
     def _in(self) -> None:
         message, peer = self._sock.recvfrom(2048)
         if self._peer is None or self._peer[1] != GATEWAY_PORT:
             self._peer = peer[:2]
-        packet = message[len(_HEADER) : -len(_TAG)].translate(_MASK)
+        packet = message[len(_HEADER) : -len(_TAG)].translate(_SHOW)
         with contextlib.suppress(IndexError):
             version = packet[0] >> 4
             length = int.from_bytes(packet[2:4] if version == 4 else packet[4:6], "big") + (0 if version == 4 else 40)
