@@ -1,0 +1,3 @@
+declare const __FAKE__: boolean;
+
+declare module "*.css";
