@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test leak bench load kills fuzz wire fresh lock shrink engine wireguard-go deb boot-root clean
+.PHONY: help demo setup check test leak bench load kills fuzz wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -65,6 +65,13 @@ deb: setup ## build a Debian package of the command line and the helper into .ca
 boot-root: setup ## make the bare Debian or Ubuntu that tests boot a real systemd in
 	@$(ROOT) $(TOOL).boot_root
 
+ui: setup ## the window's page in a browser, against a helper that is made up; edits show at once
+	@$(PYTHON) -m tools.ui serve
+
+ui-test: setup ## the window's page: types, format, unit tests, then every page and state in Chromium
+	@$(PYTHON) -m tools.ui check test build fake
+	PYTHONPATH=tests $(PYTHON) -m pytest tests/ui $(ARGS)
+
 clean: ## remove the environment, build outputs and caches
-	rm -rf .venv .cache helper/engine/target helper/engine/fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cache app/ui/dist app/ui/node_modules app/ui/src/generated helper/engine/target helper/engine/fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find app helper tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
