@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     begun = time.monotonic()
     done: list[Kill] = []
     kinds: set[str] = set()
+    lost: list[str] = []
     with tempfile.TemporaryDirectory(prefix="slopn-kills-") as home:
         os.environ["XDG_STATE_HOME"] = home
         for mechanism in args.only:
@@ -33,7 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for mode in args.modes:
                     lengths = measure(world, mode)
                     kinds |= lengths.kinds
-                    print(f"{mechanism}, {mode}: {lengths.effects} effects, {lengths.steps} steps", flush=True)
+                    print(
+                        f"{mechanism}, {mode}: {lengths.effects} effects, {lengths.steps} steps; of "
+                        f"{len(lengths.power)} changes a power cut takes the inverse of {len(lengths.lost())} away",
+                        *lengths.lost(),
+                        sep="\n  ",
+                        flush=True,
+                    )
+                    lost += lengths.lost()
                     for attempt, number in tries(lengths, ALL if args.all else USUAL, mode):
                         kill = attempt(world, mode, number)
                         done.append(kill)
@@ -58,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     about = {"kills": _kills(done), "seconds": round(seconds), "failures": len(bad), "lives": list(map(asdict, done))}
     args.out.write_text(json.dumps(about, indent=1), encoding="utf-8")
     print(f"kept in {args.out}")
-    return 1 if bad or missing else 0
+    return 1 if bad or missing or lost else 0
 
 
 def table(done: Sequence[Kill]) -> list[str]:

@@ -21,7 +21,7 @@ from slopn_helper.host.firewall.libnft import Nft
 from slopn_helper.tunnel.driver import TunnelDriver
 from slopn_helper.tunnel.effects import ApplyFirewall
 
-EFFECT, STEP = "effect", "step"
+EFFECT, STEP, POWER = "effect", "step", "power"
 _write = os.write
 _RECORDER = ".jsonl"
 """The flight recorder writes at every step of the core, and none of that has to be undone."""
@@ -43,8 +43,12 @@ class Deaths:
     def comes(self, kind: str, label: str) -> bool:
         """Note it; whether it is the one."""
         self._counts[kind] += 1
-        _write(self._notes, f"{kind} {label}\n".encode())
+        self.note(f"{kind} {label}")
         return self._at == (kind, self._counts[kind])
+
+    def note(self, line: str) -> None:
+        """Write it down, whatever happens to this process."""
+        _write(self._notes, f"{line}\n".encode())
 
     def die(self) -> None:
         """SIGKILL."""
@@ -60,8 +64,8 @@ class Deaths:
         os.write = self._torn_write  # type: ignore[assignment]
         for nft in ("run", "claim"):
             setattr(Nft, nft, self._around(getattr(Nft, nft), f"nft {nft}", about=False))
-        for module, name, word in ((bus, "call", "bus"), (program, "_start", "program")):
-            setattr(module, name, self._around_async(getattr(module, name), word))
+        bus.call = self._around_async(bus.call, "bus", lambda *args: str(args[2]))
+        program._start = self._around_async(program._start, "program", lambda argv, *_: str(argv[1]))
         for engine in ("_start", "_configure", "_stop"):
             setattr(RustEngine, engine, self._around_async(getattr(RustEngine, engine), f"engine {engine[1:]}"))
         self._install_netlink()
@@ -77,9 +81,11 @@ class Deaths:
 
         return wrapped
 
-    def _around_async(self, function: Callable[..., Any], word: str) -> Callable[..., Any]:
+    def _around_async(
+        self, function: Callable[..., Any], word: str, about: Callable[..., str] = lambda *_: ""
+    ) -> Callable[..., Any]:
         async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            label = f"{word} {args[2]}" if word == "bus" else word
+            label = f"{word} {about(*args)}".rstrip()
             self.moment(STEP, f"before {label}")
             result = await function(*args, **kwargs)
             self.moment(STEP, f"after {label}")

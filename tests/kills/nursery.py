@@ -1,7 +1,7 @@
 """Bears helpers: a process that has imported everything and forks, so that a life costs no start of an interpreter.
 
 JSON lines on stdin, an answer to each on stdout: `{"argv", "env", "log", "notes", "at"}` → `{"pid"}` of who runs
-`slopn-helper`'s own `main` in a session of its own and dies at the moment `at`; `{"view": file}` → `{"pid"}` of who writes
+`slopn-helper`'s own `main` in a session of its own and dies at the moment `at`, or lives under `Power`'s eyes; `{"view": file}` → `{"pid"}` of who writes
 there what the daemons on the bus say; `{"wait": pid}` → `{"status"}`.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kills.deaths import Deaths
+from kills.power import Power
 from slopn_helper import __main__ as helper
 from slopn_helper import bootstrap  # noqa: F401 (everything is imported before the first birth)
 from slopn_helper.host.dns import bus, networkmanager, resolved
@@ -47,8 +48,11 @@ def live(about: dict[str, Any]) -> NoReturn:
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         os.environ.update(about["env"])
-        at = None if about["at"] is None else (str(about["at"][0]), int(about["at"][1]))
-        Deaths(at, Path(about["notes"])).install()
+        notes = Path(about["notes"])
+        if about["at"] is None:
+            Power(Path(about["argv"][2]), notes).install()
+        else:
+            Deaths((str(about["at"][0]), int(about["at"][1])), notes).install()
         status = helper.main(about["argv"])
     except SystemExit as exit_:
         status = int(exit_.code or 0)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kills import lives
 from kills.deaths import EFFECT, STEP
 from kills.lives import MODES, Kill
+from kills.power import MISSING
 from kills.world import World
 
 CHOSEN = {
@@ -30,6 +31,12 @@ class Lengths:
     restore: int
     kinds: frozenset[str]
     """Effects' names."""
+    power: tuple[str, ...]
+    """What `Power` says of these lives."""
+
+    def lost(self) -> list[str]:
+        """What a power cut would have taken away that is needed."""
+        return sorted({line for line in self.power if line.startswith(MISSING)})
 
 
 @dataclass(frozen=True)
@@ -56,17 +63,19 @@ def measure(world: World, mode: str) -> Lengths:
     world.fresh(kill_switch=mode)
     assert lives.connected_life(world, None) == 0, world.said()
     assert f"-> {CHOSEN[world.mechanism]}\n" in world.said(), world.said()
-    whole = world.moments()
+    whole, power = world.moments(), world.power()
     assert world.restored() == []
+    power += world.power()
     world.fresh(kill_switch=mode)
     lives.connect(world)
     lives.start_again(world)
     start = _steps(world.moments())
     assert world.restored() == []
+    power += world.power()
     restore = _steps(world.moments())
     assert world.left() == [], "the positive control of everything else"
     effects = [moment.split()[1] for moment in whole if moment.startswith(EFFECT)]
-    return Lengths(len(effects), _steps(whole), start, restore, frozenset(effects))
+    return Lengths(len(effects), _steps(whole), start, restore, frozenset(effects), tuple(power))
 
 
 def tries(lengths: Lengths, amount: Amount, mode: str) -> Iterator[tuple[Try, int]]:

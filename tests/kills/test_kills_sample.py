@@ -17,11 +17,16 @@ FEW = Amount(1, 1, 0, 1, 0, 0)
 
 @pytest.mark.parametrize(("mechanism", "mode", "amount"), [("resolv_conf", "on", SAMPLE), ("resolved", "always", FEW)])
 def test_restore_gives_the_host_back(mechanism: str, mode: str, amount: Amount) -> None:
-    """Whenever the helper died: the same fingerprint. Most deaths leave something to undo, or nothing is proved."""
+    """Whenever the helper died: the same fingerprint. Most deaths leave something to undo, or nothing is proved.
+
+    And in a whole life, a power cut would find each inverse on the disk before the host is changed.
+    """
     dirty = tried = 0
     with World(mechanism) as world:
         lengths = measure(world, mode)
         assert lengths.kinds == {effect.__name__ for effect in get_args(Effect)}
+        assert lengths.power, "nothing was looked at"
+        assert lengths.lost() == []
         for attempt, moment in tries(lengths, amount, mode):
             kill = attempt(world, mode, moment)
             assert kill.left == [], kill

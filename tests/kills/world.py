@@ -11,6 +11,7 @@ import sys
 import uuid
 from typing import Any, Self
 
+from kills.deaths import EFFECT, POWER, STEP
 from kills.front_end import FrontEnd
 from support.dns_world import ENV, LAN, DnsWorld, NetworkManager, Resolved
 from support.fingerprint import differences, fingerprint
@@ -83,7 +84,11 @@ class World:
 
     def moments(self) -> list[str]:
         """What the last one born has come to."""
-        return self.notes.read_text(encoding="utf-8").splitlines() if self.notes.exists() else []
+        return [line for line in self._noted() if line.startswith((EFFECT, STEP))]
+
+    def power(self) -> list[str]:
+        """What `Power` has said of the last one born, if it wasn't to die."""
+        return [line for line in self._noted() if line.startswith(POWER)]
 
     def said(self) -> str:
         """What the last one born has written."""
@@ -152,6 +157,9 @@ class World:
             self.client.sysctl({name: lines[name]})
         self._new_boot()
         getattr(self, f"_boot_{self.mechanism}")()
+
+    def _noted(self) -> list[str]:
+        return self.notes.read_text(encoding="utf-8").splitlines() if self.notes.exists() else []
 
     def _install_resolv_conf(self) -> None:
         pass

@@ -139,3 +139,31 @@ def test_whoever_is_killed_while_writing_in_place(
         files.undo(entry)
         assert files.snapshot(path) == before
         files.put(ours)
+
+
+def test_what_is_put_back_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal forgets it next: a power cut must not bring ours back then. Also what other programs have written."""
+    path, seen = tmp_path / "resolv.conf", []
+    replace, fsync = Path.replace, os.fsync
+
+    def note_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        seen.append("name" if Path(f"/proc/self/fd/{descriptor}").readlink() == tmp_path else "content")
+
+    def note_replace(source: Path, target: Path) -> Path:
+        seen.append("replace")
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(Path, "replace", note_replace)
+    files.put(FileWas(str(path), b"new\n", uid=os.geteuid(), gid=os.getegid()))
+    assert seen == ["content", "replace", "name"]
+    seen.clear()
+    files.settle(path)
+    assert seen == ["content", "name"]
+    seen.clear()
+    files.put(FileWas(str(path)))
+    assert seen == ["name"]
+    assert not path.exists()
+    files.settle(path)
+    assert seen == ["name", "name"]

@@ -71,22 +71,6 @@ def test_only_what_is_on_disk_outlives_a_reboot(tmp_path: Path) -> None:
     assert Journal(tmp_path / "journal", "boot 1").entries() == EACH[5:8]
 
 
-@pytest.mark.parametrize("cut", range(1, 60))
-def test_a_torn_last_line_is_no_entry(tmp_path: Path, cut: int) -> None:
-    """A crash while a line is written loses that line alone: its change had not been made."""
-    path = tmp_path / "journal"
-    journal = Journal(path, "boot")
-    journal.record(RemoveRules(151))
-    whole = path.stat().st_size
-    journal.record(RemoveNftTable("inet", "slopn"))
-    os.truncate(path, max(whole, path.stat().st_size - cut))
-    survivor = Journal(path, "boot")
-    assert survivor.entries() == (RemoveRules(151),)
-    assert not survivor.damage()
-    survivor.record(ResolvedRevert("slopn0"))
-    assert Journal(path, "boot").entries() == (RemoveRules(151), ResolvedRevert("slopn0"))
-
-
 @pytest.mark.parametrize("garbage", [b"\0\0\0\0", b"{}", b'{"boot":"boot","entry":{"type":"future","x":1}}', b"\xff["])
 def test_an_unreadable_line_is_reported_and_the_rest_kept(tmp_path: Path, garbage: bytes) -> None:
     """Damage in the middle costs that inverse alone, is named by line, and the whole file is kept for a person."""
