@@ -45,7 +45,7 @@ def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def note(descriptor: int) -> None:
         fsync(descriptor)
         path = Path(f"/proc/self/fd/{descriptor}")
-        seen.append("name" if path.readlink() == tmp_path else f"{path.read_bytes().count(b'\n')} lines")
+        seen.append("name" if path.readlink() == tmp_path else f"{len(path.read_bytes().splitlines())} lines")
 
     monkeypatch.setattr(os, "fsync", note)
     return seen
