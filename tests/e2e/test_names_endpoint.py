@@ -76,6 +76,7 @@ def test_only_the_helper_asks_and_only_the_named_resolver(scene: Scene, names: N
 def test_a_name_that_does_not_exist_yet(scene: Scene, names: NameServer) -> None:
     """Connecting, with the reason; tried again after longer and longer pauses, until the record appears."""
     names.records = {}
+    scene.add_profile(scene.gateway.config(endpoint=f"new.example.org:{GATEWAY_PORT}"))
     scene.slopn("connect", "lab")
     scene.wait_state("connecting")
 
@@ -86,9 +87,22 @@ def test_a_name_that_does_not_exist_yet(scene: Scene, names: NameServer) -> None
 
     until(third_try, 15.0, "it has tried more than once")
     assert len(names.asked) >= 4
-    names.records = {NAME: (GATEWAY4,)}
+    names.records = {"new.example.org": (GATEWAY4,)}
     assert scene.wait_state("connected", 20.0)["endpoint"] == f"{GATEWAY4}:{GATEWAY_PORT}"
     assert scene.visitor() == GATEWAY4
+
+
+def test_without_an_answer_it_goes_where_the_gateway_was_last(scene: Scene, names: NameServer) -> None:
+    """Also after the helper has been killed and started again."""
+    scene.slopn("connect", "lab", "--wait", "20")
+    scene.slopn("disconnect", "--wait", "20")
+    names.records = {}
+    scene.helper.kill()
+    scene.helper.start()
+    names.asked.clear()
+    scene.slopn("connect", "lab", "--wait", "20")
+    assert scene.status()["endpoint"] == f"{GATEWAY4}:{GATEWAY_PORT}"
+    assert names.asked
 
 
 @pytest.fixture

@@ -50,9 +50,9 @@ async def handshake_failure(stage: Stage) -> None:
     """The gateway doesn't answer: try after try, then it does, then it falls silent."""
     stage.watch()
     stage.want(TargetState.SECURED, "a")
-    stage.play(Connect("a"), Resolved(ENDPOINTS))
+    stage.play(Connect("a"), Resolved((ENDPOINTS,)))
     for _ in range(3):
-        stage.play(TimerFired(), TimerFired(), Resolved(ENDPOINTS))
+        stage.play(TimerFired(), TimerFired(), Resolved((ENDPOINTS,)))
     stage.play(HandshakeDone(), HandshakeStale(), NetworkChanged(online=False))
 
 
@@ -63,7 +63,7 @@ async def firewall_refused(stage: Stage) -> None:
     stage.refuse(Connect("b"))
     stage.play()
     await stage.read()
-    stage.play(TimerFired(), Resolved(ENDPOINTS))
+    stage.play(TimerFired(), Resolved((ENDPOINTS,)))
 
 
 async def pause(stage: Stage) -> None:
@@ -75,7 +75,7 @@ async def pause(stage: Stage) -> None:
     stage.play(Pause("a"), pause_left=600.0)
     stage.want(TargetState.SECURED, "a")
     stage.play(TimerFired())
-    stage.play(Resolved(ENDPOINTS), HandshakeDone())
+    stage.play(Resolved((ENDPOINTS,)), HandshakeDone())
 
 
 async def profiles(stage: Stage) -> None:
@@ -199,7 +199,7 @@ async def logs(stage: Stage) -> None:
 
 def up(stage: Stage) -> None:
     """All the way to a tunnel."""
-    stage.play(Connect("a"), Resolved(ENDPOINTS), HandshakeDone())
+    stage.play(Connect("a"), Resolved((ENDPOINTS,)), HandshakeDone())
 
 
 def count(stage: Stage, first: int, end: int) -> None:

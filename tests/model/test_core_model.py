@@ -30,7 +30,7 @@ from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting,
 
 MODES = [Settings(kill_switch=mode) for mode in KillSwitchMode]
 each_mode = pytest.mark.parametrize("settings", MODES, ids=lambda s: s.kill_switch.value)
-UP: tuple[Input, ...] = (Resolved(ENDPOINTS), HandshakeDone())
+UP: tuple[Input, ...] = (Resolved((ENDPOINTS,)), HandshakeDone())
 
 
 @cache

@@ -195,7 +195,7 @@ class Views(RuleBasedStateMachine):
     @rule(found=st.booleans())
     def warn(self, *, found: bool) -> None:
         """A lasting warning comes or goes."""
-        self.hub.set_checked((warning("clock_wrong"),) if found else ())
+        self.hub.set_checked("clock", (warning("clock_wrong"),) if found else ())
 
     @rule(client=clients)
     def flow(self, client: Client) -> None:

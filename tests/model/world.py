@@ -67,7 +67,7 @@ SETTLED: tuple[Input, ...] = (
     Disconnect(),
     Reconnect(),
     Pause("a"),
-    Resolved(ENDPOINTS),
+    Resolved((ENDPOINTS,)),
     HandshakeDone(),
     HandshakeStale(),
     EngineDown("gone"),

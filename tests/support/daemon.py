@@ -9,13 +9,16 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from slopn_helper.addresses import LastGood
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
 from slopn_helper.engine import HandshakeDone
+from slopn_helper.gateways import Gateways
 from slopn_helper.host.netmon import NetworkState
+from slopn_helper.host.portal import Verdict
 from slopn_helper.hub import Hub
 from slopn_helper.principal import ALL_RIGHTS, Principal
-from slopn_helper.runner import HostRunner
+from slopn_helper.runner import FWMARK, HostRunner
 from slopn_helper.store import Store
 from slopn_wire.commands import Command, Connect
 from slopn_wire.diagnosis import Diagnosis, Replayed
@@ -63,7 +66,7 @@ class Helper:
             dns=self.dns,
             engine=self.engine,
             restore=self._restore,
-            resolve=self.resolve,
+            gateways=Gateways(self.resolve, LastGood(directory / "addresses.json"), FWMARK),
         )
         self.stop = asyncio.Event()
         self.daemon = Daemon(
@@ -73,6 +76,7 @@ class Helper:
             engine=self.engine,
             monitor=self.monitor,
             dns=self.dns,
+            portal=self._portal,
             rules=self.firewall,
             serve=self._serve,
             diagnose=self._diagnose,
@@ -81,9 +85,14 @@ class Helper:
             follow_settings=self.followed.append,
         )
         self.served = asyncio.Event()
+        self.verdict: Verdict | None = None
+        """What a look for a captive portal finds."""
 
     async def _restore(self) -> list[str]:
         return []
+
+    async def _portal(self) -> Verdict | None:
+        return self.verdict
 
     async def _diagnose(self) -> Diagnosis:
         return Diagnosis((), {})

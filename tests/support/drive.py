@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.driver import Position, TunnelDriver
-from slopn_helper.tunnel.effects import ConfigureHost, Effect, StartEngine, StopEngine
+from slopn_helper.tunnel.effects import ConfigureHost, Effect, ResolveEndpoints, StartEngine, StopEngine
 from slopn_helper.tunnel.inputs import (
     Connect,
     Drifted,
@@ -31,7 +31,7 @@ class Host:
     def __init__(self) -> None:
         self.done: list[Effect] = []
         self.refuse: dict[type[Effect], Exception] = {}
-        self.answer: Callable[[], Awaitable[tuple[Endpoint, ...]]] = self._at_once
+        self.answer: Callable[[], Awaitable[tuple[tuple[Endpoint, ...], ...]]] = self._at_once
         self.hang: type[Effect] | None = None
         self.changed: tuple[Drifted, ...] = ()
         self.blind: Exception | None = None
@@ -51,9 +51,9 @@ class Host:
         }
         return follows.get(type(effect))
 
-    async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
+    async def resolve(self, effect: ResolveEndpoints) -> tuple[tuple[Endpoint, ...], ...]:
         """As the interface."""
-        assert profile in FACTS
+        assert effect.profile in FACTS
         return await self.answer()
 
     async def drift(self) -> tuple[Drifted, ...]:
@@ -67,8 +67,8 @@ class Host:
         """As the interface; no jitter, so that back-off is as short as it can be."""
         return Context(FACTS, jitter=0.0)
 
-    async def _at_once(self) -> tuple[Endpoint, ...]:
-        return (ENDPOINT,)
+    async def _at_once(self) -> tuple[tuple[Endpoint, ...], ...]:
+        return ((ENDPOINT,),)
 
 
 class Drive:

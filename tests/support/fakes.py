@@ -13,7 +13,7 @@ from slopn_helper.host.netmon import NetworkState
 from slopn_helper.host.routes import RouteConfig
 from slopn_helper.secrets import ProfileSecrets
 from slopn_helper.store import StoreError
-from slopn_wire.profile import DnsConfig, IPAddress, Profile
+from slopn_wire.profile import DnsConfig, IPAddress, IPNetwork, Profile
 from slopn_wire.settings import Settings
 
 HOME = NetworkState("eth0", ip_address("10.1.0.1"), addresses=(ip_address("10.1.0.2"),))
@@ -78,6 +78,11 @@ class FakeRouter(Refusing):
 
     changed: str | None = None
     config: RouteConfig | None = None
+    links: tuple[tuple[IPNetwork, str], ...] = ()
+
+    async def on_link(self) -> tuple[tuple[IPNetwork, str], ...]:
+        """What the test says."""
+        return self.links
 
     async def apply(self, config: RouteConfig | None) -> None:
         """As the interface."""
@@ -228,6 +233,7 @@ class FakeResolve:
     def __init__(self, *addresses: str) -> None:
         self.addresses = tuple(map(ip_address, addresses))
         self.asked: list[tuple[str, tuple[IPAddress, ...], int | None]] = []
+        self.fails: Exception | None = None
 
     async def __call__(
         self,
@@ -240,4 +246,6 @@ class FakeResolve:
         """As the interface."""
         assert timeout > 0
         self.asked.append((host, tuple(resolvers), fwmark))
+        if self.fails is not None:
+            raise self.fails
         return self.addresses

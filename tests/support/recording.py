@@ -50,7 +50,7 @@ INPUTS: tuple[Input, ...] = (
     Disconnect(),
     Reconnect(),
     Pause("berlin"),
-    Resolved(ENDPOINTS),
+    Resolved((ENDPOINTS,)),
     HandshakeDone(),
     HandshakeStale(),
     EngineDown("the device was deleted"),
@@ -59,11 +59,11 @@ INPUTS: tuple[Input, ...] = (
     TimerFired(),
     SettingsApplied(),
     EffectFailed(ResolveEndpoints("berlin"), "vpn.example.org can't be resolved: 192.0.2.53 gave no answer"),
-    EffectFailed(StartEngine("berlin", ENDPOINTS), "no TUN device"),
+    EffectFailed(StartEngine("berlin", (ENDPOINTS,)), "no TUN device"),
     Stopping(),
 )
 SETTINGS = (Settings(), Settings(KillSwitchMode.ALWAYS, allow_lan=True), Settings(KillSwitchMode.OFF))
-CONNECTING: tuple[Input, ...] = (Connect("berlin"), Resolved(ENDPOINTS), HandshakeDone())
+CONNECTING: tuple[Input, ...] = (Connect("berlin"), Resolved((ENDPOINTS,)), HandshakeDone())
 
 
 class Noted(NamedTuple):

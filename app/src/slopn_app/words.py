@@ -73,10 +73,22 @@ def countdown(seconds: float) -> str:
 
 
 def connecting(
-    profile: str, step: str, attempt: int, cause: str | None, policy: str, seconds: float | None = None
+    profile: str,
+    step: str,
+    attempt: int,
+    cause: str | None,
+    policy: str,
+    seconds: float | None = None,
+    again: float | None = None,
 ) -> Headline:
-    """On the way up; `attempt` > 0 after a failure. `seconds`: for how long this step has been running."""
-    doing = STEPS[step] if seconds is None else f"{STEPS[step]} · {max(seconds, 0):.0f} s"
+    """On the way up; `attempt` > 0 after a failure.
+
+    `seconds`: for how long this step has been running. `again`: seconds until the next try, if that is waited for.
+    """
+    if again is not None:
+        doing = f"next try in {max(again, 0):.0f} s"
+    else:
+        doing = STEPS[step] if seconds is None else f"{STEPS[step]} · {max(seconds, 0):.0f} s"
     if attempt and cause is not None:
         return (
             f"Reconnecting to {profile}…",

@@ -38,6 +38,8 @@ JOURNAL = "journal"
 """The undo journal's name in the state directory."""
 ADDRESSES = "addresses.json"
 """Where gateways answered last, in the state directory."""
+PORTAL_WITHIN = 5.0
+"""Seconds that a look for a captive portal may take."""
 RECORDER = "recorder"
 """The flight recorder's folder in the state directory."""
 
@@ -66,12 +68,14 @@ if sys.platform == "linux":
 
     from slopn_helper import notify, undo, watchdog
     from slopn_helper.engine.rust import RustEngine
+    from slopn_helper.host import portal
     from slopn_helper.host.accounts.nss import NssAccounts
     from slopn_helper.host.dns.manager import DnsManager
     from slopn_helper.host.facts.linux import LinuxFacts
     from slopn_helper.host.firewall import nftables, ruleset
     from slopn_helper.host.journal import Journal, RemoveNftTable, kernel_boot_id
     from slopn_helper.host.netmon.linux import NetlinkMonitor
+    from slopn_helper.host.portal import Verdict
     from slopn_helper.host.resolver import resolve
     from slopn_helper.host.restore import restore
     from slopn_helper.host.routes.linux import LinuxRouter
@@ -153,6 +157,16 @@ if sys.platform == "linux":
 
         users.on_change(open_socket)
         open_socket()
+
+        async def look_for_portal() -> Verdict | None:
+            return await portal.check(
+                control.settings.portal_url,
+                runner.context().portal,
+                fwmark=FWMARK,
+                device=runner.network.interface,
+                timeout=PORTAL_WITHIN,
+            )
+
         daemon = Daemon(
             control=control,
             hub=hub,
@@ -160,6 +174,7 @@ if sys.platform == "linux":
             engine=engine,
             monitor=NetlinkMonitor(INTERFACE),
             dns=dns,
+            portal=look_for_portal,
             rules=firewall,
             serve=server.run,
             beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive),

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from slopn_helper import split
+from slopn_helper import acceptable
 from slopn_helper.health import FIREWALL_REFUSED
 from slopn_helper.hub import Hub
 from slopn_helper.pause import Pause as Pausing
@@ -45,8 +45,6 @@ from slopn_wire.profile import Profile
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Disconnected, TargetState
 
-MECHANISMS = ("resolved", "networkmanager", "resolvconf", "resolv_conf")
-"""Values of the setting `dns_mechanism`."""
 SETTINGS_WITHIN = 5.0
 """Seconds that the answer to new settings waits until they hold: “closed” shall mean closed."""
 LATER = "The new settings hold as soon as SloPN is done with what it is doing right now; see `slopn status`."
@@ -271,13 +269,7 @@ class Control:
         return wanted or (not isinstance(state, Disconnected) and state.profile == name)
 
     async def _apply(self, settings: Settings) -> asyncio.Event:
-        if settings.dns_mechanism is not None and settings.dns_mechanism not in MECHANISMS:
-            raise ValueError(f"dns_mechanism is {settings.dns_mechanism!r}; known: {', '.join(MECHANISMS)}")
-        for resolver in settings.resolvers:
-            if resolver.is_unspecified or resolver.is_multicast or getattr(resolver, "scope_id", None) is not None:
-                raise ValueError(f"{resolver} can't be a resolver; give the address of one host, without a zone")
-        wrong = split.problem(settings.exclude, settings.include)
-        if wrong is not None:
+        if (wrong := acceptable.problem(settings)) is not None:
             raise ValueError(wrong)
         await asyncio.to_thread(self._store.save_settings, settings)
         self.settings = settings

@@ -8,9 +8,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Protocol
 
+from slopn_helper.checks import Checks, PortalCheck
 from slopn_helper.control import Control
 from slopn_helper.engine import Engine, EngineDown, EngineError, HandshakeDone, HandshakeStale
-from slopn_helper.health import warning
 from slopn_helper.host.netmon import NetworkMonitor, NetworkState
 from slopn_helper.hub import Hub
 from slopn_helper.runner import INTERFACE, HostRunner
@@ -18,15 +18,13 @@ from slopn_helper.tunnel import inputs
 from slopn_helper.tunnel.driver import Note, Position, TunnelDriver
 from slopn_helper.tunnel.policy import closed
 from slopn_wire.diagnosis import Diagnosis, Replayed
-from slopn_wire.events import Network, PolicyKind, Stats
+from slopn_wire.events import Network, Stats
 from slopn_wire.profile import DnsConfig, Endpoint, IPAddress
 from slopn_wire.settings import Settings
-from slopn_wire.state import Connected, Disconnected, TargetState
+from slopn_wire.state import Disconnected, TargetState
 
 STATS_EVERY = 1.0
 """Seconds between two looks at the counters while somebody watches."""
-DNS_EVERY = 60.0
-"""Seconds between two looks at who answers for names, while connected."""
 DRIFT_EVERY = 5.0
 """Seconds between two looks at what others may have changed."""
 NETWORK_WITHIN = 1.0
@@ -52,7 +50,7 @@ class Dns(Protocol):
         ...
 
     async def check(self, interface: str, config: DnsConfig, *, blocked: bool) -> tuple[str, str] | None:
-        """A code of the health list and what to fill in, if names don't resolve through the tunnel alone. Takes seconds."""
+        """See `checks.Dns.check`."""
 
 
 class Rules(Protocol):
@@ -85,6 +83,7 @@ class Daemon:
         rules: Rules,
         serve: Callable[[], Coroutine[None, None, None]],
         beside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
+        portal: PortalCheck,
         diagnose: Callable[[], Coroutine[None, None, Diagnosis]],
         replay: Callable[[bytes], Replayed],
         note: Note,
@@ -106,10 +105,15 @@ class Daemon:
         self.diagnose = diagnose
         self.replay = replay
         """Both: see `control.Daemon`."""
+        self._checks = Checks(
+            hub,
+            dns,
+            portal,
+            interface=INTERFACE,
+            portal_gone=lambda: self._driver.post(inputs.NetworkChanged(online=True)),
+        )
         self._seen = asyncio.Event()
         self._known = asyncio.Event()
-        self._moved = asyncio.Event()
-        """The tunnel has come to another state."""
         self._silent: set[bytes] = set()
         control.connect_to(self)
 
@@ -124,7 +128,9 @@ class Daemon:
                 tasks.create_task(self._watch_drift()),
                 tasks.create_task(self._watch_rules()),
                 tasks.create_task(self._watch_dns()),
-                tasks.create_task(self._check_dns()),
+                tasks.create_task(self._watch_links()),
+                tasks.create_task(self._checks.watch_dns()),
+                tasks.create_task(self._checks.watch_portal()),
                 tasks.create_task(self._dns.guard()),
                 tasks.create_task(self._answer(ready)),
                 *(tasks.create_task(each()) for each in self._beside),
@@ -172,7 +178,7 @@ class Daemon:
         # Before the state: where the last tunnel's gateway had moved to says nothing of this one's.
         self.count()
         if position.state != self._hub.snapshot().state:
-            self._moved.set()
+            self._checks.moved()
         unguarded = self._rules.unguarded if closed(position.in_force) else None
         self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted(), unguarded)
         self._known.set()
@@ -183,9 +189,8 @@ class Daemon:
             news = last is None or _way_out(network) != _way_out(last)
             _log.log(logging.INFO if news else logging.DEBUG, "network: %s", _told(network) if news else network)
             self._runner.network = network
-            await self._rules.links_changed()
             self._runner.upstream = await self._dns.upstream(INTERFACE)
-            self._hub.set_network(Network(network.interface is not None, network.interface, network.mtu))
+            self._hub.set_network(_shown(network))
             if last is None:
                 self._seen.set()
             elif news:
@@ -205,6 +210,7 @@ class Daemon:
             match event:
                 case HandshakeDone(public_key=peer):
                     self._silent.discard(peer)
+                    self._runner.answered(peer)
                     self._driver.post(inputs.HandshakeDone())
                 case HandshakeStale(public_key=peer):
                     # One of several gateways that falls silent isn't the tunnel's end.
@@ -224,6 +230,10 @@ class Daemon:
             await asyncio.sleep(DRIFT_EVERY)
             self._driver.look()
 
+    async def _watch_links(self) -> None:
+        async for _ in self._monitor.links():
+            await self._rules.links_changed()
+
     async def _watch_rules(self) -> None:
         # They are back in force by now; the look tells of it.
         async for _ in self._rules.changes():
@@ -233,27 +243,15 @@ class Daemon:
         async for _ in self._dns.changes():
             self._driver.look()
 
-    async def _check_dns(self) -> None:
-        """Look who answers, after each connection and from time to time."""
-        while True:
-            self._moved.clear()
-            snapshot = self._hub.snapshot()
-            found: tuple[str, str] | None = None
-            if isinstance(snapshot.state, Connected) and snapshot.live.dns.servers:
-                blocked = snapshot.policy is PolicyKind.TUNNELLED
-                found = await self._dns.check(INTERFACE, snapshot.live.dns, blocked=blocked)
-                if self._hub.snapshot().state != snapshot.state:
-                    continue
-            self._hub.set_checked(() if found is None else (warning(found[0], what=found[1]),))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(DNS_EVERY):
-                    await self._moved.wait()
-
     async def _watch_counters(self) -> None:
         while True:
             await self._hub.somebody_reads()
             self.count()
             await asyncio.sleep(STATS_EVERY)
+
+
+def _shown(network: NetworkState) -> Network:
+    return Network(network.interface is not None, network.interface, network.mtu, network.ssid, network.metered)
 
 
 def _told(network: NetworkState) -> str:

@@ -96,6 +96,17 @@ REGISTRY: dict[str, Kind] = {
         "The list of added users was damaged and is set aside as {file}: nobody on it may use SloPN.",
         "Add them again with `sudo slopn users add NAME`.",
     ),
+    "captive_portal": Kind(
+        Severity.WARNING,
+        "This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.",
+        "Run `slopn pause 5`, sign in with your browser, then `slopn connect`.",
+    ),
+    "captive_portal_always": Kind(
+        Severity.WARNING,
+        "This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.",
+        "The kill switch is always on, so that no browser reaches the page: set it with `slopn settings set kill_switch on`, "
+        "run `slopn pause 5`, sign in, and set it to `always` again.",
+    ),
     "clock_wrong": Kind(
         Severity.WARNING,
         "This computer's clock stands before the day SloPN was set up on it.",
@@ -122,7 +133,7 @@ class Facts(Struct, frozen=True):
 def warning(code: str, **about: str) -> Warning:
     """The registry's `code` with its sentence filled in. Raises `KeyError` for a code or a name that isn't there."""
     kind = REGISTRY[code]
-    return Warning(code, kind.severity, kind.text.format(**about), kind.remedy)
+    return Warning(code, kind.severity, kind.text.format(**about), kind.remedy, about)
 
 
 def warnings(facts: Facts) -> tuple[Warning, ...]:

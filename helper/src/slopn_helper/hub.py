@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable
+from itertools import chain
 
 import msgspec
 
@@ -47,7 +48,7 @@ class Hub:
         self._snapshot = Snapshot(version=__version__, epoch=epoch or secrets.token_hex(8))
         self._facts: Facts | None = None
         self._stored: tuple[Warning, ...] = ()
-        self._checked: tuple[Warning, ...] = ()
+        self._checked: dict[str, tuple[Warning, ...]] = {}
         self._ring = EventRing()
         self._arrived = asyncio.Event()
 
@@ -110,6 +111,7 @@ class Hub:
             paused_until=old.paused_until,
             policy=kind_of(position.in_force),
             live=live,
+            next_try=position.next_try,
         )
         if changed != _position(old):
             self._emit(changed)
@@ -121,14 +123,16 @@ class Hub:
             unrestored,
             drifted,
             unguarded,
-            (*self._stored, *self._checked),
+            self._lasting(),
         )
         self._set_health(facts)
 
     def set_target(self, target: TargetState, profile: str | None, paused_until: float | None) -> None:
         """The user wants something else; paused until then (Unix time), or None."""
         old = self._snapshot
-        changed = StateChanged(old.state, old.since, target, profile, paused_until, old.policy, old.live)
+        changed = msgspec.structs.replace(
+            _position(old), target=target, target_profile=profile, paused_until=paused_until
+        )
         if changed != _position(old):
             self._emit(changed)
 
@@ -161,11 +165,14 @@ class Hub:
         if pairings != self._snapshot.pairings:
             self._emit(PairingsChanged(pairings))
 
-    def set_checked(self, found: tuple[Warning, ...]) -> None:
-        """What the last look at DNS found; it holds until the next one."""
-        self._checked = found
+    def set_checked(self, look: str, found: tuple[Warning, ...]) -> None:
+        """What the last look of that name found; it holds until the next one."""
+        self._checked[look] = found
         if self._facts is not None:
-            self._set_health(msgspec.structs.replace(self._facts, stored=(*self._stored, *found)))
+            self._set_health(msgspec.structs.replace(self._facts, stored=self._lasting()))
+
+    def _lasting(self) -> tuple[Warning, ...]:
+        return (*self._stored, *chain.from_iterable(self._checked.values()))
 
     def _set_health(self, facts: Facts) -> None:
         self._facts = facts

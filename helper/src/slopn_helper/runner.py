@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from base64 import b64decode
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import ip_address
 from random import SystemRandom
 from typing import Protocol
 
-from slopn_helper import split
-from slopn_helper.engine import Engine, EngineConfig, PeerConfig
+from slopn_helper import overlap, split
+from slopn_helper.engine import Engine, EngineConfig
+from slopn_helper.gateways import Gateways
 from slopn_helper.host.dns import DnsConfigurator
 from slopn_helper.host.firewall import Firewall
 from slopn_helper.host.netmon import NetworkState
 from slopn_helper.host.routes import RouteConfig, Router
+from slopn_helper.overlap import OnLink
+from slopn_helper.peers import engine_config
 from slopn_helper.secrets import ProfileSecrets, SecretError
 from slopn_helper.store import StoreError
 from slopn_helper.tunnel.context import Context, ProfileFacts
-from slopn_helper.tunnel.driver import ProfileError
+from slopn_helper.tunnel.driver import OverlapError, ProfileError
 from slopn_helper.tunnel.effects import (
     ApplyFirewall,
     ConfigureHost,
@@ -43,8 +45,6 @@ WIREGUARD_OVERHEAD = 80
 LEAST_MTU = 1280
 DRIFT_TOLD = 600.0
 """Seconds for which the health list tells that others have changed something."""
-RESOLVE_WITHIN = 12.0
-"""Seconds for all endpoints' names; less than the core waits."""
 
 _log = logging.getLogger(__name__)
 _random = SystemRandom()
@@ -75,21 +75,6 @@ class ProfileBook(Protocol):
         """Seconds until the user's pause is over."""
 
 
-class Resolve(Protocol):
-    """Asks `resolvers` alone, over sockets that carry `fwmark`."""
-
-    async def __call__(
-        self,
-        host: str,
-        resolvers: Sequence[IPAddress],
-        fwmark: int | None,
-        *,
-        timeout: float,  # noqa: ASYNC109 - it is shared out among the resolvers
-    ) -> tuple[IPAddress, ...]:
-        """The addresses of `host`, at least one. Raises when there is none."""
-        ...
-
-
 class HostRunner:
     """The `EffectRunner` of this host. Every effect is idempotent."""
 
@@ -102,7 +87,7 @@ class HostRunner:
         dns: DnsConfigurator,
         engine: Engine,
         restore: Callable[[], Awaitable[list[str]]],
-        resolve: Resolve,
+        gateways: Gateways,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._book = book
@@ -111,8 +96,7 @@ class HostRunner:
         self._dns = dns
         self._engine = engine
         self._restore = restore
-        self._ask = resolve
-        self._turn = 0
+        self._gateways = gateways
         self._running: EngineConfig | None = None
         self.upstream: tuple[IPAddress, ...] = ()
         """The resolvers that the host had before us."""
@@ -132,6 +116,7 @@ class HostRunner:
             resolvers=self._book.settings.resolvers or self.upstream,
             jitter=_random.random(),
             pause_left=self._book.pause_left(),
+            portal=self._gateways.portal,
         )
 
     async def run(self, effect: Effect) -> Input | None:
@@ -140,8 +125,8 @@ class HostRunner:
             case ApplyFirewall(policy=policy):
                 persist = self._book.settings.kill_switch is KillSwitchMode.ALWAYS
                 await self._firewall.apply(policy, persist=persist)
-            case StartEngine(profile=name, endpoints=endpoints):
-                return await self._start_engine(name, endpoints)
+            case StartEngine(profile=name, peers=peers):
+                return await self._start_engine(name, peers)
             case StopEngine():
                 self._running = None
                 await self._engine.apply(None)
@@ -168,19 +153,22 @@ class HostRunner:
         """What others have changed of ours lately, and we put back: the last few, oldest first."""
         return tuple(dict.fromkeys(what for at, what in self._drifted if self._clock() - at < DRIFT_TOLD))
 
-    async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
-        """See `EffectRunner.resolve`. A name with several addresses gives another one each time it is asked."""
-        wanted = [peer.endpoint for peer in self._profile(profile).peers if peer.endpoint is not None]
-        if not wanted:
-            raise ProfileError("no peer of the profile has an Endpoint, so there is nobody to connect to")
-        resolvers = self._book.settings.resolvers or self.upstream
-        turn, self._turn = self._turn, self._turn + 1
-        found = []
-        for endpoint in wanted:
-            addresses = await self._ask(endpoint.host, resolvers, FWMARK, timeout=RESOLVE_WITHIN / len(wanted))
-            usable = [address for address in addresses if self._reaches(address)] or list(addresses)
-            found.append(Endpoint(str(usable[turn % len(usable)]), endpoint.port))
-        return tuple(found)
+    async def resolve(self, effect: ResolveEndpoints) -> tuple[tuple[Endpoint, ...], ...]:
+        """See `EffectRunner.resolve`."""
+        settings = self._book.settings
+        return await self._gateways.find(
+            self._profile(effect.profile),
+            settings.resolvers or self.upstream,
+            self._reachable(),
+            failing=effect.failing,
+            portal_url=settings.portal_url,
+        )
+
+    def answered(self, public_key: bytes) -> None:
+        """The gateway with that key has answered: remember where."""
+        now = next((peer.endpoint for peer in self._engine.counters().peers if peer.public_key == public_key), None)
+        if now is not None:
+            self._gateways.answered(public_key, ip_address(now[0]))
 
     def gateways(self) -> frozenset[bytes]:
         """The public keys of the running tunnel's peers that have an endpoint."""
@@ -198,16 +186,32 @@ class HostRunner:
             await self._engine.rebind()
             await self._engine.apply(self._running)
 
-    async def _start_engine(self, name: str, endpoints: tuple[Endpoint, ...]) -> EngineStarted:
+    async def _start_engine(self, name: str, peers: tuple[tuple[Endpoint, ...], ...]) -> EngineStarted:
         profile = self._profile(name)
         try:
             secrets = self._book.secrets(name)
         except (StoreError, SecretError) as error:
             raise ProfileError(str(error)) from error
-        config = _engine_config(profile, secrets, endpoints, self._mtu(profile))
+        await self._refuse_overlap(profile)
+        config = engine_config(profile, secrets, peers, INTERFACE, FWMARK, self._mtu(profile))
         await self._engine.apply(config)
         self._running = config
         return EngineStarted(config.interface)
+
+    async def _refuse_overlap(self, profile: Profile) -> None:
+        allowed = (network for peer in profile.peers for network in peer.allowed_ips)
+        routed = () if profile.table == "off" else split.through(allowed, self._book.settings.include)
+        gateways = [gateway for gateway in (self.network.gateway4, self.network.gateway6) if gateway is not None]
+        links = [
+            OnLink(
+                network,
+                device,
+                tuple(a for a in (*self.network.addresses, *gateways) if a in network),
+            )
+            for network, device in await self._router.on_link()
+        ]
+        if (why := overlap.with_links(profile, routed, links)) is not None:
+            raise OverlapError(why)
 
     async def _configure(self, profile: Profile, interface: str) -> HostConfigured:
         mtu = self._mtu(profile)
@@ -219,7 +223,9 @@ class HostRunner:
         await self._router.apply(
             RouteConfig(
                 interface=interface,
-                endpoints=tuple(ip_address(peer.endpoint[0]) for peer in peers if peer.endpoint is not None),
+                endpoints=tuple(
+                    ip_address(at[0]) for peer in peers for at in (peer.endpoint, *peer.alternatives) if at is not None
+                ),
                 addresses=profile.addresses,
                 routes=() if profile.table == "off" else routes,
                 mtu=mtu,
@@ -255,9 +261,10 @@ class HostRunner:
     def _mtu(self, profile: Profile) -> int:
         return profile.mtu or max(self.network.mtu - WIREGUARD_OVERHEAD, LEAST_MTU)
 
-    def _reaches(self, address: IPAddress) -> bool:
-        gateway = self.network.gateway4 if address.version == 4 else self.network.gateway6
-        return gateway is not None
+    def _reachable(self) -> frozenset[int]:
+        """The IP versions that this host has a way out for."""
+        gateways = (self.network.gateway4, self.network.gateway6)
+        return frozenset(gateway.version for gateway in gateways if gateway is not None)
 
 
 def _facts(profile: Profile | None, include: Sequence[IPNetwork]) -> ProfileFacts:
@@ -266,31 +273,3 @@ def _facts(profile: Profile | None, include: Sequence[IPNetwork]) -> ProfileFact
     addresses = tuple(interface.ip for interface in profile.addresses)
     dns = split.dns(profile, include)
     return ProfileFacts(addresses, dns.servers if not dns.match else ())
-
-
-def _engine_config(
-    profile: Profile, secrets: ProfileSecrets, endpoints: tuple[Endpoint, ...], mtu: int
-) -> EngineConfig:
-    resolved = iter(endpoints)
-    peers = []
-    for peer in profile.peers:
-        endpoint = next(resolved, None) if peer.endpoint is not None else None
-        preshared = secrets.preshared_keys.get(peer.public_key)
-        allowed: tuple[IPNetwork, ...] = peer.allowed_ips
-        peers.append(
-            PeerConfig(
-                public_key=b64decode(peer.public_key),
-                allowed_ips=allowed,
-                endpoint=None if endpoint is None else (str(ip_address(endpoint.host)), endpoint.port),
-                preshared_key=None if preshared is None else preshared.reveal(),
-                persistent_keepalive=peer.persistent_keepalive,
-            )
-        )
-    return EngineConfig(
-        interface=INTERFACE,
-        private_key=secrets.private_key.reveal(),
-        peers=tuple(peers),
-        mtu=mtu,
-        listen_port=profile.listen_port,
-        fwmark=FWMARK,
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from slopn_helper import daemon as module
-from slopn_wire.commands import Disconnect, Pause
+from slopn_wire.commands import Connect, Pause
 from slopn_wire.events import PolicyKind
 from slopn_wire.state import Connected, Disconnected, ErrorCause, ErrorState, Step, TargetState
 from support.aio import in_loop
@@ -84,20 +85,30 @@ async def test_word_of_changed_rules_is_looked_into_at_once(tmp_path: Path) -> N
         helper.router.changed = "rule gone"
         helper.firewall.told.put_nowait("the table was flushed")
         await until_async(lambda: helper.router.changed is None, 4, "looked at")
-        assert helper.firewall.looked_at_links > 0
 
 
 @in_loop
-async def test_names_that_are_answered_elsewhere_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the health list, for as long as it is so and a tunnel is up."""
-    monkeypatch.setattr(module, "DNS_EVERY", 0.01)
+async def test_a_device_that_comes_is_guarded_at_once(tmp_path: Path) -> None:
+    """Each link event reaches the firewall; it doesn't wait for the next look."""
     async with running(tmp_path) as helper:
-        helper.dns.finding = ("dns_elsewhere", "192.0.2.53 is asked")
-        await helper.connect()
-        await until_async(lambda: "192.0.2.53 is asked." in str(helper.hub.snapshot().health), 10, "told")
-        helper.dns.finding = None
-        await until_async(lambda: "is asked" not in str(helper.hub.snapshot().health), 10, "told no more")
-        helper.dns.finding = ("dns_silent", "10.9.0.1 is silent")
-        await until_async(lambda: "silent" in str(helper.hub.snapshot().health), 10, "told again")
-        await helper.ask(Disconnect())
-        await until_async(lambda: "silent" not in str(helper.hub.snapshot().health), 10, "told no more")
+        helper.monitor.plugged.put_nowait(None)
+        await until_async(lambda: helper.firewall.looked_at_links == 1, 4, "guarded")
+        helper.monitor.plugged.put_nowait(None)
+        await until_async(lambda: helper.firewall.looked_at_links == 2, 4, "guarded again")
+
+
+@in_loop
+async def test_people_are_told_when_the_next_attempt_comes(tmp_path: Path) -> None:
+    """As a time, while it is waited for, and not while one is made."""
+    async with running(tmp_path) as helper:
+        helper.resolve.addresses = ()
+        helper.resolve.fails = OSError("no answer")
+        await helper.ask(Connect("lab"))
+        await helper.at(Step.WAITING)
+        now = helper.hub.snapshot()
+        assert now.next_try is not None
+        assert now.next_try > now.since
+        helper.resolve.fails = None
+        helper.resolve.addresses = (ip_address("192.0.2.1"),)
+        await helper.at(Step.HANDSHAKE)
+        assert helper.hub.snapshot().next_try is None

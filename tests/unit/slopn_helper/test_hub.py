@@ -127,11 +127,11 @@ async def test_a_wish_is_told() -> None:
 async def test_lasting_warnings_may_change() -> None:
     """What a look found wrong and the next one finds mended leaves the list."""
     hub = started()
-    hub.set_checked((warning("clock_wrong"),))
+    hub.set_checked("clock", (warning("clock_wrong"),))
     hub.set_position(AT_HOME, Live(), ())
-    hub.set_checked((warning("clock_wrong"),))
+    hub.set_checked("clock", (warning("clock_wrong"),))
     assert [found.code for found in hub.snapshot().health] == ["clock_wrong"]
-    hub.set_checked(())
+    hub.set_checked("clock", ())
     assert hub.snapshot().health == ()
 
 

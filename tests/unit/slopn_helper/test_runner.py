@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from slopn_helper.addresses import LastGood
+from slopn_helper.engine import Counters, PeerCounters
+from slopn_helper.gateways import Gateways
 from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.host.netmon import NetworkState
 from slopn_helper.runner import FWMARK, HostRunner, RestoreError
-from slopn_helper.tunnel.driver import ProfileError
+from slopn_helper.tunnel.driver import OverlapError, ProfileError
 from slopn_helper.tunnel.effects import (
     ApplyFirewall,
     ConfigureHost,
@@ -42,6 +47,7 @@ class Bench:
         self.dns, self.engine = FakeDns(self.calls), FakeEngine(self.calls)
         self.left: list[str] = []
         self.resolve = FakeResolve(*addresses)
+        self.last_good = LastGood(Path("/nowhere/addresses.json"))
         self.runner = HostRunner(
             self.book,
             firewall=self.firewall,
@@ -49,7 +55,7 @@ class Bench:
             dns=self.dns,
             engine=self.engine,
             restore=self._restore,
-            resolve=self.resolve,
+            gateways=Gateways(self.resolve, self.last_good, FWMARK),
         )
         self.runner.network = HOME
 
@@ -74,7 +80,7 @@ def test_a_policy_is_put_in_force(mode: KillSwitchMode) -> None:
 def test_the_engine_is_started_with_the_profiles_keys() -> None:
     """Raw keys, the resolved endpoint, our mark, a MTU that fits the network."""
     bench = Bench()
-    assert bench.run(StartEngine("lab", (ENDPOINT,))) == EngineStarted("slopn0")
+    assert bench.run(StartEngine("lab", ((ENDPOINT,),))) == EngineStarted("slopn0")
     config = bench.engine.config
     assert config is not None
     assert len(config.private_key) == 32
@@ -87,7 +93,7 @@ def test_the_engine_is_started_with_the_profiles_keys() -> None:
 def test_keys_do_not_show_in_what_is_logged() -> None:
     """A configuration's repr names neither key."""
     bench = Bench()
-    bench.run(StartEngine("lab", (ENDPOINT,)))
+    bench.run(StartEngine("lab", ((ENDPOINT,),)))
     assert repr(bench.engine.config) == "EngineConfig(slopn0, 1 peers)"
 
 
@@ -95,7 +101,7 @@ def test_lost_keys_are_the_profiles_fault() -> None:
     """No retry brings them back."""
     bench = Bench(book=FakeBook(msgspec.structs.replace(PROFILE, name="other")))
     with pytest.raises(ProfileError):
-        bench.run(StartEngine("lab", (ENDPOINT,)))
+        bench.run(StartEngine("lab", ((ENDPOINT,),)))
 
 
 @pytest.mark.parametrize(("table", "routes", "number"), [("auto", 2, None), ("off", 0, None), ("77", 2, 77)])
@@ -123,7 +129,7 @@ def test_the_mtu(of_profile: int | None, of_network: int, mtu: int) -> None:
 def test_routes_know_where_the_engine_sends_to() -> None:
     """Its own packets must not be led back into the tunnel."""
     bench = Bench()
-    bench.run(StartEngine("lab", (ENDPOINT,)))
+    bench.run(StartEngine("lab", ((ENDPOINT,),)))
     bench.run(ConfigureHost("lab", "slopn0"))
     assert bench.router.config is not None
     assert bench.router.config.endpoints == (ip_address("192.0.2.1"),)
@@ -150,7 +156,7 @@ def test_the_host_is_restored_whatever_fails() -> None:
 def test_the_engine_is_stopped() -> None:
     """And isn't moved to another network afterwards."""
     bench = Bench()
-    bench.run(StartEngine("lab", (ENDPOINT,)))
+    bench.run(StartEngine("lab", ((ENDPOINT,),)))
     assert bench.run(StopEngine()) == EngineStopped()
     asyncio.run(bench.runner.moved())
     assert bench.calls == ["engine.apply", "engine.stop"]
@@ -160,7 +166,7 @@ def test_the_engine_is_stopped() -> None:
 def test_a_running_engine_follows_to_another_network() -> None:
     """Fresh sockets, then a handshake, so that the gateway learns the new address without traffic."""
     bench = Bench()
-    bench.run(StartEngine("lab", (ENDPOINT,)))
+    bench.run(StartEngine("lab", ((ENDPOINT,),)))
     asyncio.run(bench.runner.moved())
     assert bench.calls == ["engine.apply", "engine.rebind", "engine.apply"]
     assert len(bench.runner.gateways()) == 1
@@ -170,9 +176,9 @@ def test_names_are_asked_of_the_named_resolvers_with_the_mark() -> None:
     """The setting's resolvers, else those that the host had before us."""
     bench = Bench("192.0.2.7")
     bench.runner.upstream = (ip_address("10.1.0.1"),)
-    assert asyncio.run(bench.runner.resolve("lab")) == (Endpoint("192.0.2.7", 51820),)
+    assert asyncio.run(bench.runner.resolve(ResolveEndpoints("lab"))) == ((Endpoint("192.0.2.7", 51820),),)
     bench.book.settings = Settings(resolvers=(ip_address("192.0.2.53"),))
-    asyncio.run(bench.runner.resolve("lab"))
+    asyncio.run(bench.runner.resolve(ResolveEndpoints("lab")))
     assert bench.resolve.asked == [
         ("vpn.example.org", (ip_address("10.1.0.1"),), FWMARK),
         ("vpn.example.org", (ip_address("192.0.2.53"),), FWMARK),
@@ -180,26 +186,38 @@ def test_names_are_asked_of_the_named_resolvers_with_the_mark() -> None:
     assert bench.runner.context().resolvers == (ip_address("192.0.2.53"),)
 
 
-def test_another_address_is_tried_next_time() -> None:
-    """Of the families that the network has; of all, if it seems to have none."""
-    bench = Bench("192.0.2.7", "192.0.2.8", "2001:db8::7")
-    hosts = [asyncio.run(bench.runner.resolve("lab"))[0].host for _ in range(4)]
-    assert hosts == ["192.0.2.7", "192.0.2.8", "192.0.2.7", "192.0.2.8"]
-    bench.runner.network = NetworkState("eth0")
-    assert {asyncio.run(bench.runner.resolve("lab"))[0].host for _ in range(3)} == {
-        "192.0.2.7",
-        "192.0.2.8",
-        "2001:db8::7",
-    }
+def test_the_core_hears_where_to_look_for_a_portal() -> None:
+    """Once connecting fails, and not before."""
+    bench = Bench("192.0.2.7")
+    asyncio.run(bench.runner.resolve(ResolveEndpoints("lab")))
+    assert bench.runner.context().portal == ()
+    asyncio.run(bench.runner.resolve(ResolveEndpoints("lab", failing=True)))
+    assert bench.runner.context().portal == (ip_address("192.0.2.7"),)
 
 
-@pytest.mark.parametrize("name", ["lab", "gone"])
-def test_a_profile_without_an_endpoint_or_at_all(name: str) -> None:
-    """Nobody to connect to: the user must act."""
-    peers = tuple(msgspec.structs.replace(peer, endpoint=None) for peer in PROFILE.peers)
-    bench = Bench(book=FakeBook(msgspec.structs.replace(PROFILE, peers=peers)))
+def test_a_profile_that_is_gone() -> None:
+    """The user must act."""
     with pytest.raises(ProfileError):
-        asyncio.run(bench.runner.resolve(name))
+        asyncio.run(Bench().runner.resolve(ResolveEndpoints("gone")))
+
+
+def test_where_the_gateway_answered_is_remembered() -> None:
+    """By the name that it was found by."""
+    bench = Bench("192.0.2.7")
+    asyncio.run(bench.runner.resolve(ResolveEndpoints("lab")))
+    key = b64decode(PROFILE.peers[0].public_key)
+    bench.engine.counted = Counters(peers=(PeerCounters(key, ("192.0.2.9", 51820), None, 0, 0),))
+    bench.runner.answered(key)
+    assert bench.last_good.of("vpn.example.org") == (ip_address("192.0.2.9"),)
+
+
+def test_a_network_in_the_tunnels_way_is_refused() -> None:
+    """Before the engine is started."""
+    bench = Bench()
+    bench.router.links = ((ip_network("10.9.0.0/24"), "eth0"),)
+    with pytest.raises(OverlapError, match=r"10\.9\.0\.1 lies in 10\.9\.0\.0/24, which eth0"):
+        bench.run(StartEngine("lab", ((ENDPOINT,),)))
+    assert bench.calls == []
 
 
 def test_the_context_knows_every_profile() -> None:
@@ -213,7 +231,7 @@ def test_only_what_is_included_goes_through(include: str, dns: bool) -> None:
     """Routes for these networks alone; the profile's resolvers are set only if they are reached through the tunnel."""
     bench = Bench()
     bench.book.settings = Settings(include=(ip_network(include),), exclude=(ip_network("198.51.100.7/32"),))
-    bench.run(StartEngine("lab", (ENDPOINT,)))
+    bench.run(StartEngine("lab", ((ENDPOINT,),)))
     bench.run(ConfigureHost("lab", "slopn0"))
     config = bench.router.config
     assert config is not None

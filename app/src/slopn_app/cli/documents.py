@@ -28,6 +28,7 @@ class StateChangedDoc(TypedDict):
     target: str
     target_profile: str | None
     paused_until: float | None
+    next_try: float | None
     policy: str
     live: LiveDoc
 
@@ -245,6 +246,8 @@ class StatusDoc(TypedDict):
     """Unix time at which this state began."""
     paused_until: float | None
     """Unix time; None: no pause."""
+    next_try: float | None
+    """Unix time of the next attempt; None: none is waited for."""
     rx_bytes: int
     tx_bytes: int
     last_handshake: float | None

@@ -30,6 +30,7 @@ def status(snapshot: SnapshotDoc) -> StatusDoc:
         "dns": live["dns"]["servers"],
         "since": snapshot["since"],
         "paused_until": snapshot["paused_until"],
+        "next_try": snapshot["next_try"],
         "rx_bytes": stats["rx_bytes"],
         "tx_bytes": stats["tx_bytes"],
         "last_handshake": stats["last_handshake"],
@@ -67,7 +68,10 @@ def headline(snapshot: SnapshotDoc, now: float, *, live: bool = False) -> words.
         return words.disconnected(policy)
     if state["type"] == "connecting":
         seconds = now - snapshot["since"] if live else None
-        return words.connecting(state["profile"], state["step"], state["attempt"], state["cause"], policy, seconds)
+        again = None if snapshot["next_try"] is None else snapshot["next_try"] - now
+        return words.connecting(
+            state["profile"], state["step"], state["attempt"], state["cause"], policy, seconds, again
+        )
     if state["type"] == "connected":
         details = [endpoint(snapshot), f"since {clock(snapshot['since'], now)}"]
         if snapshot["live"]["path_mtu"] is not None:

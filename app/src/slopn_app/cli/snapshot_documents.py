@@ -60,6 +60,7 @@ class SettingsDoc(TypedDict):
     local_user: bool
     log_level: Level
     log_addresses: bool
+    portal_url: str
 
 
 class DisconnectedDoc(TypedDict):
@@ -121,6 +122,7 @@ class WarningDoc(TypedDict):
     severity: str
     text: str
     remedy: str
+    args: dict[str, str]
 
 
 class NetworkDoc(TypedDict):
@@ -129,6 +131,8 @@ class NetworkDoc(TypedDict):
     online: bool
     interface: str | None
     mtu: int
+    ssid: str | None
+    metered: bool
 
 
 class LiveDoc(TypedDict):
@@ -189,6 +193,7 @@ class SnapshotDoc(TypedDict):
     target: str
     target_profile: str | None
     paused_until: float | None
+    next_try: float | None
     policy: str
     settings: SettingsDoc
     profiles: list[ProfileDoc]

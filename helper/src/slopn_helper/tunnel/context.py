@@ -29,3 +29,5 @@ class Context(Struct, frozen=True):
     """A random number in [0, 1)."""
     pause_left: float = 0.0
     """Seconds until the user's pause is over, by the wall clock: a timer alone would sleep when the computer does."""
+    portal: tuple[IPAddress, ...] = ()
+    """Who is asked by plain HTTP whether a captive portal answers instead, while connecting fails."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, assert_never
@@ -54,6 +55,14 @@ _log = logging.getLogger(__name__)
 class ProfileError(Exception):
     """The profile itself makes a tunnel impossible, and no retry mends it; the message says why."""
 
+    cause = ErrorCause.BAD_PROFILE
+
+
+class OverlapError(ProfileError):
+    """The profile and the network that the host is on are in each other's way: it may do elsewhere."""
+
+    cause = ErrorCause.OVERLAP
+
 
 class EffectRunner(Protocol):
     """Carries effects out. Whatever it raises is a failure of that effect."""
@@ -61,8 +70,8 @@ class EffectRunner(Protocol):
     async def run(self, effect: Effect) -> Input | None:
         """Do `effect`, idempotently; returns what follows at once."""
 
-    async def resolve(self, profile: str) -> tuple[Endpoint, ...]:
-        """The addresses of the profile's endpoints, in the order of its peers that have one."""
+    async def resolve(self, effect: ResolveEndpoints) -> tuple[tuple[Endpoint, ...], ...]:
+        """See `inputs.Resolved.peers`."""
 
     def context(self) -> Context:
         """The facts of the world as they are now; the driver adds what is in force."""
@@ -81,6 +90,8 @@ class Position(Struct, frozen=True):
     state: TunnelState
     in_force: FirewallPolicy | None
     wanted: FirewallPolicy
+    next_try: float | None = None
+    """Unix time of the next attempt to connect, if one is being waited for."""
 
 
 class _Item(Struct, frozen=True):
@@ -106,7 +117,9 @@ class TunnelDriver:
         publish: Callable[[Position], None],
         settings: Settings,
         note: Note = lambda *_: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock`: Unix time, to tell people when the next attempt comes."""
         self._runner = runner
         self._note = note
         self._publish = publish
@@ -116,6 +129,8 @@ class TunnelDriver:
         self._queue: asyncio.Queue[_Item] = asyncio.Queue()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_number = 0
+        self._timer_ends: float | None = None
+        self._clock = clock
         self._resolution: asyncio.Task[None] | None = None
         self._resolution_number = 0
         self._stopped = asyncio.Event()
@@ -206,7 +221,7 @@ class TunnelDriver:
             if follow is not None:
                 pending.append(follow)
         wanted = policy_for(self._state, self._settings, self._runner.context())
-        self._publish(Position(self._state, self._in_force, wanted))
+        self._publish(Position(self._state, self._in_force, wanted, self._timer_ends if _waits(self._state) else None))
 
     async def _carry_out(self, effects: tuple[Effect, ...], tasks: asyncio.TaskGroup) -> Input | None:
         """Do `effects` in order until one fails. No list of the core's has two that something follows from."""
@@ -224,8 +239,8 @@ class TunnelDriver:
         match effect:
             case SetTimer(after=after):
                 self._set_timer(after)
-            case ResolveEndpoints(profile=profile):
-                self._resolve(profile, tasks)
+            case ResolveEndpoints():
+                self._resolve(effect, tasks)
             case _:
                 async with asyncio.timeout(EFFECT_WITHIN):
                     return await self._runner.run(effect)
@@ -236,13 +251,14 @@ class TunnelDriver:
             self._timer.cancel()
             self._timer = None
         self._timer_number += 1
+        self._timer_ends = None if after is None else self._clock() + after
         if after is not None:
             item = _Item(TimerFired(), timer=self._timer_number)
             self._timer = asyncio.get_running_loop().call_later(after, self._queue.put_nowait, item)
 
-    def _resolve(self, profile: str, tasks: asyncio.TaskGroup) -> None:
+    def _resolve(self, effect: ResolveEndpoints, tasks: asyncio.TaskGroup) -> None:
         self._stop_resolving()
-        self._resolution = tasks.create_task(self._resolved(profile, self._resolution_number))
+        self._resolution = tasks.create_task(self._resolved(effect, self._resolution_number))
 
     def _stop_resolving(self) -> None:
         self._resolution_number += 1
@@ -250,12 +266,12 @@ class TunnelDriver:
             self._resolution.cancel()
             self._resolution = None
 
-    async def _resolved(self, profile: str, number: int) -> None:
+    async def _resolved(self, effect: ResolveEndpoints, number: int) -> None:
         inp: Input
         try:
-            inp = Resolved(await self._runner.resolve(profile))
+            inp = Resolved(await self._runner.resolve(effect))
         except Exception as error:  # noqa: BLE001 - as in _carry_out
-            inp = _failure(ResolveEndpoints(profile), error)
+            inp = _failure(effect, error)
         self._queue.put_nowait(_Item(inp, resolving=number))
 
 
@@ -280,6 +296,11 @@ def _told(state: TunnelState) -> str:
             assert_never(state)
 
 
+def _waits(state: TunnelState) -> bool:
+    """Whether the timer that runs is that of the next attempt."""
+    return isinstance(state, ErrorState) or (isinstance(state, Connecting) and state.step is Step.WAITING)
+
+
 def _name(effect: Effect) -> str:
     policy = f"({type(effect.policy).__name__})" if isinstance(effect, ApplyFirewall) else ""
     return type(effect).__name__ + policy
@@ -288,5 +309,5 @@ def _name(effect: Effect) -> str:
 def _failure(effect: Effect, error: Exception) -> EffectFailed:
     detail = str(error) or type(error).__name__
     _log.warning("%s failed: %s", type(effect).__name__, detail)
-    cause = ErrorCause.BAD_PROFILE if isinstance(error, ProfileError) else None
+    cause = error.cause if isinstance(error, ProfileError) else None
     return EffectFailed(effect, detail, cause)

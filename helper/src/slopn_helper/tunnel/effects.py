@@ -18,13 +18,16 @@ class ResolveEndpoints(Struct, frozen=True, tag="resolve_endpoints"):
     """Begin to resolve the peers' endpoints; `Resolved` or `EffectFailed` follows later."""
 
     profile: str
+    failing: bool = False
+    """An attempt has failed while the network was there: find out as well where to look for a captive portal."""
 
 
 class StartEngine(Struct, frozen=True, tag="start_engine"):
     """Bring the data plane to the profile's state and begin handshakes; `EngineStarted` follows at once."""
 
     profile: str
-    endpoints: tuple[Endpoint, ...]
+    peers: tuple[tuple[Endpoint, ...], ...]
+    """As in `inputs.Resolved`."""
 
 
 class ConfigureHost(Struct, frozen=True, tag="configure_host"):

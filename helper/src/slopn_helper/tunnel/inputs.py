@@ -33,9 +33,11 @@ class Started(Struct, frozen=True, tag="started"):
 
 
 class Resolved(Struct, frozen=True, tag="resolved"):
-    """The endpoints' addresses, in the order of the profile's peers that have one."""
+    """The endpoints' addresses."""
 
-    endpoints: tuple[Endpoint, ...]
+    peers: tuple[tuple[Endpoint, ...], ...]
+    """For each of the profile's peers that has an endpoint, in their order: its addresses, at least one, the most
+    promising first."""
 
 
 class EngineStarted(Struct, frozen=True, tag="engine_started"):

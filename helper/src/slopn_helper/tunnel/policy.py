@@ -7,7 +7,18 @@ from typing import assert_never
 from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
 from slopn_helper.tunnel.context import Context, ProfileFacts
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting, ErrorState, Step, TunnelState
+from slopn_wire.state import (
+    Connected,
+    Connecting,
+    Disconnected,
+    Disconnecting,
+    ErrorCause,
+    ErrorState,
+    Step,
+    TunnelState,
+)
+
+_UNREACHABLE = frozenset({ErrorCause.RESOLVE, ErrorCause.HANDSHAKE, ErrorCause.STALE})
 
 
 def policy_for(state: TunnelState, settings: Settings, ctx: Context) -> FirewallPolicy:
@@ -21,7 +32,8 @@ def policy_for(state: TunnelState, settings: Settings, ctx: Context) -> Firewall
             return Blocked(lan, excluded=beside, only=only) if mode is KillSwitchMode.ALWAYS else Open()
         case Connecting(profile=profile, endpoints=endpoints, step=step):
             resolvers = ctx.resolvers if step is Step.RESOLVING else ()
-            return Blocked(lan, endpoints, resolvers, _facts(ctx, profile).addresses, beside, only)
+            portal = ctx.portal if failing(state) else ()
+            return Blocked(lan, endpoints, resolvers, _facts(ctx, profile).addresses, beside, only, portal)
         case Connected(profile=profile, endpoints=endpoints, interface=interface):
             facts = _facts(ctx, profile)
             return Tunnelled(lan, endpoints, interface, facts.addresses, facts.dns, beside, only)
@@ -29,6 +41,11 @@ def policy_for(state: TunnelState, settings: Settings, ctx: Context) -> Firewall
             return Blocked(lan, addresses=_facts(ctx, profile).addresses, excluded=beside, only=only)
         case _:
             assert_never(state)
+
+
+def failing(state: TunnelState) -> bool:
+    """Whether an attempt has failed although the host has a network: as behind a captive portal."""
+    return isinstance(state, Connecting) and state.attempt > 0 and state.cause in _UNREACHABLE
 
 
 def closed(policy: FirewallPolicy | None) -> bool:

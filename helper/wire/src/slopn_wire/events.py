@@ -44,6 +44,8 @@ class Warning(Struct, frozen=True):  # noqa: A001 - the health list's word in ev
     """What is wrong and what it means: one or two sentences."""
     remedy: str = ""
     """What to do about it; empty: nothing."""
+    args: dict[str, str] = {}
+    """What was filled into the sentence, by name, for who has the code's sentence in another language."""
 
 
 class Network(Struct, frozen=True):
@@ -52,6 +54,10 @@ class Network(Struct, frozen=True):
     online: bool
     interface: str | None = None
     mtu: int = 1500
+    ssid: str | None = None
+    """The Wi-Fi's name, if there is one and it is known."""
+    metered: bool = False
+    """Traffic there costs money, as far as the system knows."""
 
 
 class Live(Struct, frozen=True):
@@ -89,6 +95,8 @@ class Snapshot(Struct, frozen=True, tag="snapshot"):
     target_profile: str | None = None
     paused_until: float | None = None
     """Unix time; None unless `target` is PAUSED."""
+    next_try: float | None = None
+    """Unix time of the next attempt; None: there is none to wait for."""
     policy: PolicyKind = PolicyKind.UNKNOWN
     settings: Settings = Settings()
     profiles: tuple[Profile, ...] = ()
@@ -110,6 +118,7 @@ class StateChanged(Struct, frozen=True, tag="state"):
     paused_until: float | None
     policy: PolicyKind
     live: Live
+    next_try: float | None = None
 
 
 class SettingsChanged(Struct, frozen=True, tag="settings"):

@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Not empty: these alone go through the tunnel, everything else goes out directly and isn't held back."""
     local_user: bool = True
     """The user who sits at this computer's screen may use SloPN, also without being in its group."""
+    portal_url: str = "http://detectportal.firefox.com/success.txt"
+    """Asked, by plain HTTP and while connecting fails alone, whether a captive portal answers instead. Empty: nobody is."""
     log_level: LogLevel = LogLevel.INFO
     """What is logged, from this level up."""
     log_addresses: bool = True

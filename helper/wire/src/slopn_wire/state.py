@@ -44,6 +44,7 @@ class ErrorCause(StrEnum):
     HANDSHAKE = "handshake"
     STALE = "stale"
     BAD_PROFILE = "bad_profile"
+    OVERLAP = "overlap"
     TUN_DEVICE = "tun_device"
     ENGINE = "engine"
     FIREWALL = "firewall"
@@ -66,7 +67,7 @@ class Connecting(Struct, frozen=True, tag="connecting"):
     attempt: int = 0
     step: Step = Step.RESOLVING
     endpoints: tuple[Endpoint, ...] = ()
-    """IP literals of the profile's peers, once resolved."""
+    """IP literals once resolved: the most promising one of each of the profile's peers, then all others."""
     interface: str | None = None
     cause: ErrorCause | None = None
 

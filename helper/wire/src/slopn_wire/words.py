@@ -35,6 +35,11 @@ _CAUSES = {
         "The profile can't be used as it is.",
         "See what is wrong with `slopn logs`, disconnect, then import it again with `slopn import --replace`.",
     ),
+    "overlap": (
+        "this network is in the tunnel's way",
+        "The tunnel and the network that this computer is on use the same addresses.",
+        "Join another network, or have one of them numbered anew; `slopn logs` names both. SloPN tries again on the next network.",
+    ),
     "tun_device": (
         "no tunnel device",
         "The network device of the tunnel can't be made.",

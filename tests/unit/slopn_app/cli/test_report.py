@@ -39,6 +39,7 @@ KEYS = [
     "dns",
     "since",
     "paused_until",
+    "next_try",
     "rx_bytes",
     "tx_bytes",
     "last_handshake",
@@ -96,13 +97,14 @@ def test_connected() -> None:
         "dns": ["10.8.0.1"],
         "since": 1_700_000_000.0,
         "paused_until": None,
+        "next_try": None,
         "rx_bytes": 12_345_678,
         "tx_bytes": 987_654,
         "last_handshake": 1_700_000_100.0,
         "path_mtu": 1420,
         "kill_switch": "on",
         "policy": "tunnelled",
-        "network": {"online": True, "interface": "eth0", "mtu": 1500},
+        "network": {"online": True, "interface": "eth0", "mtu": 1500, "ssid": None, "metered": False},
         "warnings": [],
         "seq": 7,
     }
@@ -145,7 +147,7 @@ def test_connected() -> None:
             {"health": (events.Warning("clock", Severity.WARNING, "The clock is wrong.", "Set it."),)},
             {
                 "warnings": [
-                    {"code": "clock", "severity": "warning", "text": "The clock is wrong.", "remedy": "Set it."}
+                    {"code": "clock", "severity": "warning", "text": "The clock is wrong.", "remedy": "Set it.", "args": {}}
                 ]
             },
         ),

@@ -112,7 +112,7 @@ async def test_a_refused_firewall_keeps_what_was_in_force() -> None:
 async def test_a_profile_that_cannot_work_is_told_apart() -> None:
     """`ProfileError` becomes its own cause."""
 
-    async def no_endpoint() -> tuple[Endpoint, ...]:
+    async def no_endpoint() -> tuple[tuple[Endpoint, ...], ...]:
         raise ProfileError("no Endpoint")
 
     async with driving() as drive:
@@ -140,14 +140,14 @@ async def test_resolving_does_not_hold_up_the_user() -> None:
     """Disconnect is carried out at once, and the answer that comes after it is dropped."""
     asked, answer = asyncio.Event(), asyncio.Event()
 
-    async def slowly() -> tuple[Endpoint, ...]:
+    async def slowly() -> tuple[tuple[Endpoint, ...], ...]:
         asked.set()
         try:
             await answer.wait()
         except asyncio.CancelledError:
             cancelled.set()
             raise
-        return (ENDPOINT,)
+        return ((ENDPOINT,),)
 
     cancelled = asyncio.Event()
     async with driving() as drive:
@@ -165,12 +165,12 @@ async def test_timers_fire() -> None:
     """A name that can't be resolved is asked again after the back-off, without anybody's help."""
     failures = 1
 
-    async def once() -> tuple[Endpoint, ...]:
+    async def once() -> tuple[tuple[Endpoint, ...], ...]:
         nonlocal failures
         if failures:
             failures -= 1
             raise OSError("no answer")
-        return (ENDPOINT,)
+        return ((ENDPOINT,),)
 
     async with driving() as drive:
         drive.host.answer = once

@@ -26,6 +26,7 @@ SETTINGS = {
     "exclude": ("none", "networks, with commas between them, that are reached beside the tunnel"),
     "include": ("all", "networks, with commas between them, that alone go through the tunnel"),
     "local_user": ("yes no", "whoever sits at this computer's screen may use SloPN"),
+    "portal_url": ("none", "a web page that is asked whether a captive portal answers instead, while connecting fails"),
     "log_level": ("debug info warning error critical", "what is logged, from this level up"),
     "log_addresses": ("yes no", "no: IP addresses and host names are blotted out of the log"),
 }
@@ -126,6 +127,8 @@ def _parsed(key: str, text: str) -> Any:
     allowed = SETTINGS[key][0].split()
     if key == "resolvers":
         return _resolvers(text)
+    if key == "portal_url":
+        return "" if text.lower() == "none" else text
     if key in _NETWORKS:
         return _networks(key, text)
     if allowed == ["yes", "no"]:
@@ -171,4 +174,6 @@ def _shown(key: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(value) or _NETWORKS.get(key, "default")
+    if key == "portal_url":
+        return value or "none"
     return "auto" if key == "dns_mechanism" and value is None else str(value)

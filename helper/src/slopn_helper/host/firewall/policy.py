@@ -25,6 +25,8 @@ class Blocked(Struct, frozen=True, tag="blocked"):
     """The user wants these beside the tunnel, whatever its state. Never DNS."""
     only: tuple[IPNetwork, ...] = ()
     """Not empty: the user wants these through the tunnel and nothing else, so that nothing else is held back either."""
+    portal: tuple[IPAddress, ...] = ()
+    """TCP port 80 of these, for packets that carry the helper's mark alone: it looks for a captive portal."""
 
 
 class Tunnelled(Struct, frozen=True, tag="tunnelled"):

@@ -40,5 +40,9 @@ class Router(Protocol):
         Fails closed: the table's `unreachable` default is there before the rule that leads to the table, and goes last.
         """
 
+    async def on_link(self) -> tuple[tuple[IPNetwork, str], ...]:
+        """The networks that this host reaches without a gateway, and by which device; not the tunnel's. Raises `RouteError`."""
+        ...
+
     async def drift(self) -> str | None:
         """None when the host's routes and rules are those last applied; else a short description of the difference."""

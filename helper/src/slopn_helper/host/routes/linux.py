@@ -26,6 +26,7 @@ from slopn_helper.host.routes.kernel import (
 )
 from slopn_helper.host.routes.plan import MAIN_TABLE, OWN_TABLE, PROTOCOL, UNICAST, Plan, Route, Rule, plan
 from slopn_helper.host.rtnl import Rtnetlink
+from slopn_wire.profile import IPNetwork
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,23 @@ class LinuxRouter:
             else:
                 self._config, self._plan = _without_ipv6(config, plan(config))
                 await self._apply(ipr, self._config, self._plan)
+
+    async def on_link(self) -> tuple[tuple[IPNetwork, str], ...]:
+        """The networks that this host reaches without a gateway, and by which device; not our own, and no link-local ones."""
+        async with connected() as ipr:
+            names = {link.number: link.name for link in await rtnl.links(ipr) if link.usable}
+            rows = await rtnl.routes(ipr, MAIN_TABLE)
+        return tuple(
+            (row.destination, names[row.device])
+            for row in rows
+            if row.gateway is None
+            and row.kind == UNICAST
+            and row.protocol != PROTOCOL
+            and row.device in names
+            and row.destination.prefixlen > 0
+            and not row.destination.is_link_local
+            and not row.destination.is_multicast
+        )
 
     async def drift(self) -> str | None:
         """None when the host's routes and rules are those last applied; else a short description of the difference."""

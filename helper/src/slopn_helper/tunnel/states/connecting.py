@@ -25,6 +25,7 @@ from slopn_helper.tunnel.inputs import (
     Resolved,
     TimerFired,
 )
+from slopn_helper.tunnel.policy import failing
 from slopn_helper.tunnel.states import Next, disconnecting, error
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.profile import Endpoint
@@ -84,9 +85,9 @@ def handle(state: Connecting, inp: Input, ctx: Context) -> Next:
 
 def _by_step(state: Connecting, inp: Input, ctx: Context) -> Next:
     match state.step, inp:
-        case Step.RESOLVING, Resolved(endpoints=endpoints):
-            handshake = msgspec.structs.replace(state, step=Step.HANDSHAKE, endpoints=endpoints)
-            return Next(handshake, (SetTimer(HANDSHAKE_WITHIN), StartEngine(state.profile, endpoints)))
+        case Step.RESOLVING, Resolved(peers=peers):
+            handshake = msgspec.structs.replace(state, step=Step.HANDSHAKE, endpoints=_flat(peers))
+            return Next(handshake, (SetTimer(HANDSHAKE_WITHIN), StartEngine(state.profile, peers)))
         case Step.RESOLVING, TimerFired():
             return _wait(state, ErrorCause.RESOLVE, ctx)
         case Step.HANDSHAKE, EngineStarted(interface=interface):
@@ -117,7 +118,14 @@ def _failed(state: Connecting, failure: EffectFailed, ctx: Context) -> Next:
 
 def _resolve(state: Connecting, before: tuple[Effect, ...] = ()) -> Next:
     resolving = msgspec.structs.replace(state, step=Step.RESOLVING)
-    return Next(resolving, (*before, SetTimer(RESOLVE_WITHIN), ResolveEndpoints(state.profile)))
+    resolve = ResolveEndpoints(state.profile, failing=failing(state))
+    return Next(resolving, (*before, SetTimer(RESOLVE_WITHIN), resolve))
+
+
+def _flat(peers: tuple[tuple[Endpoint, ...], ...]) -> tuple[Endpoint, ...]:
+    """The first address of each peer, then all others."""
+    firsts = tuple(addresses[0] for addresses in peers)
+    return tuple(dict.fromkeys((*firsts, *(address for addresses in peers for address in addresses[1:]))))
 
 
 def _wait(state: Connecting, cause: ErrorCause, ctx: Context) -> Next:

@@ -24,6 +24,7 @@ PRESENT = Settings(
     exclude=(ip_network("10.1.0.0/16"),),
     include=(ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")),
     local_user=False,
+    portal_url="",
     log_level=LogLevel.DEBUG,
     log_addresses=False,
 )
@@ -51,6 +52,7 @@ def test_all(slopn: Slopn, arguments: list[str]) -> None:
         "exclude        10.1.0.0/16",
         "include        10.0.0.0/8, 2001:db8::/32",
         "local_user     no",
+        "portal_url     none",
         "log_level      debug",
         "log_addresses  no",
     ]
@@ -66,6 +68,7 @@ def test_all_as_json(slopn: Slopn) -> None:
         "exclude": ["10.1.0.0/16"],
         "include": ["10.0.0.0/8", "2001:db8::/32"],
         "local_user": False,
+        "portal_url": "",
         "log_level": "debug",
         "log_addresses": False,
     }
@@ -114,6 +117,8 @@ def test_every_word_that_is_offered_is_taken(helper: FakeHelper, slopn: Slopn, k
         ("dns_mechanism", "auto", {"dns_mechanism": None}, "auto"),
         ("dns_mechanism", "resolv_conf", {"dns_mechanism": "resolv_conf"}, "resolv_conf"),
         ("local_user", "yes", {"local_user": True}, "yes"),
+        ("portal_url", "http://Example.org/", {"portal_url": "http://Example.org/"}, "http://Example.org/"),
+        ("portal_url", "None", {"portal_url": ""}, "none"),
         ("log_level", "Warning", {"log_level": LogLevel.WARNING}, "warning"),
         ("log_addresses", "on", {"log_addresses": True}, "yes"),
     ],

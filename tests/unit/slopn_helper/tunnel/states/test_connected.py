@@ -28,7 +28,7 @@ def test_what_changes_nothing() -> None:
 
 def test_a_silent_gateway() -> None:
     """Closed first, then resolved anew; interface, routes and DNS stay where they are."""
-    book = Playbook(STATE).give(HandshakeStale()).expect(SetTimer(RESOLVE_WITHIN), ResolveEndpoints("a"))
+    book = Playbook(STATE).give(HandshakeStale()).expect(SetTimer(RESOLVE_WITHIN), ResolveEndpoints("a", failing=True))
     book.then(Connecting("a", 1, Step.RESOLVING, (ENDPOINT,), "slopn0", ErrorCause.STALE))
     assert isinstance(book.in_force, Blocked)
     assert book.in_force.resolvers == (UPSTREAM,)

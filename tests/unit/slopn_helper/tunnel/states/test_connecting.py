@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from slopn_helper.host.firewall.policy import Blocked, Tunnelled
 from slopn_helper.tunnel.backoff import delay
+from slopn_helper.tunnel.context import Context
 from slopn_helper.tunnel.effects import (
     ApplyFirewall,
     ConfigureHost,
@@ -28,20 +30,33 @@ from slopn_helper.tunnel.inputs import (
     Resolved,
     TimerFired,
 )
+from slopn_helper.tunnel.policy import policy_for
 from slopn_helper.tunnel.states.connecting import HANDSHAKE_WITHIN, OFFLINE_AGAIN_AFTER, RESOLVE_WITHIN
 from slopn_wire.commands import Disconnect, Reconnect
-from slopn_wire.state import AfterDisconnect, Connected, Connecting, Disconnecting, ErrorCause, ErrorState, Step
-from support.playbook import ADDRESS, ENDPOINT, RESOLVER, Playbook
+from slopn_wire.profile import Endpoint
+from slopn_wire.settings import Settings
+from slopn_wire.state import (
+    AfterDisconnect,
+    Connected,
+    Connecting,
+    Disconnecting,
+    ErrorCause,
+    ErrorState,
+    Step,
+    TunnelState,
+)
+from support.playbook import ADDRESS, ENDPOINT, FACTS, RESOLVER, Playbook
 
 RESOLVE: tuple[Effect, ...] = (SetTimer(RESOLVE_WITHIN), ResolveEndpoints("a"))
+RESOLVE_FAILING: tuple[Effect, ...] = (SetTimer(RESOLVE_WITHIN), ResolveEndpoints("a", failing=True))
 TEARDOWN: tuple[Effect, ...] = (SetTimer(None), RestoreHost(), StopEngine())
 HANDSHAKE = Connecting("a", step=Step.HANDSHAKE, endpoints=(ENDPOINT,), interface="slopn0")
 
 
 def test_the_way_up() -> None:
     """Resolve, start, shake hands, configure, let through."""
-    book = Playbook().give(Connect("a"), Resolved((ENDPOINT,)))
-    book.expect(SetTimer(HANDSHAKE_WITHIN), StartEngine("a", (ENDPOINT,)))
+    book = Playbook().give(Connect("a"), Resolved(((ENDPOINT,),)))
+    book.expect(SetTimer(HANDSHAKE_WITHIN), StartEngine("a", ((ENDPOINT,),)))
     book.firewall(Blocked(endpoints=(ENDPOINT,), addresses=(ADDRESS,)))
     book.give(EngineStarted("slopn0")).then(HANDSHAKE).expect()
     book.give(HandshakeDone()).expect(SetTimer(None), ConfigureHost("a", "slopn0"))
@@ -55,8 +70,32 @@ def test_no_answer_from_the_gateway() -> None:
     """Wait, longer each time, then resolve anew: the address may have changed."""
     waiting = Connecting("a", 1, Step.WAITING, (ENDPOINT,), "slopn0", ErrorCause.HANDSHAKE)
     book = Playbook(HANDSHAKE).give(TimerFired()).then(waiting).expect(SetTimer(delay(1, 0.5)))
-    book.give(TimerFired()).expect(*RESOLVE)
-    book.give(Resolved((ENDPOINT,)), TimerFired()).expect(SetTimer(delay(2, 0.5)))
+    book.give(TimerFired()).expect(*RESOLVE_FAILING)
+    book.give(Resolved(((ENDPOINT,),)), TimerFired()).expect(SetTimer(delay(2, 0.5)))
+
+
+def test_all_addresses_of_all_gateways_are_let_through() -> None:
+    """The engine races them, so the firewall must know them; the first of each gateway lead."""
+    first, second, other = (Endpoint(f"192.0.2.{number}", 51820) for number in (1, 2, 3))
+    book = Playbook().give(Connect("a"), Resolved(((first, second), (other,))))
+    book.expect(SetTimer(HANDSHAKE_WITHIN), StartEngine("a", ((first, second), (other,))))
+    book.then(Connecting("a", step=Step.HANDSHAKE, endpoints=(first, other, second)))
+
+
+def test_a_portal_is_looked_for_while_connecting_fails_alone() -> None:
+    """Not on the first attempt, not without a network, not after a change of it, not once there is an answer."""
+    context = Context(FACTS, portal=(RESOLVER,))
+
+    def asked(state: TunnelState) -> bool:
+        policy = policy_for(state, Settings(), context)
+        return isinstance(policy, Blocked) and policy.portal == (RESOLVER,)
+
+    fails = Connecting("a", 1, Step.WAITING, cause=ErrorCause.HANDSHAKE)
+    assert asked(fails)
+    assert not asked(Connecting("a"))
+    assert not asked(Connecting("a", 1, Step.WAITING, cause=ErrorCause.OFFLINE))
+    assert not asked(msgspec.structs.replace(fails, attempt=0))
+    assert not asked(ErrorState(ErrorCause.HANDSHAKE, "a", attempt=2))
 
 
 def test_an_answer_while_waiting_is_taken() -> None:
