@@ -72,12 +72,12 @@ def datagrams(wire: list[bytes], kind: int, version: int) -> list[bytes]:
     return [message for message in udp if message[:4] == bytes([kind, 0, 0, 0])]
 
 
-def assert_copies_are_ignored(wire: list[bytes]) -> None:
+def assert_copies_are_ignored(wire: list[bytes], *, first: int, second: int) -> None:
     """Two messages went to both addresses, or are about to: each was answered once, where it came first."""
-    until(lambda: datagrams(wire, _RESPONSE, 6), _SOON, "the second answer is seen")
-    first, second = datagrams(wire, _INITIATION, 6)
-    assert datagrams(wire, _INITIATION, 4)[0] == first != second
-    assert len(datagrams(wire, _RESPONSE, 4)) == len(datagrams(wire, _RESPONSE, 6)) == 1
+    until(lambda: datagrams(wire, _RESPONSE, second), _SOON, "the second answer is seen")
+    copy, another = datagrams(wire, _INITIATION, second)
+    assert datagrams(wire, _INITIATION, first)[0] == copy != another
+    assert len(datagrams(wire, _RESPONSE, first)) == len(datagrams(wire, _RESPONSE, second)) == 1
 
 
 def test_a_blackholed_first_address_costs_no_retry(star: Star) -> None:
@@ -112,7 +112,7 @@ def test_a_path_that_loses_the_answers_does_not_win_for_ever(star: Star) -> None
     with sniffing(client.namespace, "ve0") as wire:
         call(star)
         until(lambda: client.handshakes(server), 2 * _SOON, "a handshake at the second try")
-        assert_copies_are_ignored(wire)
+        assert_copies_are_ignored(wire, first=4, second=6)
     assert endpoint(client) == "fd99:1::fe"
     assert client.handshakes(server) == server.handshakes(client) == 1
     assert client.pings(server.inner4)
@@ -229,7 +229,7 @@ def test_a_dead_gateway_is_told_while_somebody_still_waits(star: Star) -> None:
 
 @pytest.mark.parametrize("program", _PROGRAMS)
 def test_other_programs_ignore_copies_and_follow(program: str) -> None:
-    """wireguard-go, and our own program behind wg(8): one session from two copies, and a move to IPv4 keeps it."""
+    """wireguard-go, and our own program behind wg(8): one session from two copies, and a move without traffic is made known."""
     device = f"wgr{os.getpid()}{secrets.token_hex(1)}"
     with Star() as star, contextlib.ExitStack() as stack:
         client, server = star.clients[0], star.server
@@ -249,14 +249,15 @@ def test_other_programs_ignore_copies_and_follow(program: str) -> None:
         def seen() -> str:
             return there.run(["wg", "show", device, "endpoints"]).stdout.split()[1]
 
-        lose(client, f"ip saddr 10.99.1.254 udp sport {PORT}")
+        # IPv6 first: this wireguard-go sends to a wrong IPv6 address whatever it sends after something by IPv4.
+        lose(client, f"ip6 saddr fd99:1::fe udp sport {PORT}")
         with sniffing(client.namespace, "ve0") as wire:
-            call(star)
+            call(star, first6=True)
             until(lambda: client.handshakes(server), 2 * _SOON, "a handshake at the second try")
-            assert_copies_are_ignored(wire)
+            assert_copies_are_ignored(wire, first=6, second=4)
         assert client.pings(server.inner4)
-        client.namespace.run("nft delete table inet loss")
-        client.namespace.run("ip -6 addr flush dev ve0")
+        client.namespace.ip("addr flush dev ve0")
         client.rebind()
-        until(lambda: seen().startswith("10.99.1.1:"), _SOON, "the move")
+        client.namespace.ip("addr add 10.99.1.77/24 dev ve0")
+        until(lambda: seen().startswith("10.99.1.77:"), _SOON, "the move")
         assert client.pings(server.inner4)
