@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from secrets import token_hex
 
 _TEMPORARY = ".tmp-"
+_ADVICE = {
+    errno.ENOSPC: "make room on that disk and try again",
+    errno.EDQUOT: "make room on that disk and try again",
+    errno.EROFS: "make that disk writable and try again",
+    errno.EIO: "that disk is failing: save what is on it",
+}
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -60,6 +67,13 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def why(error: OSError) -> str:
+    """What the system says, and what the user can do about it."""
+    said = error.strerror or str(error)
+    advice = _ADVICE.get(error.errno or 0)
+    return said if advice is None else f"{said}; {advice}"
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -16,7 +16,7 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
-from slopn_helper.files import make_directory, remove_file, sweep_temporary, write_file
+from slopn_helper.files import make_directory, remove_file, sweep_temporary, why, write_file
 
 VERSION = 1
 """Format of a file of secrets."""
@@ -112,7 +112,7 @@ class SecretStore:
         try:
             make_directory(self._directory)
         except OSError as error:
-            raise SecretError(f"{self._directory} could not be made: {error.strerror}") from None
+            raise SecretError(f"{self._directory} could not be made: {why(error)}") from None
         self._check_parent()
         self._check(self._directory, "directory")
         sweep_temporary(self._directory)
@@ -129,7 +129,7 @@ class SecretStore:
         try:
             write_file(self._path(identifier), msgspec.json.encode(content))
         except OSError as error:
-            raise SecretError(f"no key could be written to {self._directory}: {error.strerror}") from None
+            raise SecretError(f"no key could be written to {self._directory}: {why(error)}") from None
         return identifier
 
     def get(self, identifier: str) -> ProfileSecrets:

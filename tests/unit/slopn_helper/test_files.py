@@ -103,3 +103,18 @@ def test_the_sweep_takes_temporary_files_alone(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     files.sweep_temporary(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".keep", "a.json"]
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (28, "No space left on device; make room on that disk and try again"),
+        (30, "Read-only file system; make that disk writable and try again"),
+        (5, "Input/output error; that disk is failing: save what is on it"),
+        (13, "Permission denied"),
+    ],
+)
+def test_the_user_is_told_what_to_do_about_a_bad_disk(number: int, says: str) -> None:
+    """The system's words, and then ours where there is something to say."""
+    assert files.why(OSError(number, os.strerror(number), "/x")) == says
+    assert files.why(OSError("odd")) == "odd"

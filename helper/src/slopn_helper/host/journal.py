@@ -11,150 +11,55 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from slopn_helper.files import sync_directory
-
-log = logging.getLogger(__name__)
-
-
-class Inverse(Struct, frozen=True):
-    """What undoes one change of the host; harmless when there is nothing to undo."""
-
-    KEY: ClassVar[tuple[str, ...]] = ()
-    """The fields that name what is undone; the others say what it was."""
-
-    @property
-    def key(self) -> str:
-        """Two inverses with the same key undo the same thing."""
-        return " ".join([str(self.__struct_config__.tag), *(str(getattr(self, name)) for name in self.KEY)])
-
-
-class RemoveNftTable(Inverse, frozen=True, tag="nft-table"):
-    """A table of the packet filter that is all ours."""
-
-    family: str
-    name: str
-
-    KEY: ClassVar[tuple[str, ...]] = ("family", "name")
-
-
-class RemoveRules(Inverse, frozen=True, tag="rules"):
-    """Policy rules of both families that carry our `protocol`."""
-
-    protocol: int
-
-    KEY: ClassVar[tuple[str, ...]] = ("protocol",)
-
-
-class RemoveRoutes(Inverse, frozen=True, tag="routes"):
-    """Routes of both families in `table` that carry our `protocol`."""
-
-    table: int
-    protocol: int
-
-    KEY: ClassVar[tuple[str, ...]] = ("table", "protocol")
-
-
-class RemoveAddresses(Inverse, frozen=True, tag="addresses"):
-    """All addresses of our own interface, which is otherwise left as it is."""
-
-    interface: str
-
-    KEY: ClassVar[tuple[str, ...]] = ("interface",)
-
-
-class SysctlWas(Inverse, frozen=True, tag="sysctl"):
-    """What a kernel setting was, and what we made of it: one that is no longer `ours` isn't ours to put back."""
-
-    name: str
-    """Below /proc/sys, with slashes."""
-    value: str
-    ours: str
-
-    KEY: ClassVar[tuple[str, ...]] = ("name",)
-
-
-class FileWas(Inverse, frozen=True, tag="file"):
-    """What was at `path`: nothing (neither `content` nor `link`), a file, or a symbolic link."""
-
-    path: str
-    content: bytes | None = None
-    mode: int = 0o644
-    uid: int = 0
-    gid: int = 0
-    link: str | None = None
-    ours: bytes = b""
-    """What our own version begins with. Another file found in its place is somebody else's doing since."""
-
-    KEY: ClassVar[tuple[str, ...]] = ("path",)
-
-
-class ResolvedRevert(Inverse, frozen=True, tag="resolved"):
-    """The settings that systemd-resolved has for our interface."""
-
-    interface: str
-
-    KEY: ClassVar[tuple[str, ...]] = ("interface",)
-
-
-class DomainDns(Struct, frozen=True):
-    """Who is asked about the names below one domain, in NetworkManager's words."""
-
-    servers: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-
-
-class NetworkManagerWas(Inverse, frozen=True, tag="networkmanager"):
-    """NetworkManager's global DNS configuration before us; without `domains` there was none.
-
-    It is NetworkManager's own state on disk, so ours would come back with every start of it.
-    """
-
-    searches: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    domains: dict[str, DomainDns] = msgspec.field(default_factory=dict)
-    """By name; `*` is all."""
-    resolv_conf: bytes | None = None
-    """What /etc/resolv.conf held before us, for a NetworkManager that is gone and can't write it."""
-
-
-class ResolvconfRecord(Inverse, frozen=True, tag="resolvconf"):
-    """Our record in resolvconf(8), made by `program` of the kind `flavour`; the file may name `servers` because of it."""
-
-    program: str
-    flavour: str
-    record: str
-    servers: tuple[str, ...] = ()
-
-    KEY: ClassVar[tuple[str, ...]] = ("record",)
-
-
-Entry = (
-    RemoveNftTable
-    | RemoveRules
-    | RemoveRoutes
-    | RemoveAddresses
-    | SysctlWas
-    | FileWas
-    | ResolvedRevert
-    | NetworkManagerWas
-    | ResolvconfRecord
+from slopn_helper.files import sync_directory, why
+from slopn_helper.host.inverses import (
+    OUTLIVES_BOOT,
+    DomainDns,
+    Entry,
+    FileWas,
+    Inverse,
+    NetworkManagerWas,
+    RemoveAddresses,
+    RemoveNftTable,
+    RemoveRoutes,
+    RemoveRules,
+    ResolvconfRecord,
+    ResolvedRevert,
+    SysctlWas,
 )
 
-OUTLIVES_BOOT = (FileWas, NetworkManagerWas, ResolvconfRecord)
-"""A reboot has undone all others: keeping them would one day undo what somebody else did."""
+__all__ = [
+    "OUTLIVES_BOOT",
+    "DomainDns",
+    "Entry",
+    "FileWas",
+    "Inverse",
+    "Journal",
+    "NetworkManagerWas",
+    "RemoveAddresses",
+    "RemoveNftTable",
+    "RemoveRoutes",
+    "RemoveRules",
+    "ResolvconfRecord",
+    "ResolvedRevert",
+    "SysctlWas",
+    "kernel_boot_id",
+]
+
+log = logging.getLogger(__name__)
 
 
 class Journal:
     """The inverses on disk at `path`, oldest first, at most one a key.
 
-    `boot_id` names this boot; by default the kernel's. Methods block for as long as the disk takes to sync and raise
-    `OSError`: then the change must not be made.
+    `boot_id` names this boot; by default the kernel's. Methods block for as long as the disk takes to sync. Where
+    `record` and `replace` raise `OSError`, whose words name the file and say what to do, the change must not be made.
     """
 
     def __init__(self, path: Path, boot_id: str | None = None) -> None:
@@ -175,8 +80,45 @@ class Journal:
         our own doing.
         """
         new = {e.key: _Line(self._boot_id, e) for e in entries if e.key not in self._entries}
-        if not new:
+        if new:
+            with self._explained():
+                self._append(new)
+
+    def replace(self, entry: Entry) -> None:
+        """As `record`, but this one is the true inverse from now on: the host itself changed beneath us."""
+        with self._explained():
+            self._rewrite(self._entries | {entry.key: _Line(self._boot_id, entry)})
+
+    def forget(self, *keys: str) -> None:
+        """Drop these after they were undone. Keys that aren't there are ignored.
+
+        Raises nothing: an inverse that stays on a disk which can't be written finds nothing to undo, and goes with the
+        next line that can be.
+        """
+        left = {key: line for key, line in self._entries.items() if key not in keys}
+        if len(left) == len(self._entries):
             return
+        try:
+            # Should a power cut bring the old file back, its inverses find nothing to undo.
+            self._rewrite(left, sync_name=False)
+        except OSError as error:
+            log.warning("%s can't be written, so it still has what is undone: %s", self._path, why(error))
+            self._entries, self._in_order = left, False
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All that isn't undone yet, oldest first."""
+        return tuple(line.entry for line in self._entries.values())
+
+    def find(self, key: str) -> Entry | None:
+        """The entry of this key."""
+        line = self._entries.get(key)
+        return line.entry if line else None
+
+    def damage(self) -> tuple[str, ...]:
+        """One sentence for each part of the file that could not be read."""
+        return tuple(self._damage)
+
+    def _append(self, new: dict[str, _Line]) -> None:
         if not self._in_order:
             self._rewrite(self._entries | new)
             return
@@ -195,30 +137,6 @@ class Journal:
         finally:
             os.close(fd)
         self._entries |= new
-
-    def replace(self, entry: Entry) -> None:
-        """As `record`, but this one is the true inverse from now on: the host itself changed beneath us."""
-        self._rewrite(self._entries | {entry.key: _Line(self._boot_id, entry)})
-
-    def forget(self, *keys: str) -> None:
-        """Drop these after they were undone. Keys that aren't there are ignored."""
-        left = {key: line for key, line in self._entries.items() if key not in keys}
-        if len(left) != len(self._entries):
-            # Should a power cut bring the old file back, its inverses find nothing to undo.
-            self._rewrite(left, sync_name=False)
-
-    def entries(self) -> tuple[Entry, ...]:
-        """All that isn't undone yet, oldest first."""
-        return tuple(line.entry for line in self._entries.values())
-
-    def find(self, key: str) -> Entry | None:
-        """The entry of this key."""
-        line = self._entries.get(key)
-        return line.entry if line else None
-
-    def damage(self) -> tuple[str, ...]:
-        """One sentence for each part of the file that could not be read."""
-        return tuple(self._damage)
 
     def _load(self) -> None:
         # A disk that is full or read-only doesn't stop who only wants to undo; `record` refuses then.
@@ -271,6 +189,10 @@ class Journal:
         try:
             _write_all(fd, b"".join(map(_encode, entries.values())))
             os.fsync(fd)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
         finally:
             os.close(fd)
         temporary.replace(self._path)
@@ -279,6 +201,13 @@ class Journal:
             self._sync_name()
         self._entries = dict(entries)
         self._in_order = True
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, why(error), str(self._path)) from error
 
     def _sync_name(self) -> None:
         """What is written to a file whose name a power cut takes back is lost with it."""

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from slopn_helper.conf.names import name_problem
-from slopn_helper.files import make_directory, remove_file, sweep_temporary, write_file
+from slopn_helper.files import make_directory, remove_file, sweep_temporary, why, write_file
 from slopn_helper.health import warning
 from slopn_helper.secrets import ProfileSecrets, SecretError, SecretStore
 from slopn_helper.store.documents import Damaged, NewerFormat, StoredProfile, pack, unpack
@@ -115,7 +115,7 @@ class Store:
             for damaged in self._profiles.glob(f"{path.name}.corrupt-*"):
                 remove_file(damaged)
         except OSError as error:
-            raise StoreError(f"{path} could not be removed: {error.strerror}") from None
+            raise StoreError(f"{path} could not be removed: {why(error)}") from None
         self._secrets.remove(self._secrets_of(path.stem))
 
     def secrets(self, name: str) -> ProfileSecrets:
@@ -219,7 +219,7 @@ class Store:
             make_directory(self._directory)
             make_directory(self._profiles)
         except OSError as error:
-            raise StoreError(f"{self._directory} could not be made: {error.strerror}") from None
+            raise StoreError(f"{self._directory} could not be made: {why(error)}") from None
 
     def _read_profile(self, path: Path) -> StoredProfile | None:
         try:
@@ -241,13 +241,13 @@ class Store:
         try:
             write_file(path, pack(content))
         except OSError as error:
-            raise StoreError(f"{path} could not be written: {error.strerror}") from None
+            raise StoreError(f"{path} could not be written: {why(error)}") from None
 
     def _remove(self, path: Path) -> None:
         try:
             remove_file(path)
         except OSError as error:
-            raise StoreError(f"{path} could not be removed: {error.strerror}") from None
+            raise StoreError(f"{path} could not be removed: {why(error)}") from None
 
     def _set_aside(self, path: Path) -> Path:
         number = 1
@@ -256,5 +256,5 @@ class Store:
         try:
             write_file(aside, path.read_bytes())
         except OSError as error:
-            raise StoreError(f"{path} is damaged and could not be set aside: {error.strerror}") from None
+            raise StoreError(f"{path} is damaged and could not be set aside: {why(error)}") from None
         return aside

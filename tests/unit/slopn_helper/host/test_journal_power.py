@@ -110,3 +110,25 @@ def test_a_name_that_cannot_be_synced_is_no_inverse(tmp_path: Path, monkeypatch:
     assert Journal(path, "boot").entries() == (EACH[1],)
     journal.record(LATER)
     assert Journal(path, "boot").entries() == (EACH[1], LATER)
+
+
+def test_what_is_undone_is_forgotten_on_a_full_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was put back: nobody is told that it wasn't. The file has it until it can be written, and no litter beside it."""
+    path = tmp_path / "journal"
+    journal = Journal(path, "boot")
+    journal.record(*EACH[:2])
+
+    def full(_: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        journal.forget(EACH[0].key)
+        assert journal.entries() == (EACH[1],)
+        with pytest.raises(OSError, match="No space left on device; make room") as refused:
+            journal.record(EACH[0])
+        assert str(path) in str(refused.value)
+        assert Journal(path, "boot").entries() == EACH[:2]
+        assert [found.name for found in tmp_path.iterdir()] == ["journal"]
+    journal.record(LATER)
+    assert Journal(path, "boot").entries() == (EACH[1], LATER)
