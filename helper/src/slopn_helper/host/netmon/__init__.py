@@ -20,9 +20,12 @@ class NetworkState(Struct, frozen=True):
     addresses: tuple[IPAddress, ...] = ()
     """Of `interface`, without link-local ones: a new lease on the same network is a change too."""
     gateway_mac: str | None = None
+    """Kept once it was heard, for as long as the gateway stays."""
     ssid: str | None = None
+    """The Wi-Fi network's name, fit to be shown; None: no Wi-Fi, or nobody can say."""
     mtu: int = 1500
     metered: bool = False
+    """Traffic costs money, as somebody says or guesses; nobody who says so is a no."""
     resumed_at: float | None = None
     """Unix time of the last wake-up from sleep."""
 
