@@ -164,6 +164,33 @@ def test_must_3_resolvers_only_by_mark_and_port_53(lab: Lab, firewall: HostFirew
         sock.connect((DNS4, 53))
 
 
+@pytest.mark.parametrize("web", [WEB4, WEB6])
+def test_must_3_a_captive_portal_is_looked_for_by_mark_and_port_80(lab: Lab, firewall: HostFirewall, web: str) -> None:
+    """A page on the internet is fetched by marked packets, and by no others; nothing else of that server is."""
+    assert marked(lab, (web, 80), 0) == 0
+    firewall.apply(blocked())
+    assert marked(lab, (web, 80)) == errno.ECONNREFUSED
+    firewall.apply(Blocked(portal=(ip_address(web),)))
+    assert marked(lab, (web, 80)) == 0
+    assert marked(lab, (web, 80), 0) == errno.ECONNREFUSED
+    assert marked(lab, (web, TCP_SINK)) == errno.ECONNREFUSED
+    assert send(lab.client, (web, 80), mark=MARK) == errno.EPERM
+    assert firewall.drift() is None
+
+
+def marked(lab: Lab, to: tuple[str, int], mark: int = MARK) -> int:
+    """Ask for a page; 0 when an answer came, else the errno."""
+    with lab.client.entered(), socket.socket(V6 if ":" in to[0] else V4) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
+        sock.settimeout(5)
+        try:
+            sock.connect(to)
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return 0 if sock.recv(64).startswith(b"HTTP/") else -1
+        except OSError as error:
+            return error.errno or -1
+
+
 def test_must_8_neighbours_are_found_while_blocked(lab: Lab, firewall: HostFirewall) -> None:
     """With an empty neighbour cache on both sides, marked packets still reach the gateway over IPv6."""
     firewall.apply(blocked())

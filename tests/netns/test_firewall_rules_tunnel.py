@@ -93,7 +93,7 @@ def test_must_2_what_is_forwarded_is_blocked_or_tunnelled(lab: Lab, firewall: Ho
             before = lab.internet.seen().count("udp_echo", GATEWAY4)
             assert ask(container, (WEB4, UDP_ECHO)) == b"probe"
             assert lab.internet.seen().count("udp_echo", GATEWAY4) == before + 1
-            assert connect(container, (DNS4, 53), seconds=0.5) == errno.ETIMEDOUT
+            assert connect(container, (DNS4, 853), seconds=0.5) == errno.ETIMEDOUT
             assert ask(container, (TUNNEL4, 53), dns()) is not None
             assert capture.tally().total == 0, str(capture.tally())
     lab.client.run("nft delete table ip docker")

@@ -12,7 +12,7 @@ import pytest
 
 from slopn_helper.host.firewall import Blocked, FirewallError, FirewallPolicy, Tunnelled, nftables, tables
 from slopn_helper.host.firewall.nftables import NftablesFirewall
-from slopn_wire.profile import Endpoint
+from slopn_wire.profile import Endpoint, IPAddress
 
 DATA = Path(__file__).parents[1] / "data/firewall"
 CONNECTING = Blocked(
@@ -53,6 +53,8 @@ class FakeKernel:
         self.refuse_frames: FirewallError | None = None
         self.refuse_fills: FirewallError | None = None
         self.scripts: list[str] = []
+        self.forgotten: list[frozenset[IPAddress]] = []
+        self.refuse_flows: OSError | None = None
         self.garble = 0
         """So many of the next scripts leave the tables without a rule."""
 
@@ -102,6 +104,13 @@ class FakeKernel:
         self.log.append(f"remove {family} {table}")
         self.change(family, None)
 
+    def forget_dns(self, resolvers: frozenset[IPAddress]) -> int:
+        """Remembers it."""
+        if self.refuse_flows:
+            raise self.refuse_flows
+        self.forgotten.append(resolvers)
+        return 1
+
     def generation(self) -> int:
         """Another one after each change."""
         return self.number
@@ -119,6 +128,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
     monkeypatch.setattr(tables, "Nft", lambda: fake)
     monkeypatch.setattr("slopn_helper.host.firewall.kernel.generation", fake.generation)
     monkeypatch.setattr("slopn_helper.host.firewall.kernel.owner", fake.owner)
+    monkeypatch.setattr("slopn_helper.host.firewall.flows.forget_dns", fake.forget_dns)
     monkeypatch.setattr(tables, "ways_out", lambda _: frozenset())
 
     async def drop() -> int:

@@ -13,14 +13,16 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from slopn_helper.host.firewall import FirewallError, ruleset
+from slopn_helper.host.firewall import FirewallError, flows, ruleset
 from slopn_helper.host.firewall.guard import Guard
 from slopn_helper.host.firewall.libnft import Nft
-from slopn_helper.host.firewall.policy import FirewallPolicy, Open
+from slopn_helper.host.firewall.policy import FirewallPolicy, Open, Tunnelled
 from slopn_helper.host.firewall.tables import Tables
 from slopn_helper.host.firewall.waiting import drop_waiting
+from slopn_helper.host.firewall.words import plain
 from slopn_helper.host.journal import Journal, RemoveNftTable
 from slopn_wire.events import PolicyKind
+from slopn_wire.profile import IPAddress
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,8 @@ class NftablesFirewall:
         self._may_guard = guard
         self._guard: Guard | None = None
         self._was_changed: str | None = None
+        self._asked: frozenset[IPAddress] | None = None
+        """The resolvers that guests' queries go to, by the kernel's memory too; None: it may be others'."""
         self._listeners: set[Callable[[str], None]] = set()
 
     @property
@@ -120,6 +124,10 @@ class NftablesFirewall:
     def _apply(self, policy: FirewallPolicy) -> None:
         self._tables.apply(policy)
         self._was_changed = None
+        asked = frozenset(map(plain, policy.dns)) if isinstance(policy, Tunnelled) and not policy.only else frozenset()
+        if asked != self._asked:
+            self._asked = asked
+            _forget_dns(asked)
         wanted = self._may_guard if self._may_guard is not None else not self._tables.owned
         if isinstance(policy, Open) or not wanted:
             self._stop_guard()
@@ -171,9 +179,19 @@ class NftablesFirewall:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
+def _forget_dns(asked: frozenset[IPAddress] = frozenset()) -> None:
+    try:
+        if forgotten := flows.forget_dns(asked):
+            log.info("firewall: %d DNS flows of before were forgotten", forgotten)
+    except OSError as error:
+        log.warning("firewall: containers that keep their port may ask the resolver of before in vain: %s", error)
+
+
 async def undo(entry: RemoveNftTable) -> None:
     """Remove the table of a journal's entry. Raises `FirewallError` when a living process owns it."""
     await asyncio.to_thread(lambda: Nft().remove(entry.family, entry.name))
+    if entry.family == ruleset.FAMILY:
+        await asyncio.to_thread(_forget_dns)
 
 
 def remove_all() -> None:
@@ -184,3 +202,4 @@ def remove_all() -> None:
     nft = Nft()
     for family in FAMILIES:
         nft.remove(family)
+    _forget_dns()

@@ -140,6 +140,8 @@ def _statement(expression: Mapping[str, Any]) -> str:
             return "accept"
         case {"drop": None}:
             return "drop"
+        case {"dnat": {"family": family, "addr": address, **more}} if not more:
+            return f"dnat {family} to {address}"
         case {"goto": {"target": target}}:
             return f"goto {target}"
         case {"reject": {"type": "tcp reset"}}:
@@ -159,6 +161,8 @@ def _key(left: Mapping[str, Any]) -> str:
             return f"{protocol} {name}"
         case {"payload": {"base": base, "offset": offset, "len": length}}:
             return f"@{base},{offset},{length}"
+        case {"fib": {"result": result, "flags": ["daddr"] | "daddr"}}:
+            return f"fib daddr {result}"
         case {"ct": {"key": name, "dir": direction}}:
             return f"ct {direction} {name}"
         case {"ct": {"key": name}}:

@@ -17,6 +17,7 @@ from slopn_helper.host.firewall.words import (
     plain,
     unique,
 )
+from slopn_wire.profile import IPAddress
 
 _LAN = {
     "ip": ("10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
@@ -86,7 +87,7 @@ class Rules:
         self._set_mark = f"meta mark set {fwmark:#x}"
         self._lan = ("ip", "ip6") if policy.allow_lan else ()
         self._endpoints = unique(endpoint(e) for e in policy.endpoints)
-        self._resolvers = unique(map(plain, policy.resolvers)) if isinstance(policy, Blocked) else ()
+        self._asked = _asked(policy) if isinstance(policy, Blocked) else ()
         self._addresses = unique(map(plain, policy.addresses))
         self._interface = interface(policy.interface) if isinstance(policy, Tunnelled) else None
         self._dns = unique(map(plain, policy.dns)) if isinstance(policy, Tunnelled) else ()
@@ -101,12 +102,31 @@ class Rules:
         rules += [(*underlay, *reply, self._set_mark) for reply in self._replies()]
         return tuple(rules)
 
+    def resolvers(self) -> tuple[Rule, ...]:
+        """Names that a guest asks somebody else for are asked of the tunnel's first resolver of the same family."""
+        if self._interface is None or self._only:
+            return ()
+        guests = f'iifname != {{ "lo", "{self._interface}" }}'
+        families = [(f, [str(a) for a in self._dns if family_of(a) == f]) for f in ("ip", "ip6")]
+        return tuple(
+            (
+                guests,
+                f"{family} daddr != {one_of(known)}",
+                "fib daddr type != local",
+                f"{protocol} dport 53",
+                f"dnat {family} to {known[0]}",
+            )
+            for family, known in families
+            if known
+            for protocol in ("udp", "tcp")
+        )
+
     def output(self) -> tuple[Rule, ...]:
         """What this host sends."""
         return (
             ('oifname "lo"', "accept"),
             *self._to_endpoints(),
-            *self._to_resolvers(),
+            *self._to_asked(),
             *_DHCP_OUT,
             *_NDP_OUT,
             *self._into_tunnel(),
@@ -169,7 +189,7 @@ class Rules:
             (_ETHERNET, _STP, "accept"),
             # Here packets have been cut to fit the device, and only the first fragment has ports.
             *((self._mark, f"{family_of(a)} daddr {a}", "meta l4proto udp", "accept") for a, _ in self._endpoints),
-            *self._to_resolvers(),
+            *self._to_asked(),
             *_DHCP_OUT,
             *_NDP_OUT,
             *self._dns_block(),
@@ -191,11 +211,10 @@ class Rules:
             (self._mark, f"{family_of(a)} daddr {a}", f"udp dport {port}", "accept") for a, port in self._endpoints
         )
 
-    def _to_resolvers(self) -> tuple[Rule, ...]:
+    def _to_asked(self) -> tuple[Rule, ...]:
         return tuple(
-            (self._mark, f"{family_of(a)} daddr {a}", f"{protocol} dport 53", "accept")
-            for a in self._resolvers
-            for protocol in ("udp", "tcp")
+            (self._mark, f"{family_of(a)} daddr {a}", f"{protocol} dport {port}", "accept")
+            for a, protocol, port in self._asked
         )
 
     def _to_lan(self) -> tuple[Rule, ...]:
@@ -277,11 +296,7 @@ class Rules:
         known = "ct state established"
         return (
             *((f"{family_of(a)} saddr {a}", f"udp sport {port}", known) for a, port in self._endpoints),
-            *(
-                (f"{family_of(a)} saddr {a}", f"{protocol} sport 53", known)
-                for a in self._resolvers
-                for protocol in ("udp", "tcp")
-            ),
+            *((f"{family_of(a)} saddr {a}", f"{protocol} sport {port}", known) for a, protocol, port in self._asked),
         )
 
     def _own(self) -> list[tuple[str, str]]:
@@ -292,3 +307,9 @@ class Rules:
 
 def _lan_and_multicast(family: str) -> str:
     return one_of((*_LAN[family], *_MULTICAST[family]))
+
+
+def _asked(policy: Blocked) -> tuple[tuple[IPAddress, str, int], ...]:
+    """Whom this process asks beside the tunnel: resolvers, and a page that tells whether there is a captive portal."""
+    names = ((plain(a), protocol, 53) for a in policy.resolvers for protocol in ("udp", "tcp"))
+    return unique((*names, *((plain(a), "tcp", 80) for a in policy.portal)))

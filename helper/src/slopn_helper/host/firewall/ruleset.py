@@ -22,8 +22,12 @@ TABLE = "slopn"
 """The name of both our tables: one for packets, one for the frames that pass the former by."""
 
 
+REDIRECTING = "resolvers"
+"""The chain that sends guests' queries to the tunnel's resolver."""
+
+
 class Chain(NamedTuple):
-    """A chain of type filter, or with `hook` None one that others go to."""
+    """A chain at a hook, or with `hook` None one that others go to."""
 
     name: str
     priority: int
@@ -32,13 +36,14 @@ class Chain(NamedTuple):
     hook: str | None
     device: str = ""
     """The one whose frames it meets; empty where the family has no such thing."""
+    kind: str = "filter"
 
     @property
     def head(self) -> str:
         """What makes it a base chain, but for its device, which nftables 1.0 doesn't list."""
         if self.hook is None:
             return ""
-        return f"type filter hook {self.hook} priority {self.priority}; policy {self.policy};"
+        return f"type {self.kind} hook {self.hook} priority {self.priority}; policy {self.policy};"
 
     @property
     def made(self) -> str:
@@ -52,19 +57,21 @@ def render(policy: FirewallPolicy, *, fwmark: int) -> str:
     return replacing(FAMILY, made) if made else removal(FAMILY)
 
 
-def chains(policy: FirewallPolicy, *, fwmark: int) -> tuple[Chain, ...]:
-    """The rules of `policy`; none for `Open`.
+def chains(policy: FirewallPolicy, *, fwmark: int, redirect: bool = True) -> tuple[Chain, ...]:
+    """The rules of `policy`; none for `Open`. Without `redirect`, guests' queries stay where they go, and are refused.
 
     Raises `ValueError` for an endpoint that is no address, a port, mark or interface name that can't be.
     """
     if isinstance(policy, Open):
         return ()
     rules = Rules(policy, fwmark)
+    redirected = rules.resolvers() if redirect else ()
     return (
         Chain("prerouting", -199, "accept", rules.prerouting(), "prerouting"),
         Chain("output", 0, "drop", rules.output(), "output"),
         Chain("input", 0, "drop", rules.input(), "input"),
         Chain("forward", 0, "drop", rules.forward(), "forward"),
+        *((Chain(REDIRECTING, -100, "accept", redirected, "prerouting", kind="nat"),) if redirected else ()),
     )
 
 

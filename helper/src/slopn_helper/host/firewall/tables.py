@@ -37,6 +37,8 @@ class Tables:
         """The kernel's number at which everything was as it was applied."""
         self.unguarded: str | None = None
         """Why packet sockets pass the closed policy in force; None: they don't, or none is in force."""
+        self._redirects = True
+        """The kernel can send guests' queries elsewhere, as far as we know."""
 
     @property
     def owned(self) -> bool:
@@ -144,6 +146,20 @@ class Tables:
                 table.remove(self._nft())
             self.unguarded = None
             return
+        try:
+            self._put_closed(policy)
+        except FirewallError as error:
+            if self._chains(policy) == ruleset.chains(policy, fwmark=self._fwmark, redirect=False):
+                raise
+            self._redirects = False
+            try:
+                self._put_closed(policy)
+            except FirewallError:
+                self._redirects = True
+                raise
+            log.warning("firewall: containers can't ask the tunnel's resolver in place of their own: %s", error)
+
+    def _put_closed(self, policy: FirewallPolicy) -> None:
         if _never(self.unguarded):
             self._put_packets(policy)
             return
@@ -175,7 +191,7 @@ class Tables:
         wanted: list[tuple[Table, tuple[ruleset.Chain, ...]]] = []
         covered = self._covered
         if with_packets:
-            wanted.append((self._packets, ruleset.chains(policy, fwmark=self._fwmark)))
+            wanted.append((self._packets, self._chains(policy)))
         if with_frames:
             covered = ways_out(_tunnel(policy))
             names = sorted(device.name for device in covered)
@@ -195,6 +211,9 @@ class Tables:
             table.holds(made)
         if with_frames:
             self._covered, self.unguarded = covered, None
+
+    def _chains(self, policy: FirewallPolicy) -> tuple[ruleset.Chain, ...]:
+        return ruleset.chains(policy, fwmark=self._fwmark, redirect=self._redirects)
 
     def _say_unguarded(self, error: FirewallError) -> None:
         if str(error) != self.unguarded:

@@ -157,6 +157,25 @@ def test_a_refused_change_leaves_the_policy_before_it(firewall: NftablesFirewall
     assert asyncio.run(firewall.drift()) is None
 
 
+def test_dns_flows_of_before_are_forgotten_when_the_resolver_changes(
+    firewall: NftablesFirewall, kernel: FakeKernel
+) -> None:
+    """At the first policy, whatever an earlier process left; then with each other resolver, and with none."""
+    for policy in (CONNECTING, CONNECTING, TUNNELLED, TUNNELLED, CONNECTING, Open()):
+        apply(firewall, policy)
+    assert kernel.forgotten == [frozenset(), frozenset(TUNNELLED.dns), frozenset()]
+
+
+def test_dns_flows_that_cannot_be_forgotten_stop_nothing(
+    firewall: NftablesFirewall, kernel: FakeKernel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some container may wait a while; the kill switch doesn't."""
+    kernel.refuse_flows = OSError("no such module")
+    apply(firewall, TUNNELLED)
+    assert kernel.tables == LISTINGS["tunnelled"]
+    assert "in vain: no such module" in caplog.text
+
+
 def test_an_impossible_policy_changes_nothing(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
     """It is refused before the kernel hears of it."""
     with pytest.raises(FirewallError, match="can't be put into rules"):
@@ -190,9 +209,9 @@ def test_drift_names_what_is_different(firewall: NftablesFirewall, kernel: FakeK
     assert asyncio.run(firewall.drift()) is None
     apply(firewall, CONNECTING)
     assert asyncio.run(firewall.drift()) is None
-    for family in FAMILIES:
+    for family, words in zip(FAMILIES, ("a chain that isn't ours", "instead of"), strict=True):
         kernel.change(family, LISTINGS["tunnelled"][family])
-        assert "instead of" in str(asyncio.run(firewall.drift()))
+        assert words in str(asyncio.run(firewall.drift()))
         kernel.change(family, None)
         assert asyncio.run(firewall.drift()) == f"the table {family} slopn is gone"
         apply(firewall, CONNECTING)

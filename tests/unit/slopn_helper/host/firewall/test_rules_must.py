@@ -7,9 +7,10 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from slopn_helper.host.firewall import Blocked, FirewallPolicy, Tunnelled
-from slopn_helper.host.firewall.ruleset import Chain, Rule, chains, render
+from slopn_helper.host.firewall.ruleset import Chain, Rule, chains, device_chains, render
 from slopn_wire.profile import Endpoint
 
 MARK = 51820
@@ -20,7 +21,14 @@ IPV6 = st.ip_addresses(v=6)
 ADDRESS_LISTS = st.lists(IPV4 | IPV6, max_size=4).map(tuple)
 ENDPOINT_LISTS = st.lists(st.builds(Endpoint, (IPV4 | IPV6).map(str), st.integers(1, 65535)), max_size=4).map(tuple)
 INTERFACES = st.from_regex(r"[a-z][a-z0-9_.-]{0,13}[0-9]", fullmatch=True)
-BLOCKED = st.builds(Blocked, st.booleans(), ENDPOINT_LISTS, ADDRESS_LISTS, ADDRESS_LISTS)
+BLOCKED = st.builds(
+    Blocked,
+    st.booleans(),
+    ENDPOINT_LISTS,
+    ADDRESS_LISTS,
+    ADDRESS_LISTS,
+    portal=st.lists(IPV4 | IPV6, max_size=2).map(tuple),
+)
 TUNNELLED = st.builds(Tunnelled, st.booleans(), ENDPOINT_LISTS, INTERFACES, ADDRESS_LISTS, ADDRESS_LISTS)
 CLOSED = BLOCKED | TUNNELLED
 
@@ -42,7 +50,7 @@ def test_must_1_one_transaction_replaces_the_table(policy: Blocked | Tunnelled) 
 def test_must_2_output_input_and_forward_are_closed(policy: Blocked | Tunnelled) -> None:
     """The three chains drop by policy; what goes out is refused so that programs fail at once, what comes in is not."""
     made = by_name(policy)
-    assert {name: chain.policy for name, chain in made.items()} == {
+    assert {name: chain.policy for name, chain in made.items() if chain.kind == "filter"} == {
         "prerouting": "accept", "output": "drop", "input": "drop", "forward": "drop",
     }  # fmt: skip
     refusal = (("tcp flags syn", "reject with tcp reset"), ("reject with icmpx admin-prohibited",))
@@ -76,6 +84,24 @@ def test_must_3_only_marked_packets_reach_an_endpoint(policy: Blocked | Tunnelle
         assert back in made["input"].rules
     marked = [rule for rule in made["output"].rules if rule[0].startswith("meta mark")]
     assert all(len(rule) == 4 and "daddr" in rule[1] and "dport" in rule[2] for rule in marked)
+
+
+@FEW
+@given(BLOCKED)
+def test_must_3_a_captive_portal_is_looked_for_by_mark_alone(policy: Blocked) -> None:
+    """TCP to port 80 of the addresses that the policy names, and answers by connection; of frames as of packets."""
+    made = by_name(policy)
+    frames = device_chains(policy, ("eth0",), fwmark=MARK)[0]
+    asked = {r for c in (made["output"], frames) for r in accepting(c) if "tcp dport 80" in r}
+    assert asked == {
+        (f"meta mark {MARK:#x}", f"{family_of(a)} daddr {a}", "tcp dport 80", "accept")
+        for a in map(plain, map(str, policy.portal))
+    }
+    back = {r for r in accepting(made["input"]) if "tcp sport 80" in r}
+    assert back == {
+        (f"{family_of(a)} saddr {a}", "tcp sport 80", "ct state established", "accept")
+        for a in map(plain, map(str, policy.portal))
+    }
 
 
 @FEW
@@ -138,6 +164,26 @@ def test_tunnelled_without_resolvers_lets_any_be_asked_inside() -> None:
     rules = by_name(ANY_DNS)["output"].rules
     assert ('oifname "slopn0"', "udp dport { 53, 853 }", "accept") in rules
     assert ('oifname "slopn0"', "tcp dport { 53, 853 }", "accept") in rules
+
+
+@FEW
+@given(TUNNELLED)
+def test_must_6_guests_ask_the_tunnels_resolver_in_place_of_others(policy: Tunnelled) -> None:
+    """The first of the same family, whoever they ask beside the tunnel's and this host; nothing but port 53."""
+    known = [plain(str(address)) for address in policy.dns]
+    firsts = {family_of(address): address for address in reversed(known)}
+    rules = by_name(policy)["resolvers"].rules if firsts else ()
+    assert len(rules) == 2 * len(firsts)
+    for origin, asked, elsewhere, port, verdict in rules:
+        family = asked.split()[0]
+        assert origin == f'iifname != {{ "lo", "{policy.interface}" }}'
+        assert set(members(asked)) == {str(address) for address in known if family_of(address) == family}
+        assert elsewhere == "fib daddr type != local"
+        assert port in {"udp dport 53", "tcp dport 53"}
+        assert verdict == f"dnat {family} to {firsts[family]}"
+    assert "resolvers" not in {chain.name for chain in chains(policy, fwmark=MARK, redirect=False)}
+    held = structs.replace(policy, only=(ip_network("192.0.2.0/24"),))
+    assert "resolvers" not in by_name(held)
 
 
 @FEW
