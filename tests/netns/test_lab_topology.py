@@ -80,7 +80,7 @@ def test_packet_sockets_are_seen_too(lab: Lab) -> None:
     ):
 
         def made_by_hand() -> bool:
-            frames = [bytes.fromhex(sample) for sample in capture.reset().samples.get("udp", [])]
+            frames = [bytes.fromhex(sample) for sample in capture.reset().samples.get("packet/udp", [])]
             return any(frame[26:30] == bytes((192, 0, 2, 99)) for frame in frames)
 
         until(made_by_hand, 10.0, "a frame with the hand-made source address")

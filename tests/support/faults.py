@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_interface, ip_network
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from slopn_helper.host.firewall import Open
 from slopn_helper.host.journal import Journal
@@ -32,6 +32,12 @@ ROUTES = RouteConfig(
     MARK,
 )
 ROGUE_PREFIX = "2001:db8:abcd::"
+
+
+class OnLab(Protocol):
+    """Whatever stands on a lab: all that a fault of the networks needs."""
+
+    lab: Lab
 
 
 @dataclass
@@ -96,13 +102,13 @@ def tunnel_again(world: World) -> None:
     world.connect()
 
 
-def flap(world: World) -> None:
+def flap(world: OnLab) -> None:
     """The cable is pulled and plugged in again."""
     world.lab.pull("eth0")
     world.lab.plug("eth0")
 
 
-def new_address(world: World) -> None:
+def new_address(world: OnLab) -> None:
     """Another lease on the same network."""
     world.lab.client.ip(f"""
         addr add 10.1.0.77/24 dev eth0
@@ -115,13 +121,13 @@ def new_address(world: World) -> None:
     """)
 
 
-def old_address(world: World) -> None:
+def old_address(world: OnLab) -> None:
     """The first lease again."""
     world.lab.client.ip("route flush dev eth0 proto boot\naddr flush dev eth0 scope global")
     world.lab.client.ip(ETH0.configure())
 
 
-def rogue_router(world: World) -> None:
+def rogue_router(world: OnLab) -> None:
     """Router advertisements with a prefix and a default route of somebody else's; the host takes them."""
     advertisement = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0x08, 1800, 0, 0)
     prefix = struct.pack("!BBBBIII16s", 3, 4, 64, 0xC0, 3600, 3600, 0, socket.inet_pton(socket.AF_INET6, ROGUE_PREFIX))
@@ -136,12 +142,12 @@ def rogue_router(world: World) -> None:
     until(taken, 10.0, "the client has an address of the rogue router's")
 
 
-def no_rogue_router(world: World) -> None:
+def no_rogue_router(world: OnLab) -> None:
     """What the advertisements left goes."""
     world.lab.client.run("ip -6 route flush dev eth0 proto ra; ip -6 addr flush dev eth0 scope global dynamic")
 
 
-def pushed_routes(world: World) -> None:
+def pushed_routes(world: OnLab) -> None:
     """TunnelVision: a DHCP server pushes routes that are more specific than the default."""
     world.lab.client.ip(f"""
         route add 0.0.0.0/1 via {ETH0.router4}
@@ -151,7 +157,7 @@ def pushed_routes(world: World) -> None:
     """)
 
 
-def no_pushed_routes(world: World) -> None:
+def no_pushed_routes(world: OnLab) -> None:
     """The lease ends."""
     world.lab.client.ip("""
         route del 0.0.0.0/1
@@ -161,12 +167,12 @@ def no_pushed_routes(world: World) -> None:
     """)
 
 
-def other_default(world: World) -> None:
+def other_default(world: OnLab) -> None:
     """The default route changes to the other uplink."""
     world.lab.client.ip(f"route add default via {UPLINKS['wlan0'].router4} dev wlan0 metric 1")
 
 
-def first_default(world: World) -> None:
+def first_default(world: OnLab) -> None:
     """And back."""
     world.lab.client.ip(f"route del default via {UPLINKS['wlan0'].router4} dev wlan0 metric 1")
 

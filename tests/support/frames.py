@@ -14,6 +14,8 @@ _PROTOCOLS = {1: "icmp", 2: "igmp", 6: "tcp", 17: "udp", 58: "icmp6"}
 _LAN4 = tuple(ipaddress.IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"))
 _LAN6 = (ipaddress.IPv6Network("fc00::/7"), ipaddress.IPv6Network("fe80::/10"))
 _EXTENSION_HEADERS = {0, 43, 60}
+WAYS = {9001: "packet", 9002: "forwarded", 9003: "bound"}
+"""Ports by which the leak generator marks how a packet left: by a packet socket, for a container, bound to a device."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class _Packet:
 
 
 def classify(frame: bytes, allowed: Allowed) -> str | None:
-    """The leak's class (`udp`, `dns/tcp6`, `lan/udp`, `multicast/udp6`, `unmarked/udp`, …), or None for what may pass.
+    """The leak's class (`udp`, `dns/tcp6`, `lan/udp`, `bound/tcp`, `unmarked/udp`, …), or None for what may pass.
 
     What may pass: ARP, DHCP, neighbour discovery with hop limit 255 (RFC 4861) and real WireGuard messages to an allowed
     gateway. A datagram to the gateway's port that is no WireGuard message, or that is the generator's, is `unmarked/…`.
@@ -86,6 +88,8 @@ def _classify(packet: _Packet, allowed: Allowed) -> str | None:
                 return None if is_wireguard(packet.payload[8:]) else f"unmarked/{name}"
         if port in {53, 853}:
             return f"dns/{name}"
+        if port in WAYS:
+            return f"{WAYS[port]}/{name}"
     if any(str(packet.destination) == address for address, _ in allowed.gateways):
         return f"gateway/{name}"
     if multicast:

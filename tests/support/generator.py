@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+from support.frames import WAYS
 from support.netns import Namespace
 from support.topology import DNS4, DNS6, GATEWAY4, GATEWAY6, GATEWAY_PORT, WEB4, WEB6, Uplink
 
+WEB_PORT = 9000
 CLASSES = frozenset(
     {
         "udp", "udp6", "tcp", "tcp6", "icmp", "icmp6",
@@ -25,11 +27,20 @@ CLASSES = frozenset(
 """The classes of `support.frames.classify` that a running generator fills on an unprotected host."""
 
 
+TOLD_APART = CLASSES | {
+    "bound/udp", "bound/udp6", "bound/tcp",
+    "packet/udp", "packet/udp6", "ethertype/88cc",
+    "forwarded/udp", "forwarded/udp6", "forwarded/tcp",
+}  # fmt: skip
+"""Those of a generator that tells apart how its packets leave, together with one in a container."""
+
+
 class Generator:
     """Sends every kind of leak from `namespace` while it is entered, at most for `seconds`.
 
     `rounds_per_second` rounds of about 18 kinds and 13 more an uplink. With `packet`, also by packet sockets, which pass
-    an `inet` table by design of the kernel.
+    an `inet` table by design of the kernel. `way` gives those kinds that may have it a port that says how they left
+    (`support.frames.WAYS`): `bound` for sockets bound to a device, `forwarded` for all of a container.
     """
 
     def __init__(
@@ -40,9 +51,12 @@ class Generator:
         rounds_per_second: float = 25.0,
         seconds: float = 60.0,
         packet: bool = False,
+        way: str | None = None,
     ) -> None:
         self._namespace = namespace
         self._plan = plan(uplinks, rounds_per_second=rounds_per_second, seconds=seconds, packet=packet)
+        port = {name: number for number, name in WAYS.items()}.get(way or "", WEB_PORT)
+        self._plan |= {"port": port if way == "forwarded" else WEB_PORT, "bound_port": port}
         self.tried: dict[str, int] = {}
         """Packets tried, by kind; filled by `stop`."""
 
@@ -87,5 +101,6 @@ def plan(
         "web4": WEB4, "web6": WEB6, "dns4": DNS4, "dns6": DNS6,
         "gateway4": GATEWAY4, "gateway6": GATEWAY6, "gateway_port": GATEWAY_PORT,
         "rounds_per_second": rounds_per_second, "seconds": seconds, "packet": packet,
+        "port": WEB_PORT, "bound_port": WEB_PORT,
         "uplinks": [{"device": link.device, "router4": link.router4, "lan6": f"{link.lan6}1"} for link in uplinks],
     }  # fmt: skip

@@ -67,20 +67,22 @@ def everything(plan: dict[str, Any]) -> list[tuple[str, Callable[[], None]]]:
     """Every kind as (name, a function that sends one packet of it)."""
     web4, web6, dns4, dns6 = plan["web4"], plan["web6"], plan["dns4"], plan["dns6"]
     gateway4, gateway6, port = plan["gateway4"], plan["gateway6"], plan["gateway_port"]
+    to4, to6 = (web4, plan["port"]), (web6, plan["port"])
     kinds: list[tuple[str, Callable[[], None]]] = [
-        ("udp", lambda: udp(V4, (web4, 9000))),
-        ("udp6", lambda: udp(V6, (web6, 9000))),
-        ("udp connected", lambda: udp_connected("udp", V4, (web4, 9000))),
-        ("udp6 connected", lambda: udp_connected("udp6", V6, (web6, 9000))),
-        ("tcp", lambda: tcp(V4, (web4, 9000))),
-        ("tcp6", lambda: tcp(V6, (web6, 9000))),
-        ("tcp stream", lambda: tcp_stream("tcp", V4, (web4, 9000))),
+        ("udp", lambda: udp(V4, to4)),
+        ("udp6", lambda: udp(V6, to6)),
+        ("udp connected", lambda: udp_connected("udp", V4, to4)),
+        ("udp6 connected", lambda: udp_connected("udp6", V6, to6)),
+        ("tcp", lambda: tcp(V4, to4)),
+        ("tcp6", lambda: tcp(V6, to6)),
+        ("tcp stream", lambda: tcp_stream("tcp", V4, to4)),
         ("icmp", lambda: icmp(V4, (web4, 0))),
         ("icmp6", lambda: icmp(V6, (web6, 0))),
         ("dns", lambda: udp(V4, (dns4, 53), dns_query())),
         ("dns6", lambda: udp(V6, (dns6, 53), dns_query())),
         ("dns over tcp", lambda: tcp(V4, (dns4, 53))),
         ("dns over tls", lambda: tcp(V4, (dns4, 853))),
+        ("dns over quic", lambda: udp(V4, (dns4, 853))),
         ("gateway, its port", lambda: udp(V4, (gateway4, port))),
         ("gateway, its port, disguised", lambda: udp(V4, (gateway4, port), _FAKE_WIREGUARD)),
         ("gateway6, its port", lambda: udp(V6, (gateway6, port))),
@@ -94,11 +96,12 @@ def everything(plan: dict[str, Any]) -> list[tuple[str, Callable[[], None]]]:
 
 def _on_one_link(device: str, router4: str, lan6: str, plan: dict[str, Any]) -> list[tuple[str, Callable[[], None]]]:
     web4, web6 = plan["web4"], plan["web6"]
+    to4, to6 = (web4, plan["bound_port"]), (web6, plan["bound_port"])
     kinds: list[tuple[str, Callable[[], None]]] = [
-        (f"udp bound to {device}", lambda: udp(V4, (web4, 9000), device=device)),
-        (f"udp6 bound to {device}", lambda: udp(V6, (web6, 9000), device=device)),
+        (f"udp bound to {device}", lambda: udp(V4, to4, device=device)),
+        (f"udp6 bound to {device}", lambda: udp(V6, to6, device=device)),
         (f"icmp bound to {device}", lambda: icmp(V4, (web4, 0), device=device)),
-        (f"tcp bound to {device}", lambda: tcp(V4, (web4, 9000), device=device)),
+        (f"tcp bound to {device}", lambda: tcp(V4, to4, device=device)),
         (f"dns to {device}'s router", lambda: udp(V4, (router4, 53), dns_query())),
         (f"dns6 to {device}'s router", lambda: udp(V6, (lan6, 53), dns_query())),
         (f"udp to {device}'s LAN", lambda: udp(V4, (router4, 8080))),
@@ -106,11 +109,16 @@ def _on_one_link(device: str, router4: str, lan6: str, plan: dict[str, Any]) -> 
         (f"tcp to {device}'s LAN", lambda: tcp(V4, (router4, 8080))),
         (f"mDNS on {device}", lambda: multicast4(("224.0.0.251", 5353), device)),
         (f"SSDP on {device}", lambda: multicast4(("239.255.255.250", 1900), device)),
+        (f"LLMNR on {device}", lambda: multicast4(("224.0.0.252", 5355), device)),
         (f"mDNS6 on {device}", lambda: multicast6(("ff02::fb", 5353), device)),
         (f"broadcast on {device}", lambda: udp(V4, ("255.255.255.255", 9), device=device, broadcast=True)),
     ]
     if plan["packet"]:
-        kinds.append((f"packet socket on {device}", lambda: packet(device, web4)))
+        kinds += [
+            (f"packet socket on {device}", lambda: packet(device, web4)),
+            (f"packet socket, IPv6, on {device}", lambda: packet(device, web6)),
+            (f"LLDP on {device}", lambda: send_frame(device, b"\x88\xcc" + PROBE.ljust(50, b"."))),
+        ]
     return kinds
 
 
@@ -220,12 +228,22 @@ def multicast6(to: tuple[str, int], device: str) -> None:
 
 def packet(device: str, to: str) -> None:
     """One hand-made UDP frame by a packet socket, which no table of the families ip, ip6 and inet sees."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-        sock.bind((device, 0))
-        body = struct.pack("!HHHH", 9, 9001, 8 + len(PROBE), 0) + PROBE
-        addresses = socket.inet_aton("192.0.2.99") + socket.inet_aton(to)
-        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0) + addresses
-        sock.send(b"\xff" * 6 + bytes(6) + b"\x08\x00" + header + body)
+    body = struct.pack("!HHHH", 9, 9001, 8 + len(PROBE), 0) + PROBE
+    if ":" in to:
+        addresses = socket.inet_pton(V6, "2001:db8::99") + socket.inet_pton(V6, to)
+        send_frame(device, b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, len(body), 17, 64) + addresses + body)
+        return
+    addresses = socket.inet_aton("192.0.2.99") + socket.inet_aton(to)
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, 0, 64, 17, 0)
+    send_frame(device, b"\x08\x00" + header + addresses + body)
+
+
+def send_frame(device: str, frame: bytes) -> None:
+    """A frame, from its EtherType on, to everybody on the link. One socket for all: closing one takes milliseconds."""
+    sock = _connected.get("packet")
+    if sock is None:
+        sock = _connected["packet"] = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    sock.sendto(b"\xff" * 6 + bytes(6) + frame, (device, 0))
 
 
 if __name__ == "__main__":
