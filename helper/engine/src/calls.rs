@@ -99,15 +99,23 @@ impl PeerState {
 
     /// A greeting's next step: a packet to send, or an initiation to begin with.
     pub fn greet(&mut self, now: Instant) -> (Option<(Packet, SocketAddr)>, Option<Initiation>) {
-        match self.calls.greeting.as_mut().and_then(|greeting| greeting.next(now)) {
+        let pause = self.calls.silence.pause();
+        match self.calls.greeting.as_mut().and_then(|greeting| greeting.next(now, pause)) {
             Some(Step::Knock(to)) => match self.tunn.encapsulate_with_session(Packet::default()) {
                 Ok(knock) => (Some((knock.into(), to)), None),
                 Err(_) => (None, None),
             },
             Some(Step::Handshake) => {
-                self.calls.greeting = None;
-                // Who came to us by himself is left to find us again.
-                (None, if self.addresses().is_empty() { None } else { self.kick(now) })
+                if self.addresses().is_empty() {
+                    // Who came to us by himself is left to find us again.
+                    self.calls.greeting = None;
+                    return (None, None);
+                }
+                let lately = |a: Attempt| now.saturating_duration_since(a.last_sent) < pause;
+                if self.calls.attempt.is_some_and(lately) {
+                    return (None, None);
+                }
+                (None, self.tunn.format_handshake_initiation(true))
             }
             None => (None, None),
         }
@@ -151,7 +159,8 @@ impl PeerState {
     pub fn lost_way(&mut self, now: Instant) -> bool {
         let Some(endpoint) = self.endpoint() else { return false };
         let lately = |then| now.saturating_duration_since(then) < SEARCH_AGAIN;
-        if self.addresses().len() < 2 || self.calls.greeting.is_some() || self.calls.searched.is_some_and(lately) {
+        let searching = self.calls.greeting.as_ref().is_some_and(Greeting::is_knocking);
+        if self.addresses().len() < 2 || searching || self.calls.searched.is_some_and(lately) {
             return false;
         }
         self.calls.searched = Some(now);
@@ -244,8 +253,8 @@ mod tests {
     use super::*;
     use crate::limiter::{FREE_PER_ADDRESS, Limiter};
     use crate::peer::tests::{identity, state};
-    use gotatun::noise::TunnResult;
     use gotatun::noise::index_table::IndexTable;
+    use gotatun::noise::{TimerParams, TunnResult};
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -266,10 +275,14 @@ mod tests {
 
     /// Two ends with a session, the first of which has asked for it; the other is at 192.0.2.1 or .2.
     fn pair() -> (PeerState, PeerState) {
+        pair_with(None)
+    }
+
+    fn pair_with(timers: Option<&TimerParams>) -> (PeerState, PeerState) {
         let (mine, theirs) = (identity(1), identity(2));
         let table = IndexTable::from_os_rng;
-        let mut a = PeerState::new(&mine, theirs.public.as_bytes(), None, table(), None);
-        let mut b = PeerState::new(&theirs, mine.public.as_bytes(), None, table(), None);
+        let mut a = PeerState::new(&mine, theirs.public.as_bytes(), None, table(), timers);
+        let mut b = PeerState::new(&theirs, mine.public.as_bytes(), None, table(), timers);
         a.configure(at(1), &[at(2)]);
         let now = Instant::now();
         let init = a.kick(now).unwrap().into();
@@ -439,6 +452,22 @@ mod tests {
             }
             assert_eq!(s.greet(t + RETRY).1.is_some(), !heard);
             assert_eq!(s.deadline(), None);
+        }
+    }
+
+    #[test]
+    fn a_keepalive_renews_an_old_session_if_we_have_begun_it() {
+        let old = TimerParams { rekey_after_time: Duration::ZERO..=Duration::ZERO, ..TimerParams::default() };
+        for (timers, renewed) in [(None, false), (Some(&old), true)] {
+            let (mut a, mut b) = pair_with(timers);
+            let keepalive =
+                |s: &mut PeerState| WgKind::from(s.tunn.encapsulate_with_session(Packet::default()).unwrap());
+            let data = Packet::copy_from(&[0x45; 20][..]);
+            let data = WgKind::from(a.tunn.encapsulate_with_session(data).unwrap());
+            assert!(a.renew(&data).is_none());
+            let (ours, theirs) = (keepalive(&mut a), keepalive(&mut b));
+            assert_eq!(a.renew(&ours).is_some(), renewed);
+            assert!(b.renew(&theirs).is_none());
         }
     }
 

@@ -66,8 +66,8 @@ impl Silence {
         PASSIVE + slack.clamp(Duration::from_secs(1), Duration::from_secs(5))
     }
 
-    /// gotatun remembers two handshakes: the answer to one has to come before the one after the next.
-    fn pause(&self) -> Duration {
+    /// From one initiation to the next. gotatun remembers two: the answer to one has to come before the one after the next.
+    pub fn pause(&self) -> Duration {
         (2 * self.rtt).clamp(Duration::from_millis(750), Duration::from_secs(5))
     }
 }

@@ -181,7 +181,7 @@ class Engine:
         """Fresh UDP sockets, on the same port if one was asked for, else on another. Sessions are kept.
 
         Every peer with an endpoint is sent a message at once, so that it learns our new address, and asked for a
-        handshake if it is silent for 250 ms. While the host has no way to it, its other addresses are tried, and all
+        handshake while it then stays silent, for 5 s. While the host has no way to it, its other addresses are tried, and all
         of them again each 50 ms for 5 s. Raises `EngineError`.
         """
 
