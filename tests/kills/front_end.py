@@ -62,6 +62,13 @@ class FrontEnd:
         assert result["type"] != "refused", result
         return result
 
+    def refused(self, kind: str, **about: Any) -> str:
+        """Why a command is refused. `AssertionError` if it isn't."""
+        assert self._link is not None
+        result = self._link.ask({"type": kind, **about}, PATIENCE, os.urandom(12).hex())
+        assert result["type"] == "refused", result
+        return str(result["message"])
+
     def wait(self, state: str, profile: str | None = None) -> dict[str, Any]:
         """The snapshot once the tunnel is in that state, to that profile. Raises `Died`."""
 

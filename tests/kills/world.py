@@ -47,6 +47,9 @@ class World:
             self.log, self.notes = self.folder / "helper.log", self.folder / "moments"
             self.front_end = FrontEnd(str(self.runtime_dir / "helper.sock"))
             stack.callback(self.front_end.close)
+            # What is changed in /etc here, and nothing that the machine's own /etc shows through of.
+            upper = "/run/.lab/upper"
+            self._etc = upper if (self.client.root() / upper.lstrip("/")).is_dir() else "/etc"
             self._boot_id = self.folder / "boot_id"
             self._new_boot()
             self.client.run(f"mount --bind {self._boot_id} {_BOOT_ID}")
@@ -111,8 +114,9 @@ class World:
 
     def look(self) -> dict[str, str]:
         """Rules, routes, sysctls, links, addresses, /etc, and what the daemon itself has."""
-        found = fingerprint(self.client, ("/etc", "/run/resolvconf"))
-        for title in ("files below /etc", "files below /run/resolvconf"):
+        folders = (self._etc, "/run/resolvconf")
+        found = fingerprint(self.client, folders)
+        for title in (f"files below {folder}" for folder in folders):
             found[title] = "\n".join(
                 line for line in found[title].splitlines() if not any(part in line for part in OWN)
             )
