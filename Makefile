@@ -26,8 +26,14 @@ test: setup wireguard-go boot-root ## everything: check, Rust tests, Python test
 	@$(TOOL).rust_tests
 	$(TESTS) -m pytest -m "not long" $(ARGS)
 
-leak: setup wireguard-go ## every leak test, the long ones too
-	$(TESTS) -m pytest -m leak tests/netns $(ARGS)
+LEAKS := .cache/leak/leak.jsonl
+leak: setup wireguard-go ## the leak lab: every fault under every mode, counted, and docs/leak-report.md of it (about ten minutes)
+	@mkdir -p $(dir $(LEAKS)) && rm -f $(LEAKS)
+	@status=0; \
+	$(TESTS) -m pytest -m leak tests/netns $(ARGS) || status=1; \
+	LEAK_RESULTS=$(LEAKS) $(TESTS) -m pytest tests/leak $(ARGS) || status=1; \
+	$(TOOL).leak_report $(LEAKS) $(if $(ARGS),$(LEAKS:.jsonl=.md),docs/leak-report.md) || status=1; \
+	exit $$status
 
 bench: setup wireguard-go ## throughput and CPU per GB against the latest wireguard-go (ARGS=--help)
 	$(TESTS) -m bench $(ARGS)
@@ -37,6 +43,7 @@ load: setup ## the control plane under load: many watchers, restarts, logs, comm
 
 kills: setup ## kill the helper at hundreds of moments; `slopn-helper restore` gives the host back each time (ARGS=--help)
 	$(TESTS) -m kills $(ARGS)
+	$(TESTS) -m pytest -m long tests/kills tests/netns/test_dns_*.py tests/netns/test_journal_kill.py
 
 fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and perhaps a target's name")
 	@$(TOOL).fuzz $(ARGS)
