@@ -1,6 +1,6 @@
 // What the page says that the wire's schema doesn't have yet. Each line goes away when `make wire` brings it.
 
-import type { Command, Profile, Result, Snapshot } from "./wire.ts";
+import type { Command, Profile, Result } from "./wire.ts";
 
 /** Judge a wg-quick file without storing it. The reply is a `Checked`. */
 export interface CheckProfile {
@@ -28,8 +28,3 @@ export interface RenameProfile {
 
 export type AnyCommand = Command | CheckProfile | RenameProfile;
 export type AnyResult = Result | Checked;
-
-/** Unix time of the next attempt; null: there is none to wait for. */
-export function nextTry(view: Snapshot): number | null {
-  return (view as Snapshot & { next_try?: number | null }).next_try ?? null;
-}

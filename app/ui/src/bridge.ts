@@ -138,6 +138,8 @@ async function unwrap(answer: Promise<string>): Promise<unknown> {
   } catch (error) {
     throw new Refusal("bridge", `The window's other half gave no answer: ${String(error)}`);
   }
+  if (typeof found !== "object" || found === null)
+    throw new Refusal("bridge", "The window's other half made no sense.");
   if (found.error) throw new Refusal(found.error.code, found.error.text);
   return found.ok;
 }

@@ -240,7 +240,7 @@ export class FakeHelper implements Api {
       paused_until,
       live: more.live ?? base().live,
       next_try: null,
-    } as EventBody);
+    });
   }
 
   private async connect(profile: string): Promise<void> {

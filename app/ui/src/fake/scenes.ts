@@ -57,10 +57,11 @@ export function base(): Snapshot {
       local_user: true,
       log_level: "info",
       log_addresses: true,
-    } as unknown as Snapshot["settings"],
+      portal_url: "",
+    },
     profiles: [profile("Berlin", "vpn.example.org"), HOME, profile("Kyōto", "2001:db8::7")],
     health: [],
-    network: { online: true, interface: "wlan0", mtu: 1500 } as Snapshot["network"],
+    network: { online: true, interface: "wlan0", mtu: 1500, ssid: "Kitchen", metered: false },
     live: {
       interface: null,
       addresses: [],
@@ -103,7 +104,7 @@ export function base(): Snapshot {
     ],
     pairings: [],
     next_try: null,
-  } as unknown as Snapshot;
+  };
 }
 
 export const ENDPOINT = { host: "198.51.100.7", port: 51820 };
@@ -204,16 +205,14 @@ const PROBLEM = {
 export const SCENES: Record<string, Maker> = {
   disconnected: scene(() => ({})),
   connected: scene(connected, { flows: true }),
-  warning: scene(() => ({ ...connected(), health: [PROBLEM] as unknown as Snapshot["health"] }), { flows: true }),
+  warning: scene(() => ({ ...connected(), health: [PROBLEM] }), { flows: true }),
   off: scene((view) => ({ ...connected(), policy: "open", settings: { ...view.settings, kill_switch: "off" } }), {
     flows: true,
   }),
   blocked: scene((view) => ({ policy: "blocked", settings: { ...view.settings, kill_switch: "always" } })),
   connecting: scene(() => connecting({ step: "resolving", endpoints: [] })),
   slow: scene(() => connecting({}, { since: now() - 14 })),
-  attempt3: scene(() =>
-    connecting({ attempt: 2, step: "waiting", cause: "handshake" }, { next_try: now() + 20 } as Partial<Snapshot>),
-  ),
+  attempt3: scene(() => connecting({ attempt: 2, step: "waiting", cause: "handshake" }, { next_try: now() + 20 })),
   reconnecting: scene(() => ({
     state: { type: "disconnecting", profile: "Berlin", then: "reconnect", attempt: 0, cause: null, retries: 0 },
     target: "secured",
@@ -232,7 +231,7 @@ export const SCENES: Record<string, Maker> = {
             remedy: "Open any page in a browser and sign in; SloPN then goes on by itself.",
             args: {},
           },
-        ] as unknown as Snapshot["health"],
+        ],
       },
     ),
   ),

@@ -1,11 +1,11 @@
 // The state as a person reads it: one headline, one line, one button. Nothing is claimed that the helper hasn't confirmed:
 // "protected", "not protected" and "blocked" mean exactly the policies tunnelled, open and blocked.
 
-import { nextTry } from "../ahead.ts";
 import type { Link } from "../bridge.ts";
 import type { ErrorCause, Snapshot, Step } from "../wire.ts";
 import { address, clock, countdown } from "./format.ts";
 import { t } from "./i18n.svelte.ts";
+import { said } from "./warnings.ts";
 import { cause, meaning, meanwhile, step } from "./words.ts";
 
 /** The icon's shape; it says the same as the words. */
@@ -141,8 +141,7 @@ function connecting(view: Snapshot, now: number): Headline {
   const doing = step(view.state.step);
   const failing = attempt > 0 && why !== null;
   const likely = why ?? (seconds >= PATIENCE ? LIKELY[view.state.step] : undefined) ?? null;
-  const next = nextTry(view);
-  const left = next === null ? null : Math.max(Math.ceil(next - now), 0);
+  const left = view.next_try === null ? null : Math.max(Math.ceil(view.next_try - now), 0);
   const wait =
     view.state.step === "waiting" && left !== null
       ? t("next try in {seconds} s", { seconds: left })
@@ -181,7 +180,7 @@ function connected(view: Snapshot, now: number): Headline {
       tone: "attention",
       title: t("Protected, with a problem"),
       line: detail,
-      hint: problem.text,
+      hint: said(problem).text,
       primary,
     };
   }

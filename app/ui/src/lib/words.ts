@@ -45,6 +45,14 @@ export function cause(of: ErrorCause): Cause {
         what: t("The profile can't be used as it is."),
         remedy: t("The log says what is wrong with it. Disconnect, then edit the profile."),
       };
+    case "overlap":
+      return {
+        short: t("this network is in the tunnel's way"),
+        what: t("The tunnel and the network that this computer is on use the same addresses."),
+        remedy: t(
+          "Join another network, or have one of them numbered anew; the log names both. SloPN tries again on the next network.",
+        ),
+      };
     case "tun_device":
       return {
         short: t("no tunnel device"),
