@@ -27,6 +27,7 @@ _TAG = bytes(16)
 # Not each other's: an ICMP error in the tunnel may quote one of its packets, which would come out as what is in it.
 _HIDE = bytes((byte + 0x5A) % 256 for byte in range(256))
 _SHOW = bytes((byte - 0x5A) % 256 for byte in range(256))
+_INSIDE = {CLIENT4, CLIENT6}
 
 _NAT = f"""
 table inet toy {{
@@ -141,6 +142,9 @@ class _End:
 
     def _in(self) -> None:
         message, peer = self._sock.recvfrom(2048)
+        if peer[0] in _INSIDE:
+            # A program has sent to the gateway's port through the tunnel: that is no peer.
+            return
         if self._peer is None or self._peer[1] != GATEWAY_PORT:
             self._peer = peer[:2]
         packet = message[len(_HEADER) : -len(_TAG)].translate(_SHOW)
