@@ -1,0 +1,1 @@
+"""What tray and window share."""
