@@ -158,7 +158,7 @@ def _complaints(path: Path, wanted: dict[str, Sentence]) -> Iterator[str]:
     yield from (f"{name}: not there: {msgid}" for msgid in sorted(wanted.keys() - known.keys()))
     yield from (f"{name}: nobody says any more: {msgid}" for msgid in sorted(known.keys() - wanted.keys()))
     for msgid in sorted(wanted.keys() & known.keys()):
-        entry, holes = known[msgid], set(_HOLE.findall(msgid))
+        entry, holes = known[msgid], set(_HOLE.findall(msgid + wanted[msgid].plural))
         texts = list(entry.msgstr_plural.values()) if wanted[msgid].plural else [entry.msgstr]
         if entry.fuzzy or not all(texts) or (wanted[msgid].plural and len(texts) != len(forms)):
             yield f"{name}: not translated: {msgid}"
