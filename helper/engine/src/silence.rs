@@ -184,14 +184,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn latency_alone_is_never_death(seed: u64, delay_ms in 0u64..2000) {
-            prop_assert_eq!(false_alarms(seed, 0.0, delay_ms, 2), 0);
+            prop_assert_eq!(false_alarms(seed, 0.0, delay_ms, 1), 0);
         }
     }
 
     #[test]
     fn at_a_loss_of_30_percent_hardly_ever() {
         // Of nothing but one-way data; where data comes back there is no silence at all.
-        let alarms: u32 = (0..10).map(|seed| false_alarms(seed, 0.3, 30, 24)).sum();
-        assert!(alarms < 48, "{alarms} in 240 h");
+        let alarms: u32 = (0..4).map(|seed| false_alarms(seed, 0.3, 30, 24)).sum();
+        assert!(alarms < 20, "{alarms} in 96 h");
     }
 }
