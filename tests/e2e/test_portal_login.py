@@ -21,7 +21,7 @@ def test_signing_in_is_enough(scene: Scene) -> None:
 
     All that leaves meanwhile beside the tunnel's own packets is the question to the page, one connection at a time.
     """
-    scene.slopn("settings", "set", "portal_url", URL)
+    scene.setting("portal_url", URL)
     with scene.somebody_sending() as generator:
         assert scene.leaks(generator).total > 0, "the capture must see leaks on an open host"
         with CaptivePortal(scene.lab) as portal:
@@ -48,13 +48,13 @@ def test_signing_in_is_enough(scene: Scene) -> None:
 
 def test_nobody_is_asked_while_connecting_works(scene: Scene) -> None:
     """A tunnel that comes up at once asks no web page, and where the setting is empty no failing one does."""
-    scene.slopn("settings", "set", "portal_url", URL)
+    scene.setting("portal_url", URL)
     with CaptivePortal(scene.lab) as portal:
         portal.sign_in()
         scene.connect()
         scene.slopn("disconnect", "--wait", "20")
         assert portal.frames() == 0
-    scene.slopn("settings", "set", "portal_url", "none")
+    scene.setting("portal_url", "none")
     with CaptivePortal(scene.lab) as portal:
         scene.slopn("connect", PROFILE, "--wait", "1", status=5)
         until(lambda: scene.status()["attempt"] >= 2, 60.0, "two attempts have failed")

@@ -73,10 +73,14 @@ class CaptivePortal:
         with contextlib.suppress(OSError):
             while True:
                 peer, _ = self._listener.accept()
-                with peer, contextlib.suppress(OSError):
-                    peer.settimeout(5.0)
-                    self.requests.append(_head(peer))
-                    peer.sendall(self._answer())
+                # One each: whoever had connected before the client was closed says no more.
+                threading.Thread(target=self._speak, args=(peer,), daemon=True).start()
+
+    def _speak(self, peer: socket.socket) -> None:
+        with peer, contextlib.suppress(OSError):
+            peer.settimeout(5.0)
+            self.requests.append(_head(peer))
+            peer.sendall(self._answer())
 
     def _answer(self) -> bytes:
         if self._signed_in:

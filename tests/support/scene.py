@@ -157,4 +157,5 @@ _DEFAULTS = {
     "local_user": "yes",
     "log_level": "info",
     "log_addresses": "yes",
+    "portal_url": "http://detectportal.firefox.com/success.txt",
 }
