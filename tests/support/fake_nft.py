@@ -115,6 +115,9 @@ class FakeKernel:
         """Another one after each change."""
         return self.number
 
+    def close(self) -> None:
+        """Asked no more."""
+
     def owner(self, family: str, table: str) -> int | None:
         """Whose it is."""
         assert table == "slopn"
@@ -126,8 +129,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> FakeKernel:
     fake = FakeKernel()
     monkeypatch.setattr(nftables, "Nft", lambda: fake)
     monkeypatch.setattr(tables, "Nft", lambda: fake)
-    monkeypatch.setattr("slopn_helper.host.firewall.kernel.generation", fake.generation)
-    monkeypatch.setattr("slopn_helper.host.firewall.kernel.owner", fake.owner)
+    monkeypatch.setattr(tables, "Kernel", lambda: fake)
     monkeypatch.setattr("slopn_helper.host.firewall.flows.forget_dns", fake.forget_dns)
     monkeypatch.setattr(tables, "ways_out", lambda _: frozenset())
 

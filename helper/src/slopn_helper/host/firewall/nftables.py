@@ -47,6 +47,7 @@ class NftablesFirewall:
         self._journal = journal
         self._tables = Tables(fwmark, owned=owned)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nftables")
+        self._forgetting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="flows")
         self._closed = False
         self._may_guard = guard
         self._guard: Guard | None = None
@@ -120,6 +121,7 @@ class NftablesFirewall:
         self._thread.submit(self._stop_guard).result()
         self._thread.submit(self._tables.close).result()
         self._thread.shutdown()
+        self._forgetting.shutdown()
 
     def _apply(self, policy: FirewallPolicy) -> None:
         self._tables.apply(policy)
@@ -127,7 +129,8 @@ class NftablesFirewall:
         asked = frozenset(map(plain, policy.dns)) if isinstance(policy, Tunnelled) and not policy.only else frozenset()
         if asked != self._asked:
             self._asked = asked
-            _forget_dns(asked)
+            # The kernel looks through all that it remembers, which takes a while, and nothing waits for it.
+            self._forgetting.submit(_forget_dns, asked)
         wanted = self._may_guard if self._may_guard is not None else not self._tables.owned
         if isinstance(policy, Open) or not wanted:
             self._stop_guard()

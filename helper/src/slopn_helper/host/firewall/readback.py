@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
@@ -87,6 +88,7 @@ def _rules_difference(wanted: Chain, found: tuple[Rule, ...]) -> str | None:
     return None
 
 
+@lru_cache(maxsize=2048)
 def canonical(rule: Rule) -> Rule:
     """The same rule with its matches and the members of its sets in order, and addresses as numbers."""
     *matches, verdict = (_canonical_match(statement) for statement in rule)

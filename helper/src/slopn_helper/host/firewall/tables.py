@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 
-from slopn_helper.host.firewall import FirewallError, kernel, readback, ruleset
+from slopn_helper.host.firewall import FirewallError, readback, ruleset
 from slopn_helper.host.firewall.devices import Device, ways_out
+from slopn_helper.host.firewall.kernel import Kernel
 from slopn_helper.host.firewall.libnft import Nft
 from slopn_helper.host.firewall.policy import FirewallPolicy, Open, Tunnelled
 from slopn_helper.host.firewall.table import Table
@@ -31,6 +32,7 @@ class Tables:
         self._packets = Table(ruleset.FAMILY, owned=owned)
         self._frames = Table(ruleset.DEVICE_FAMILY, owned=owned)
         self._context: Nft | None = None
+        self._kernel: Kernel | None = None
         self._last: FirewallPolicy | None = None
         self._covered: frozenset[Device] = frozenset()
         self._generation: int | None = None
@@ -105,9 +107,9 @@ class Tables:
         except FirewallError as error:
             self._say_unguarded(error)
         try:
-            generation = kernel.generation()
+            generation = self._asking().generation()
             for table in self._tables:
-                if table.owned and kernel.owner(table.family, ruleset.TABLE) != nft.port:
+                if table.owned and self._asking().owner(table.family, ruleset.TABLE) != nft.port:
                     gone = nft.listing(table.family) is None
                     return f"the table {table.family} {ruleset.TABLE} {'is gone' if gone else 'has lost its owner'}"
         except OSError as error:
@@ -128,6 +130,9 @@ class Tables:
     def close(self) -> None:
         """Let go of the tables; they stay in force."""
         self._context = None
+        if self._kernel is not None:
+            self._kernel.close()
+            self._kernel = None
         for table in self._tables:
             table.forget()
 
@@ -139,6 +144,11 @@ class Tables:
         if self._context is None:
             self._context = Nft()
         return self._context
+
+    def _asking(self) -> Kernel:
+        if self._kernel is None:
+            self._kernel = Kernel()
+        return self._kernel
 
     def _put(self, policy: FirewallPolicy) -> None:
         if isinstance(policy, Open):
@@ -222,7 +232,7 @@ class Tables:
 
     def _check(self) -> str | None:
         try:
-            generation = kernel.generation()
+            generation = self._asking().generation()
         except OSError as error:
             raise FirewallError(f"the kernel doesn't say what is in force: {error}") from error
         for table in self._tables:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from typing import Self
 
 import pytest
 
-from slopn_helper.host.firewall import kernel, netlink
+from slopn_helper.host.firewall import netlink
+from slopn_helper.host.firewall.kernel import Kernel
 
 
 class FakeSocket:
-    """Answers with one datagram."""
+    """Answers with one datagram after another."""
 
-    answer = b""
+    answers: tuple[bytes, ...] = ()
 
     def __init__(self, *_: int) -> None:
-        self.asked = b""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
+        self.open = True
 
     def settimeout(self, _: float) -> None:
         """Never mind."""
@@ -33,8 +27,14 @@ class FakeSocket:
         """Never mind."""
 
     def recv(self, _: int) -> bytes:
-        """The answer."""
-        return self.answer
+        """The next answer."""
+        first, *rest = self.answers
+        type(self).answers = tuple(rest)
+        return first
+
+    def close(self) -> None:
+        """The end."""
+        self.open = False
 
 
 @pytest.fixture(autouse=True)
@@ -43,38 +43,47 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", FakeSocket)
 
 
-def says(monkeypatch: pytest.MonkeyPatch, kind: int, *attributes: tuple[int, bytes]) -> None:
+def says(monkeypatch: pytest.MonkeyPatch, kind: int, *attributes: tuple[int, bytes], sequence: int = 1) -> None:
     """Let the kernel answer so."""
     body = b"".join(netlink.attribute(*one) for one in attributes)
-    monkeypatch.setattr(FakeSocket, "answer", netlink.message(kind, 0, 1, 1, 0, body))
+    monkeypatch.setattr(FakeSocket, "answers", (netlink.message(kind, 0, sequence, 1, 0, body),))
 
 
 def test_the_generation_is_the_kernels_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """In network byte order, like all of nftables."""
     says(monkeypatch, 0xA0F, (1, struct.pack("!I", 77)))
-    assert kernel.generation() == 77
+    assert Kernel().generation() == 77
 
 
 def test_an_owner_is_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """None for an orphan, and for a table that isn't there."""
     says(monkeypatch, 0xA00, (1, b"slopn\0"), (7, struct.pack("!I", 4711)))
-    assert kernel.owner("inet", "slopn") == 4711
+    assert Kernel().owner("inet", "slopn") == 4711
     says(monkeypatch, 0xA00, (1, b"slopn\0"))
-    assert kernel.owner("inet", "slopn") is None
+    assert Kernel().owner("inet", "slopn") is None
     refuses(monkeypatch, errno.ENOENT)
-    assert kernel.owner("inet", "slopn") is None
+    assert Kernel().owner("inet", "slopn") is None
 
 
 def test_a_refusal_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """It must not look like a table without an owner."""
     refuses(monkeypatch, errno.EPERM)
     with pytest.raises(PermissionError):
-        kernel.owner("inet", "slopn")
-    monkeypatch.setattr(FakeSocket, "answer", b"")
+        Kernel().owner("inet", "slopn")
+    monkeypatch.setattr(FakeSocket, "answers", (b"",))
     with pytest.raises(OSError, match=r"[Pp]rotocol"):
-        kernel.generation()
+        Kernel().generation()
+
+
+def test_an_answer_to_an_older_question_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The socket stays open, and somebody may have given up waiting."""
+    says(monkeypatch, 0xA0F, (1, struct.pack("!I", 76)), sequence=0)
+    late = FakeSocket.answers
+    says(monkeypatch, 0xA0F, (1, struct.pack("!I", 77)))
+    monkeypatch.setattr(FakeSocket, "answers", (*late, *FakeSocket.answers))
+    assert Kernel().generation() == 77
 
 
 def refuses(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     """Let the kernel answer with an error."""
-    monkeypatch.setattr(FakeSocket, "answer", struct.pack("=IHHIIi", 36, 2, 0, 1, 0, -code) + bytes(16))
+    monkeypatch.setattr(FakeSocket, "answers", (struct.pack("=IHHIIi", 36, 2, 0, 1, 0, -code) + bytes(16),))

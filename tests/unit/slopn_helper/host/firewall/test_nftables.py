@@ -13,6 +13,7 @@ from slopn_helper.host.journal import Journal
 from slopn_wire.events import PolicyKind
 from slopn_wire.profile import Endpoint
 from support.fake_nft import CONNECTING, FAMILIES, LISTINGS, TUNNELLED, FakeKernel, apply, installed
+from support.until import until
 
 
 @pytest.fixture
@@ -163,6 +164,7 @@ def test_dns_flows_of_before_are_forgotten_when_the_resolver_changes(
     """At the first policy, whatever an earlier process left; then with each other resolver, and with none."""
     for policy in (CONNECTING, CONNECTING, TUNNELLED, TUNNELLED, CONNECTING, Open()):
         apply(firewall, policy)
+    until(lambda: len(kernel.forgotten) == 3, 5.0, "the flows were forgotten")
     assert kernel.forgotten == [frozenset(), frozenset(TUNNELLED.dns), frozenset()]
 
 
@@ -173,7 +175,7 @@ def test_dns_flows_that_cannot_be_forgotten_stop_nothing(
     kernel.refuse_flows = OSError("no such module")
     apply(firewall, TUNNELLED)
     assert kernel.tables == LISTINGS["tunnelled"]
-    assert "in vain: no such module" in caplog.text
+    until(lambda: "in vain: no such module" in caplog.text, 5.0, "it was said")
 
 
 def test_an_impossible_policy_changes_nothing(firewall: NftablesFirewall, kernel: FakeKernel) -> None:
