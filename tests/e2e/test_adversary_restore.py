@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.fingerprint import differences, fingerprint
+from support.helper_process import HelperProcess
 from support.scene import Scene
-from support.topology import ETH0
+from support.topology import ETH0, GATEWAY4
 
 
 @contextlib.contextmanager
@@ -67,3 +69,21 @@ def test_several_restores_at_once(scene: Scene, *, alive: bool) -> None:
     assert [process.wait(40) for process in several] == [0, 0, 0]
     assert differences(before, fingerprint(scene.lab.client)) == []
     assert not scene.helper.alive
+
+
+def test_a_helper_with_other_directories(scene: Scene, tmp_path: Path) -> None:
+    """It would change the same rules, routes and interface: neither it nor its `restore` touches the first one's tunnel."""
+    scene.connect()
+    during = fingerprint(scene.lab.client)
+    other = HelperProcess(scene.lab.client, state_dir=tmp_path / "state", runtime_dir=tmp_path / "run")
+    try:
+        for verb in ("client", "restore", "unlock"):
+            done = scene.lab.client.run(other.command(verb), check=False)
+            assert done.returncode == 1, done
+            assert f"process {scene.helper.pid} is at work on this network" in done.stderr
+            assert "Traceback" not in done.stderr
+        assert differences(during, fingerprint(scene.lab.client)) == []
+        assert scene.visitor() == GATEWAY4
+        assert scene.helper.alive
+    finally:
+        other.__exit__()

@@ -68,7 +68,7 @@ if sys.platform == "linux":
 
     from slopn_helper import notify, undo, watchdog
     from slopn_helper.engine.rust import RustEngine
-    from slopn_helper.host import portal
+    from slopn_helper.host import alone, portal
     from slopn_helper.host.accounts.nss import NssAccounts
     from slopn_helper.host.dns.manager import DnsManager
     from slopn_helper.host.facts.linux import LinuxFacts
@@ -89,11 +89,13 @@ if sys.platform == "linux":
         forbid_dumps()
         store = Store(options.state_dir)
         store.lock()
+        only = alone.hold()
         loaded = store.load()
         logs.set_addresses(show=loaded.settings.log_addresses)
         if options.log_level is None:
             logs.set_level(loaded.settings.log_level)
         asyncio.run(_serve(options, store, loaded, lines))
+        only.close()
         logs.close()
 
     async def _serve(options: Options, store: Store, loaded: Loaded, lines: logs.LogStore) -> None:
@@ -202,6 +204,7 @@ if sys.platform == "linux":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         store = Store(state_dir)
         undo.end_helper(store)
+        only = alone.hold()
         journal = Journal(state_dir / JOURNAL)
 
         async def everything() -> list[str]:
@@ -212,6 +215,7 @@ if sys.platform == "linux":
 
         failed = asyncio.run(everything())
         store.want_nothing()
+        only.close()
         return list(dict.fromkeys(failed))
 
     def run_unlock(state_dir: Path) -> list[str]:
