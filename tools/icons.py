@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -57,7 +57,7 @@ def render(target: Path) -> None:
         _save(pictures[size], target / f"hicolor/{size}x{size}/apps/slopn.png")
     pictures[256].save(target / "slopn.ico", sizes=[(size, size) for size in (16, 24, 32, 48, 64, 128, 256)])
     pictures[1024].save(target / "slopn.icns", append_images=[pictures[size] for size in (16, 32, 64, 128, 256, 512)])
-    _save(_sheet(Image), target / "sheet.png")
+    _save(_sheet(), target / "sheet.png")
 
 
 def _tray(name: str, size: int) -> Picture:
@@ -94,16 +94,18 @@ def _template(picture: Picture) -> Picture:
     return black
 
 
-def _sheet(image: Any) -> Picture:
+def _sheet() -> Picture:
     """Each state at each size as it is, and at three times, on both grounds."""
+    from PIL import Image
+
     cell, names = 140, states()
-    sheet = image.new("RGB", (cell * len(names), 2 * cell * len(DRAWN)))
+    sheet = Image.new("RGB", (cell * len(names), 2 * cell * len(DRAWN)))
     for number, (ground, size) in enumerate((ground, size) for ground in _GROUNDS for size in DRAWN):
         top = number * cell
         sheet.paste(ground, (0, top, sheet.width, top + cell))
         for column, name in enumerate(names):
             picture = _drawn(name, size, 1)
-            large = picture.resize((3 * size, 3 * size), image.Resampling.NEAREST)
+            large = picture.resize((3 * size, 3 * size), Image.Resampling.NEAREST)
             sheet.paste(picture, (column * cell + 4, top + 20), picture)
             sheet.paste(large, (column * cell + 38, top + 20), large)
     return sheet
