@@ -45,6 +45,7 @@ STRICTER = {
     "endpoint_v6_zone": "a firewall can't express it",
     "endpoint_multicast": "no peer can have it",
     "endpoint_unspecified": "no peer can have it",
+    "endpoint_inside": "the tunnel would go through itself",
     "endpoint_port_zero": "no peer can have it",
     "nul_character": "bash leaves it out",
     "listen_port_word": "a service's name may mean another number on another host",

@@ -25,6 +25,7 @@ from slopn_helper.tunnel.inputs import TunnelCommand
 from slopn_wire.commands import (
     LONGEST_PAUSE,
     ApplySettings,
+    CheckProfile,
     Command,
     Connect,
     Diagnose,
@@ -35,6 +36,7 @@ from slopn_wire.commands import (
     Pause,
     Reconnect,
     RemoveProfile,
+    RenameProfile,
     Replay,
     Unlock,
 )
@@ -181,8 +183,10 @@ class Control:
         match command:
             case Connect(profile=str() as name) | ImportProfile(name=name) | ExportProfile(name=name):
                 return f"{kind} {name[:_SHOWN]!r}"
-            case RemoveProfile(name=name):
+            case RemoveProfile(name=name) | CheckProfile(name=name):
                 return f"{kind} {name[:_SHOWN]!r}"
+            case RenameProfile(name=name, to=to):
+                return f"{kind} {name[:_SHOWN]!r} to {to[:_SHOWN]!r}"
             case Pause(seconds=seconds):
                 return f"{kind} for {seconds} s"
             case ApplySettings(settings=settings):
@@ -218,6 +222,12 @@ class Control:
                 return await self._unlock()
             case ImportProfile():
                 return Done((await self._profiles.add(command, self._in_use)).notes)
+            case CheckProfile():
+                return await self._profiles.check(command)
+            case RenameProfile(name=name, to=to):
+                await self._profiles.rename(name, to, self._in_use)
+                if self._wish.profile == name:
+                    await self._want(Wish(self._wish.target, to))
             case ExportProfile(name=name):
                 return Exported(await self._profiles.export(name))
             case RemoveProfile(name=name):

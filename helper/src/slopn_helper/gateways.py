@@ -135,7 +135,7 @@ def _value(outcome: Found | Exception) -> Found:
 
 def _usable(profile: Profile, found: Sequence[IPAddress]) -> Sequence[IPAddress]:
     """Those that aren't inside the tunnel itself. Raises `ProfileError` when all are."""
-    refused = [overlap.own_endpoint(profile, address) for address in found]
+    refused = [overlap.own_endpoint(profile.addresses, address) for address in found]
     usable = [address for address, why in zip(found, refused, strict=True) if why is None]
     if not usable:
         raise ProfileError(str(refused[0]))

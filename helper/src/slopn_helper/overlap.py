@@ -11,7 +11,7 @@ from ipaddress import collapse_addresses, ip_address
 
 from msgspec import Struct
 
-from slopn_wire.profile import Endpoint, IPAddress, IPNetwork, Profile
+from slopn_wire.profile import Endpoint, IPAddress, IPInterface, IPNetwork, Profile
 
 
 class OnLink(Struct, frozen=True):
@@ -23,9 +23,12 @@ class OnLink(Struct, frozen=True):
     """This host's own there, and the gateway's."""
 
 
-def own_endpoint(profile: Profile, address: IPAddress) -> str | None:
-    """Why a gateway can't be at `address`: its packets would go into the tunnel that they are to carry. None: it can."""
-    for interface in profile.addresses:
+def own_endpoint(addresses: Iterable[IPInterface], address: IPAddress) -> str | None:
+    """Why a gateway can't be at `address`: its packets would go into the tunnel that they are to carry. None: it can.
+
+    `addresses` are the tunnel's own.
+    """
+    for interface in addresses:
         if interface.version == address.version and address in interface.network:
             return (
                 f"the gateway's address {address} lies in the tunnel's own network {interface.network}, "

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from slopn_helper import conf
 from slopn_helper.secrets import ProfileSecrets
 from slopn_helper.store import Store
 from slopn_wire.codec import encode
-from slopn_wire.commands import ImportProfile
+from slopn_wire.commands import CheckProfile, ImportProfile
+from slopn_wire.events import Checked
 from slopn_wire.profile import Profile
 
 MOST_BYTES = 1 << 20
@@ -67,28 +70,44 @@ class Profiles:
 
     async def add(self, command: ImportProfile, in_use: Callable[[str], bool]) -> Profile:
         """Import a file."""
-        problem = conf.name_problem(command.name)
-        if problem is not None:
-            raise ValueError(problem)
+        _check_name(command.name)
         if command.name in self._profiles:
             if not command.replace:
                 raise ValueError(
                     f"There is a profile “{command.name}” already; give another --name, or --replace to replace it."
                 )
             _refuse(command.name, in_use)
-        parsed = await asyncio.to_thread(conf.parse, command.text, command.filename)
-        profile = parsed.named(command.name)
-        others = [each for name, each in self._profiles.items() if name != profile.name]
-        if len(encode([*others, profile])) > MOST_BYTES:
-            raise ValueError(f"All profiles together would be larger than {MOST_BYTES >> 20} MiB; remove some first.")
-        if sum(map(_networks, [*others, profile])) > MOST_NETWORKS:
-            raise ValueError(
-                f"All profiles together would name more than {MOST_NETWORKS} networks and addresses; remove some first."
-            )
-        await asyncio.to_thread(self._store.save_profile, profile, parsed.secrets)
+        profile, secrets = await self._parse(command.name, command.text, command.filename)
+        await asyncio.to_thread(self._store.save_profile, profile, secrets)
         self._profiles[profile.name] = profile
         self._changed()
         return profile
+
+    async def check(self, command: CheckProfile) -> Checked:
+        """What an import would store, with leave to replace; nothing is stored."""
+        try:
+            _check_name(command.name)
+            profile, _ = await self._parse(command.name, command.text, command.filename)
+        except conf.ConfError as error:
+            return Checked(None, error.message, error.line, error.column)
+        except ValueError as error:
+            return Checked(None, str(error))
+        return Checked(profile)
+
+    async def rename(self, name: str, to: str, in_use: Callable[[str], bool]) -> None:
+        """Call a profile something else. After a crash halfway there are both."""
+        profile = self.named(name)
+        _check_name(to)
+        if to in self._profiles:
+            raise ValueError(f"There is a profile “{to}” already; choose another name.")
+        _refuse(name, in_use)
+        secrets = await asyncio.to_thread(self._store.secrets, name)
+        renamed = msgspec.structs.replace(profile, name=to)
+        await asyncio.to_thread(self._store.save_profile, renamed, secrets)
+        await asyncio.to_thread(self._store.remove_profile, name)
+        del self._profiles[name]
+        self._profiles[to] = renamed
+        self._changed()
 
     async def export(self, name: str) -> str:
         """The profile as a wg-quick file, with its keys."""
@@ -103,8 +122,26 @@ class Profiles:
         del self._profiles[profile.name]
         self._changed()
 
+    async def _parse(self, name: str, text: str, filename: str) -> tuple[Profile, ProfileSecrets]:
+        """Raises `ValueError`, also when all profiles together would become too many."""
+        parsed = await asyncio.to_thread(conf.parse, text, filename)
+        profile = parsed.named(name)
+        others = [each for other, each in self._profiles.items() if other != name]
+        if len(encode([*others, profile])) > MOST_BYTES:
+            raise ValueError(f"All profiles together would be larger than {MOST_BYTES >> 20} MiB; remove some first.")
+        if sum(map(_networks, [*others, profile])) > MOST_NETWORKS:
+            raise ValueError(
+                f"All profiles together would name more than {MOST_NETWORKS} networks and addresses; remove some first."
+            )
+        return profile, parsed.secrets
+
     def _changed(self) -> None:
         self._tell(tuple(self._profiles[name] for name in sorted(self._profiles)))
+
+
+def _check_name(name: str) -> None:
+    if (problem := conf.name_problem(name)) is not None:
+        raise ValueError(problem)
 
 
 def _refuse(name: str, in_use: Callable[[str], bool]) -> None:

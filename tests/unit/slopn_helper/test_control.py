@@ -16,6 +16,7 @@ from slopn_helper.tunnel.driver import Position
 from slopn_helper.tunnel.inputs import Connect as ConnectTo
 from slopn_wire.commands import (
     ApplySettings,
+    CheckProfile,
     Command,
     Connect,
     Diagnose,
@@ -25,10 +26,11 @@ from slopn_wire.commands import (
     ImportProfile,
     Reconnect,
     RemoveProfile,
+    RenameProfile,
     Replay,
 )
 from slopn_wire.diagnosis import Diagnosis, Replayed
-from slopn_wire.events import Done, ErrorKind, Exported, Live, Result, Snapshot
+from slopn_wire.events import Checked, Done, ErrorKind, Exported, Live, Result, Snapshot
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connecting, Disconnected, TargetState
 from support.fakes import PROFILE, SECRETS
@@ -69,6 +71,46 @@ def test_a_profile_comes_and_goes(house: House) -> None:
     assert house.ask(RemoveProfile("lab")) == Done()
     assert house.hub.snapshot().profiles == ()
     assert "no profile" in house.refused(ExportProfile("lab"))
+
+
+def test_a_profile_gets_another_name(house: House) -> None:
+    """With its keys, on disk, and what the user wants follows it; not over another one, and not while it is in use."""
+    house.import_()
+    house.import_("two")
+    house.ask(Connect("lab"))
+    assert "in use" in house.refused(RenameProfile("lab", "three"))
+    house.ask(Disconnect())
+    assert "already" in house.refused(RenameProfile("lab", "two"))
+    assert "no profile" in house.refused(RenameProfile("gone", "three"))
+    assert house.refused(RenameProfile("lab", "../x"))
+    assert house.ask(RenameProfile("lab", "three")) == Done()
+    assert [profile.name for profile in house.store.load().profiles] == ["three", "two"]
+    assert [profile.name for profile in house.hub.snapshot().profiles] == ["three", "two"]
+    exported = house.ask(ExportProfile("three"))
+    assert isinstance(exported, Exported)
+    assert KEY in exported.text
+    house.ask(Connect())
+    assert house.posted[-1] == ConnectTo("three")
+
+
+def test_what_an_import_would_make(house: House) -> None:
+    """The profile without its keys, or what is wrong and where; nothing is stored either way."""
+    found = house.ask(CheckProfile("lab", CONF, "lab.conf"))
+    assert isinstance(found, Checked)
+    assert found.profile is not None
+    assert (found.profile.name, found.problem) == ("lab", "")
+    assert KEY not in repr(found)
+    broken = house.ask(CheckProfile("x", CONF.replace("10.9.0.2/32", "10.9.0.256"), "x.conf"))
+    assert isinstance(broken, Checked)
+    assert (broken.profile, broken.line, broken.column) == (None, 3, 11)
+    assert "10.9.0.256" in broken.problem
+    assert "x.conf" not in broken.problem
+    unnamed = house.ask(CheckProfile("../x", CONF, "x.conf"))
+    assert isinstance(unnamed, Checked)
+    assert unnamed.problem
+    assert unnamed.line is None
+    assert house.store.load().profiles == ()
+    assert house.hub.snapshot().profiles == ()
 
 
 def test_a_key_leaves_by_export_alone(house: House) -> None:

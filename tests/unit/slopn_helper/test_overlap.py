@@ -39,7 +39,7 @@ def _link(network: str, *addresses: str) -> OnLink:
 )
 def test_a_gateway_inside_the_tunnel(address: str, gateway: str, *, refused: bool) -> None:
     """Its packets would go into the tunnel that they are to carry."""
-    said = own_endpoint(_profile(address), ip_address(gateway))
+    said = own_endpoint(_profile(address).addresses, ip_address(gateway))
     assert (said is not None) is refused
     assert said is None or gateway in said
 

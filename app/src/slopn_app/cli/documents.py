@@ -12,6 +12,7 @@ from slopn_app.cli.snapshot_documents import (
     LiveDoc,
     NetworkDoc,
     PendingPairingDoc,
+    ProfileDoc,
     Right,
     StateDoc,
     WarningDoc,
@@ -84,6 +85,16 @@ class ExportedDoc(TypedDict):
 
     type: Literal["exported"]
     text: str
+
+
+class CheckedDoc(TypedDict):
+    """`Checked`."""
+
+    type: Literal["checked"]
+    profile: ProfileDoc | None
+    problem: str
+    line: int | None
+    column: int | None
 
 
 class DoneDoc(TypedDict):
@@ -188,6 +199,7 @@ ResultDoc = (
     | ResumedDoc
     | LogsDoc
     | ExportedDoc
+    | CheckedDoc
     | DoneDoc
     | RefusedDoc
     | PairedDoc

@@ -153,6 +153,7 @@ class StatsDoc(TypedDict):
     tx_bytes: int
     last_handshake: float | None
     endpoint: EndpointDoc | None
+    latency: float | None
 
 
 class DeviceDoc(TypedDict):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from slopn_helper.conf import values
 from slopn_helper.conf.errors import ConfError, Defect, quoted
 from slopn_helper.conf.lexer import Entry, Section, Token, lex
+from slopn_helper.overlap import literal, own_endpoint
 from slopn_helper.secrets import ProfileSecrets, Secret
 from slopn_wire.profile import DnsConfig, IPAddress, IPInterface, IPNetwork, Peer, Profile
 
@@ -199,6 +200,7 @@ class _Reader:
                 "a file without a [Peer]", "a file has one [Interface] and at least one [Peer]"
             )
         self._check_mtu(interface)
+        self._check_endpoints()
         return Parsed(
             addresses=tuple(self._addresses),
             peers=tuple(_peer(part) for part in self._peers),
@@ -217,6 +219,14 @@ class _Reader:
         if mtu is not None and mtu < 1280 and any(each.version == 6 for each in inside):
             # RFC 8200 § 5; Linux takes IPv6 off an interface below it.
             raise interface.tokens["MTU"].defect(f"an MTU of {mtu} with IPv6 inside", "IPv6 needs 1280 or more")
+
+    def _check_endpoints(self) -> None:
+        for part in self._peers:
+            endpoint = part.scalars.get("Endpoint")
+            address = None if endpoint is None else literal(endpoint)
+            if address is not None and own_endpoint(self._addresses, address) is not None:
+                found = f"a gateway at {address}, inside the tunnel's own network"
+                raise part.tokens["Endpoint"].defect(found, "the gateway is reached outside the tunnel")
 
     def _preshared_keys(self) -> dict[str, Secret]:
         return {

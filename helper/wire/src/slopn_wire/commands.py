@@ -46,6 +46,21 @@ class ImportProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="import
     replace: bool = False
 
 
+class CheckProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="check_profile"):
+    """Say what `ImportProfile` would make of these, and store nothing. The reply is a `Checked`."""
+
+    name: str
+    text: str
+    filename: str
+
+
+class RenameProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="rename_profile"):
+    """Call a profile something else. Refused while it is in use, and when there is one of the new name."""
+
+    name: str
+    to: str
+
+
 class ExportProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="export_profile"):
     """The reply is an `Exported`: a wg-quick file with the private key."""
 
@@ -178,6 +193,8 @@ Command = (
     | Pause
     | Unlock
     | ImportProfile
+    | CheckProfile
+    | RenameProfile
     | ExportProfile
     | RemoveProfile
     | ApplySettings

@@ -78,6 +78,8 @@ class Stats(Struct, frozen=True, tag="stats"):
     last_handshake: float | None = None
     endpoint: Endpoint | None = None
     """Where packets to the first gateway go by now: it may have moved (roaming)."""
+    latency: float | None = None
+    """Seconds to the first gateway and back, at the last handshake."""
 
 
 class Snapshot(Struct, frozen=True, tag="snapshot"):
@@ -220,6 +222,17 @@ class Refused(Struct, frozen=True, tag="refused"):
     message: str
 
 
+class Checked(Struct, frozen=True, tag="checked"):
+    """Reply to `CheckProfile`: what would be stored, or what is wrong and where."""
+
+    profile: Profile | None = None
+    problem: str = ""
+    """Without the place; empty: nothing is wrong."""
+    line: int | None = None
+    """Counted from 1, as `column`. None: it is about the name, or about all profiles together."""
+    column: int | None = None
+
+
 class Paired(Struct, frozen=True, tag="paired"):
     """Reply to `Pair`, `ConfirmPairing` and `Renew`: the certificate to connect with from now on."""
 
@@ -253,6 +266,7 @@ Result = (
     | Resumed
     | Logs
     | Exported
+    | Checked
     | Done
     | Refused
     | Paired

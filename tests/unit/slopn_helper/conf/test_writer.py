@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from slopn_helper.conf import Parsed, parse, write
+from slopn_helper.overlap import literal, own_endpoint
 from slopn_helper.secrets import ProfileSecrets, Secret
 from slopn_wire.profile import DnsConfig, Endpoint, Peer, Profile
 
@@ -66,6 +67,8 @@ def profiles(draw: st.DrawFn) -> tuple[Profile, ProfileSecrets]:
         table=draw(st.sampled_from(["auto", "off"]) | st.integers(256, 0xFFFFFFFF).map(str)),
         fwmark=draw(st.none() | st.integers(1, 0xFFFFFFFF)),
     )
+    places = (literal(peer.endpoint) for peer in peers if peer.endpoint is not None)
+    assume(all(place is None or own_endpoint(profile.addresses, place) is None for place in places))
     return profile, ProfileSecrets(Secret(draw(keys)), preshared)
 
 

@@ -26,7 +26,14 @@ def test_events_follow_and_a_restart_is_survived(helper: FakeHelper, tmp_path: P
         assert following(running) == {
             "type": "event",
             "seq": 2,
-            "body": {"type": "stats", "rx_bytes": 1, "tx_bytes": 2, "last_handshake": None, "endpoint": None},
+            "body": {
+                "type": "stats",
+                "rx_bytes": 1,
+                "tx_bytes": 2,
+                "last_handshake": None,
+                "endpoint": None,
+                "latency": None,
+            },
         }
         helper.stop()
         gone = following(running)
