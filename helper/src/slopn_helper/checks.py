@@ -20,6 +20,8 @@ DNS_EVERY = 60.0
 """Seconds between two looks at who answers for names, while connected."""
 PORTAL_EVERY = 10.0
 """Seconds between two looks for a captive portal, while connecting fails."""
+PORTAL_THERE_EVERY = 3.0
+"""Seconds between two looks whether a captive portal lets through by now."""
 
 
 class Dns(Protocol):
@@ -85,7 +87,7 @@ class Checks:
                 self._hub.set_checked("portal", (_portal_warning(snapshot, verdict),) if there else ())
                 if before and verdict.found is Found.NONE:
                     self._portal_gone()
-            await _wait(moved, PORTAL_EVERY)
+            await _wait(moved, PORTAL_THERE_EVERY if there else PORTAL_EVERY)
 
 
 def _portal_warning(snapshot: Snapshot, verdict: Verdict) -> Warning:

@@ -115,6 +115,7 @@ class Daemon:
         self._seen = asyncio.Event()
         self._known = asyncio.Event()
         self._silent: set[bytes] = set()
+        self._latency: float | None = None
         control.connect_to(self)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -164,7 +165,8 @@ class Daemon:
         first = self._runner.first_gateway()
         moved = next((peer.endpoint for peer in now.peers if peer.public_key == first), None)
         endpoint = None if moved is None else Endpoint(*moved)
-        self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint))
+        latency = None if first is None else self._latency
+        self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint, latency))
 
     async def _answer(self, ready: Callable[[], None]) -> None:
         """Clients wait for the first policy: before it, nobody knows what is in force, and a guess would be a lie."""
@@ -189,26 +191,29 @@ class Daemon:
             news = last is None or _way_out(network) != _way_out(last)
             _log.log(logging.INFO if news else logging.DEBUG, "network: %s", _told(network) if news else network)
             self._runner.network = network
+            if news and last is not None and network.interface is not None:
+                # Before anything that may take long: the tunnel's packets have nowhere else to go meanwhile.
+                await self._rebind()
             self._runner.upstream = await self._dns.upstream(INTERFACE)
             self._hub.set_network(_shown(network))
             if last is None:
                 self._seen.set()
             elif news:
-                await self._follow(network)
+                self._driver.post(inputs.NetworkChanged(online=network.interface is not None))
             last = network
 
-    async def _follow(self, network: NetworkState) -> None:
-        if network.interface is not None:
-            try:
-                await self._runner.moved()
-            except EngineError as error:
-                _log.warning("the engine could not follow to the new network: %s", error)
-        self._driver.post(inputs.NetworkChanged(online=network.interface is not None))
+    async def _rebind(self) -> None:
+        try:
+            await self._runner.moved()
+        except EngineError as error:
+            _log.warning("the engine could not follow to the new network: %s", error)
 
     async def _watch_engine(self) -> None:
         async for event in self._engine.events():
             match event:
-                case HandshakeDone(public_key=peer):
+                case HandshakeDone(public_key=peer, rtt=rtt):
+                    if peer == self._runner.first_gateway():
+                        self._latency = rtt
                     self._silent.discard(peer)
                     self._runner.answered(peer)
                     self._driver.post(inputs.HandshakeDone())
@@ -264,4 +269,11 @@ def _told(network: NetworkState) -> str:
 
 def _way_out(network: NetworkState) -> tuple[object, ...]:
     """What decides where packets leave from; a neighbour's address or a name learnt later doesn't."""
-    return (network.interface, network.gateway4, network.gateway6, network.addresses, network.resumed_at)
+    return (
+        network.interface,
+        network.gateway4,
+        network.gateway6,
+        network.addresses,
+        network.ssid,
+        network.resumed_at,
+    )

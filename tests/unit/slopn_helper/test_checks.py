@@ -39,6 +39,7 @@ async def test_a_captive_portal_is_told_for_as_long_as_it_is_there(
 ) -> None:
     """While connecting fails; when the network lets through, the next try comes at once."""
     monkeypatch.setattr(checks, "PORTAL_EVERY", 0.01)
+    monkeypatch.setattr(checks, "PORTAL_THERE_EVERY", 0.01)
     async with running(tmp_path) as helper:
         helper.verdict = Verdict(Found.PORTAL, "http://portal.example/")
         await helper.ask(Connect("lab"))
@@ -58,6 +59,7 @@ async def test_a_captive_portal_is_told_for_as_long_as_it_is_there(
 async def test_in_mode_always_the_way_to_a_portal_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pause opens nothing there, so the sentence says what does."""
     monkeypatch.setattr(checks, "PORTAL_EVERY", 0.01)
+    monkeypatch.setattr(checks, "PORTAL_THERE_EVERY", 0.01)
     async with running(tmp_path) as helper:
         await helper.ask(ApplySettings(Settings(kill_switch=KillSwitchMode.ALWAYS)))
         helper.verdict = Verdict(Found.PORTAL)

@@ -75,7 +75,8 @@ def handle(state: Connecting, inp: Input, ctx: Context) -> Next:
         case NetworkChanged(online=False):
             return offline(state.profile, state.endpoints, state.interface, state.attempt)
         case NetworkChanged() if state.step is not Step.CONFIGURING:
-            return _resolve(msgspec.structs.replace(state, attempt=0))
+            known = None if state.cause is ErrorCause.OFFLINE else state.cause
+            return _resolve(msgspec.structs.replace(state, attempt=0, cause=known))
         case HandshakeDone() if state.interface is not None and state.step is not Step.CONFIGURING:
             configuring = msgspec.structs.replace(state, step=Step.CONFIGURING)
             return Next(configuring, (SetTimer(None), ConfigureHost(state.profile, state.interface)))
@@ -129,6 +130,9 @@ def _flat(peers: tuple[tuple[Endpoint, ...], ...]) -> tuple[Endpoint, ...]:
 
 
 def _wait(state: Connecting, cause: ErrorCause, ctx: Context) -> Next:
+    if state.cause is ErrorCause.OFFLINE:
+        # A try that was made all the same: there is still no network, and nothing was to be expected of it.
+        return offline(state.profile, state.endpoints, state.interface, state.attempt)
     attempt = state.attempt + 1
     waiting = msgspec.structs.replace(state, step=Step.WAITING, attempt=attempt, cause=cause)
     return Next(waiting, (SetTimer(delay(attempt, ctx.jitter)),))

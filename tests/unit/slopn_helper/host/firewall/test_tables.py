@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,37 @@ def test_a_device_that_comes_is_guarded_and_no_difference(
         assert len(sent) == number
         assert 'device "eth0"' in sent[-1]
         assert "inet" not in sent[-1]
+
+
+def test_a_storm_of_devices_is_one_look_more(
+    firewall: NftablesFirewall, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one look is under way, all that comes is for the next; that one comes for certain."""
+    apply(firewall, CONNECTING)
+    begun, go_on, looks = threading.Event(), threading.Event(), 0
+
+    def slowly(_: str | None) -> frozenset[Device]:
+        nonlocal looks
+        looks += 1
+        begun.set()
+        assert go_on.wait(10)
+        return frozenset()
+
+    async def storm() -> None:
+        first = asyncio.ensure_future(firewall.links_changed())
+        assert await asyncio.to_thread(begun.wait, 10)
+        others = [asyncio.ensure_future(firewall.links_changed()) for _ in range(100)]
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, *others)
+
+    scripts = len(kernel.scripts)
+    monkeypatch.setattr(tables, "ways_out", slowly)
+    asyncio.run(storm())
+    assert looks == 2
+    assert len(kernel.scripts) == scripts
+    asyncio.run(firewall.links_changed())
+    assert looks == 3
 
 
 def test_a_kernel_without_the_egress_hook_has_the_other_table(

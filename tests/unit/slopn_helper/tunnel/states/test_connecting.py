@@ -169,6 +169,16 @@ def test_a_new_network_resets_the_back_off() -> None:
     assert book.state.attempt == 0
 
 
+@pytest.mark.parametrize("failed", [TimerFired(), EffectFailed(ResolveEndpoints("a"), "no way out")])
+def test_no_attempt_is_burnt_without_a_network(failed: TimerFired | EffectFailed) -> None:
+    """The try that is made all the same, since the monitor may be wrong, isn't counted when it fails."""
+    offline = Connecting("a", 2, Step.WAITING, (ENDPOINT,), "slopn0", ErrorCause.OFFLINE)
+    book = Playbook(offline).give(TimerFired()).expect(*RESOLVE)
+    book.give(failed).then(offline).expect(SetTimer(OFFLINE_AGAIN_AFTER))
+    book.give(NetworkChanged(online=True))
+    book.then(Connecting("a", 0, endpoints=(ENDPOINT,), interface="slopn0"))
+
+
 def test_the_user_can_cut_a_wait_short() -> None:
     """Connect while waiting means now."""
     waiting = Connecting("a", 5, Step.WAITING)
