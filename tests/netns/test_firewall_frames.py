@@ -170,6 +170,36 @@ def test_a_device_that_comes_later_is_guarded(lab: Lab, firewall: HostFirewall) 
     assert passing(lab, FORBIDDEN) == set()
 
 
+def test_a_hundred_devices_at_once_are_all_guarded(lab: Lab, firewall: HostFirewall) -> None:
+    """As when a cluster starts; a look that finds nothing new changes nothing."""
+    firewall.apply(blocked())
+    names = [f"v{number}" for number in range(100)]
+
+    async def storm() -> None:
+        made = asyncio.ensure_future(
+            asyncio.to_thread(
+                lab.client.ip, "\n".join(f"link add {name} type veth peer name p{name}" for name in names)
+            )
+        )
+        while not made.done():
+            await asyncio.gather(*(firewall.firewall.links_changed() for _ in range(10)))
+        await made
+        await firewall.firewall.links_changed()
+
+    try:
+        with lab.client.entered():
+            asyncio.run(storm())
+        listed = lab.client.run("nft -a list table netdev slopn").stdout
+        assert all(f"chain on_{name} " in listed and f"chain on_p{name} " in listed for name in names)
+        firewall.links_changed()
+        assert lab.client.run("nft -a list table netdev slopn").stdout == listed
+        assert firewall.drift() is None
+    finally:
+        lab.client.ip("\n".join(f"link del {name}" for name in names), check=False)
+    firewall.links_changed()
+    assert passing(lab, FORBIDDEN) == set()
+
+
 def test_guests_of_one_bridge_still_reach_each_other(lab: Lab, firewall: HostFirewall) -> None:
     """Containers and virtual machines on a bridge of the host's own aren't what leaves it."""
     with Namespace("one") as one, Namespace("two") as two:

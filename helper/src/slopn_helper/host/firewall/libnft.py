@@ -65,25 +65,37 @@ class Nft:
             raise FirewallError(f"the table {family} {TABLE} could not be claimed: {error}") from error
 
     def listing(self, family: str = FAMILY, table: str = TABLE) -> Objects | None:
-        """What the kernel has in a table, handles included. None: there is no such table."""
+        """What the kernel has in a table, handles included. None: there is no such table.
+
+        Not for a table without an owner: libnftables 1.0 uses memory that it has freed when `persist` is its only flag.
+        """
         status, objects, errors = self._list(f"list table {family} {table}")
         if not status:
             return objects
         # The library's only word for a missing table is a sentence, so its absence is made sure of.
-        status, tables, _ = self._list(f"list tables {family}")
-        if status or any(item.get("table", {}).get("name") == table for item in tables):
+        if self.is_there(family, table):
             raise FirewallError(f"nftables could not list its rules: {_first_line(errors)}")
         return None
 
+    def is_there(self, family: str = FAMILY, table: str = TABLE) -> bool:
+        """Whether there is such a table, whoever owns it."""
+        status, tables, errors = self._list(f"list tables {family}")
+        if status:
+            raise FirewallError(f"nftables could not list its tables: {_first_line(errors)}")
+        return any(item.get("table", {}).get("name") == table for item in tables)
+
     def remove(self, family: str = FAMILY, table: str = TABLE) -> None:
         """Remove a table if it is there. Raises `FirewallError` when another living process owns it."""
-        if self.listing(family, table) is not None:
+        if self.is_there(family, table):
             self.run(f"delete table {family} {table}")
 
     def _list(self, command: str) -> tuple[int, list[dict[str, Any]], str]:
         self._nft.set_json_output(True)
         status, output, errors = self._nft.cmd(command)
-        objects = cast("list[dict[str, Any]]", json.loads(output)["nftables"]) if output else []
+        try:
+            objects = cast("list[dict[str, Any]]", json.loads(output)["nftables"]) if output else []
+        except ValueError as error:
+            raise FirewallError(f"libnftables gave no JSON for “{command}”: {error}") from error
         return status, [item for item in objects if "metainfo" not in item], errors
 
 

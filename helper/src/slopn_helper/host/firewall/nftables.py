@@ -54,6 +54,7 @@ class NftablesFirewall:
         self._was_changed: str | None = None
         self._asked: frozenset[IPAddress] | None = None
         """The resolvers that guests' queries go to, by the kernel's memory too; None: it may be others'."""
+        self._look_waits = False
         self._listeners: set[Callable[[str], None]] = set()
 
     @property
@@ -90,9 +91,18 @@ class NftablesFirewall:
         return await self._in_thread(self._drift)
 
     async def links_changed(self) -> None:
-        """Guard the devices that have come: to be called when they change; cheap when none has."""
+        """Guard the devices that have come: to be called when they change, as often as they do; cheap when none has.
+
+        While one look waits to begin, others return at once: it will see what they were called for.
+        """
+        if self._look_waits:
+            return
+        self._look_waits = True
         try:
-            await self._in_thread(self._tables.cover)
+            await self._in_thread(self._look)
+        except asyncio.CancelledError:
+            self._look_waits = False
+            raise
         except FirewallError as error:
             log.warning("firewall: a device that has come isn't guarded against packet sockets yet: %s", error)
 
@@ -122,6 +132,10 @@ class NftablesFirewall:
         self._thread.submit(self._tables.close).result()
         self._thread.shutdown()
         self._forgetting.shutdown()
+
+    def _look(self) -> None:
+        self._look_waits = False
+        self._tables.cover()
 
     def _apply(self, policy: FirewallPolicy) -> None:
         self._tables.apply(policy)

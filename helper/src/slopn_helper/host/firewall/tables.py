@@ -100,7 +100,7 @@ class Tables:
         """See `Firewall.drift`."""
         nft = self._nft()
         if self._last is None:
-            there = any(nft.listing(table.family) is not None for table in self._tables)
+            there = any(nft.is_there(table.family) for table in self._tables)
             return "a table of an earlier process is in force" if there else None
         try:
             self.cover()
@@ -110,7 +110,7 @@ class Tables:
             generation = self._asking().generation()
             for table in self._tables:
                 if table.owned and self._asking().owner(table.family, ruleset.TABLE) != nft.port:
-                    gone = nft.listing(table.family) is None
+                    gone = not nft.is_there(table.family)
                     return f"the table {table.family} {ruleset.TABLE} {'is gone' if gone else 'has lost its owner'}"
         except OSError as error:
             raise FirewallError(f"the kernel doesn't say what is in force: {error}") from error
