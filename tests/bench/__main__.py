@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from bench import engines, latency, link, measure, roam, table
+from bench import engines, firewall, latency, link, measure, roam, table
 from bench.measure import CASES, Case, Result
 
-PARTS = ("throughput", "latency", "roam")
+PARTS = ("throughput", "latency", "roam", "firewall")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             _latency(args, machine, out)
         if "roam" in args.only:
             _roam(args, machine, out)
+        if "firewall" in args.only:
+            _firewall(args, machine, out)
     print(f"kept in {args.out}")
     return 0
 
@@ -82,6 +84,17 @@ def _roam(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) ->
         f"a tunnel of MTU {roam.MTU} over veth; the gateway is {engines.OURS} {engines.commit()} for both"
     )
     print(roam.render(gaps), end="\n\n")
+
+
+def _firewall(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
+    taken = firewall.applies(args.tries)
+    for (kind, before, after), seconds in taken.items():
+        _keep(out, machine | {"firewall": kind, "from": before, "to": after, "applies": list(seconds)})
+    print(f"\n{firewall.render(taken)}\n", flush=True)
+    gaps = firewall.gaps(args.tries)
+    about = {"guard": [gap.seconds for gap in gaps], "leaked": [gap.leaked for gap in gaps]}
+    _keep(out, machine | about)
+    print(firewall.render_gaps(gaps), flush=True)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

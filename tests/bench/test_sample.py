@@ -110,3 +110,22 @@ def _result(gbps: float, seconds_per_gb: float) -> Result:
         rss=(5 << 10, 5 << 10),
         peak_rss=(6 << 10, 6 << 10),
     )
+
+
+def test_a_tour_of_the_kill_switchs_policies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each step in both kinds of table, and a flush that the guard makes good."""
+    out = tmp_path / "kept.jsonl"
+    main(["--only", "firewall", "--tries", "1", "--out", str(out)])
+    *steps, guard = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert {(step["firewall"], step["from"], step["to"]) for step in steps} == {
+        (kind, before, after)
+        for kind in ("owned", "plain")
+        for before in ("open", "blocked", "tunnelled")
+        for after in ("open", "blocked", "tunnelled")
+        if (before, after) not in {("open", "open"), ("open", "tunnelled")}
+    }
+    assert all(min(step["applies"]) > 0 for step in steps)
+    assert len(guard["guard"]) == len(guard["leaked"]) == 1
+    printed = capsys.readouterr().out
+    assert "| owned | open | blocked | " in printed
+    assert "guard, 1 flushes" in printed
