@@ -99,6 +99,10 @@ class FakeKernel:
         assert table == "slopn"
         return self.tables.get(family)
 
+    def is_there(self, family: str = "inet", table: str = "slopn") -> bool:
+        """Whether it is."""
+        return self.listing(family, table) is not None
+
     def remove(self, family: str = "inet", table: str = "slopn") -> None:
         """No table."""
         self.log.append(f"remove {family} {table}")
