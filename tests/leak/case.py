@@ -113,6 +113,7 @@ def run(world: World, fault: Fault, mode: Mode) -> Row:
     fault.undo(world)
     seconds, tried = time.monotonic() - begun, world.tried() - tried
     tally = world.capture.reset()
+    world.capture.check()
     fault.tidy(world)
     return _judged(fault, mode, control, tally, (seconds, tried))
 

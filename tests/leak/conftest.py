@@ -37,9 +37,9 @@ class Worlds:
             world.__exit__(None, None, None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def worlds() -> Iterator[Worlds]:
-    """All cases of the session share them."""
+    """All cases share them; their senders shall not go on beside other tests."""
     made = Worlds()
     yield made
     made.end()
