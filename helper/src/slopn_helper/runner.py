@@ -184,7 +184,6 @@ class HostRunner:
         """The host is on another network: send from there, so that the gateway learns of it at once."""
         if self._running is not None:
             await self._engine.rebind()
-            await self._engine.apply(self._running)
 
     async def _start_engine(self, name: str, peers: tuple[tuple[Endpoint, ...], ...]) -> EngineStarted:
         profile = self._profile(name)
