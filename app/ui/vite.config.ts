@@ -7,7 +7,7 @@ const policy = (script: string): string =>
     "default-src 'none'",
     `script-src 'self'${script}`,
     "style-src 'self'",
-    "img-src 'self' data: blob:",
+    "img-src 'self' data:",
     "connect-src 'none'",
     "base-uri 'none'",
     "form-action 'none'",
@@ -44,6 +44,6 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
     reportCompressedSize: false,
   },
-  server: { host: "127.0.0.1" },
+  server: { host: "127.0.0.1", fs: { allow: ["../.."] } },
   test: { include: ["test/**/*.test.ts"], environment: "node" },
 }));

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from support.until import until
 from tools import ui
+from tools.console import CACHE
 
 CHROMIUM = "/usr/bin/chromium"
 Opener = Callable[..., Page]
@@ -96,6 +97,6 @@ def axe() -> str:
 @pytest.fixture
 def pictures() -> Path:
     """Where screenshots go, to be looked at."""
-    folder = ui.CACHE / "ui-pictures"
+    folder = CACHE / "ui-pictures"
     folder.mkdir(exist_ok=True)
     return folder

@@ -81,8 +81,10 @@ def test_every_control_is_reached_and_left(opened: Opener) -> None:
         reached = set()
         for _ in range(wanted + 3):
             page.keyboard.press("Tab")
-            reached.add(page.evaluate("""() => { const e = document.activeElement; e.dataset.n ||= String(Math.random());
-                return e === document.body ? '' : e.dataset.n }"""))
+            reached.add(
+                page.evaluate("""() => { const e = document.activeElement; e.dataset.n ||= String(Math.random());
+                return e === document.body ? '' : e.dataset.n }""")
+            )
         assert len(reached - {""}) >= wanted, name
 
 

@@ -23,7 +23,9 @@ def filled(opened: Opener) -> Page:
     """The page Logs with as many lines as it keeps."""
     page = opened("logs", scene="connected")
     expect(page.get_by_role("row").first).to_be_visible()
-    page.evaluate(f"for (let i = 0; i < {LINES // 1000}; i += 1) fake.log(1000, n => ({{message: `line number ${{n}} here`}}))")
+    page.evaluate(
+        f"for (let i = 0; i < {LINES // 1000}; i += 1) fake.log(1000, n => ({{message: `line number ${{n}} here`}}))"
+    )
     return page
 
 
@@ -91,7 +93,11 @@ def test_what_is_read_stays_in_its_place_while_old_lines_go(opened: Opener) -> N
         return document.elementFromPoint(frame.left + 60, frame.top + 100).closest('[role=row]').innerText }"""
     seen = page.evaluate(script)
     page.evaluate("fake.log(1000, n => ({message: `late ${n}`}))")
-    until(lambda: page.evaluate("Number(document.querySelector('[role=table]').ariaRowCount)") < LINES, 10, "lines are cut")
+    until(
+        lambda: page.evaluate("Number(document.querySelector('[role=table]').ariaRowCount)") < LINES,
+        10,
+        "lines are cut",
+    )
     until(lambda: page.evaluate(script) == seen, 10, "the same line is in the same place")
 
 

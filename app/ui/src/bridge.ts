@@ -1,8 +1,7 @@
 // The page's two ways out and the one way in; README.md has the contract. Everything is JSON text: what comes from Python is
 // ASCII, and what goes there is validated there.
 
-import type { AnyCommand, AnyResult } from "./ahead.ts";
-import type { Event, LogFilter, LogLine, Snapshot } from "./wire.ts";
+import type { Command, Event, LogFilter, LogLine, Result, Snapshot } from "./wire.ts";
 
 /** pywebview's `window.pywebview.api`, or the fake helper's. Both answer `{"ok": …}` or `{"error": {"code", "text"}}`. */
 export interface Api {
@@ -121,8 +120,8 @@ export class Bridge {
   constructor(private readonly api: Api) {}
 
   /** One wire command. Throws `Refusal`. */
-  async ask(command: AnyCommand): Promise<AnyResult> {
-    return (await unwrap(this.api.ask(JSON.stringify(command)))) as AnyResult;
+  async ask(command: Command): Promise<Result> {
+    return (await unwrap(this.api.ask(JSON.stringify(command)))) as Result;
   }
 
   /** Something that isn't the helper's. Throws `Refusal`. */

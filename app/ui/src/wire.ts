@@ -32,6 +32,25 @@ export interface Check {
   verdict: Verdict;
 }
 
+/** Say what `ImportProfile` would make of these, and store nothing. The reply is a `Checked`. */
+export interface CheckProfile {
+  filename: string;
+  name: string;
+  text: string;
+  type: "check_profile";
+}
+
+/** Reply to `CheckProfile`: what would be stored, or what is wrong and where. */
+export interface Checked {
+  column: number | null;
+  /** Counted from 1, as `column`. None: it is about the name, or about all profiles together. */
+  line: number | null;
+  /** Without the place; empty: nothing is wrong. */
+  problem: string;
+  profile: Profile | null;
+  type: "checked";
+}
+
 /** Repeat the number that the helper shows. The reply is `Paired`. Allowed without a certificate. */
 export interface ConfirmPairing {
   number: string;
@@ -437,6 +456,13 @@ export interface RenameDevice {
   type: "rename_device";
 }
 
+/** Call a profile something else. Refused while it is in use, and when there is one of the new name. */
+export interface RenameProfile {
+  name: string;
+  to: string;
+  type: "rename_profile";
+}
+
 /** Another certificate for this front end and another key; the old one holds until the new one is used. */
 export interface Renew {
   request: string;
@@ -475,13 +501,13 @@ export interface ReplayedStep {
 /** The answer to the request with the same `id`. */
 export interface Reply {
   id: number;
-  result: Snapshot | Resumed | Logs | Exported | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
+  result: Snapshot | Resumed | Logs | Exported | Checked | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
   type: "reply";
 }
 
 /** One frame from a client. `id` is the client's own and comes back in the reply. */
 export interface Request {
-  command: Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | ExportProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
+  command: Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | CheckProfile | RenameProfile | ExportProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
   id: number;
   /**
    * Chosen at random by the client and sent again with a retry: a command with a key is carried out once.
@@ -590,6 +616,8 @@ export interface Stats {
   /** Where packets to the first gateway go by now: it may have moved (roaming). */
   endpoint: Endpoint | null;
   last_handshake: number | null;
+  /** Seconds to the first gateway and back, at the last handshake. */
+  latency: number | null;
   rx_bytes: number;
   tx_bytes: number;
   type: "stats";
@@ -643,10 +671,10 @@ export interface Watch {
 }
 
 /** What a client may ask. */
-export type Command = Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | ExportProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
+export type Command = Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | CheckProfile | RenameProfile | ExportProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
 
 /** What the helper answers. */
-export type Result = Snapshot | Resumed | Logs | Exported | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
+export type Result = Snapshot | Resumed | Logs | Exported | Checked | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
 
 /** What an event may say. */
 export type EventBody = StateChanged | SettingsChanged | ProfilesChanged | HealthChanged | NetworkInfo | Stats | DevicesChanged | PairingsChanged;

@@ -11,6 +11,7 @@ const stats = (rx_bytes: number, tx_bytes: number): Stats => ({
   tx_bytes,
   last_handshake: null,
   endpoint: null,
+  latency: null,
 });
 
 test("rates are what counters rise by, and nothing once they stand still", () => {

@@ -1,7 +1,6 @@
 // A judgement of wg-quick text for the fake helper, good enough to try the page; the real parser is the helper's alone.
 
-import type { Checked } from "../ahead.ts";
-import type { Peer, Profile } from "../wire.ts";
+import type { Checked, Peer, Profile } from "../wire.ts";
 
 const SECTIONS = ["[interface]", "[peer]"];
 const KEYS = /^(PrivateKey|Address|DNS|MTU|ListenPort|Table|PreUp|PostUp|PreDown|PostDown|PublicKey|PresharedKey|AllowedIPs|Endpoint|PersistentKeepalive)$/i; // prettier-ignore

@@ -1,12 +1,19 @@
 // A helper inside the page: answers commands as the real one does, a moment later, and tells what changed by events.
 
-import type { AnyCommand, AnyResult } from "../ahead.ts";
+import type { Command, Diagnosis, Event, EventBody, Lagged, LogLine, Logs, Reply, Result, Snapshot } from "../wire.ts";
 import type { Api, Local, Preferences, Push } from "../bridge.ts";
-import type { Diagnosis, EventBody, LogLine, Snapshot } from "../wire.ts";
+import { apply } from "../store.ts";
 import { judge, SAMPLE } from "./conf.ts";
 import { base, ENDPOINT, live, SCENES, type Scene } from "./scenes.ts";
 
 const DELAY = 60;
+const RECORDINGS = import.meta.glob<string>("../../../../tests/data/events/*.jsonl", {
+  query: "?raw",
+  import: "default",
+  eager: true,
+});
+
+type ServerMessage = Reply | Event | Logs | Lagged;
 
 class Refused extends Error {
   constructor(
@@ -22,9 +29,11 @@ export class FakeHelper implements Api {
   view: Snapshot;
   preferences: Preferences;
   /** Everything that was asked, for tests. */
-  asked: AnyCommand[] = [];
+  asked: Command[] = [];
   saved: { name: string; text: string }[] = [];
   copied = "";
+  /** What the page has. */
+  shown: () => Snapshot | null = () => null;
   /** What the next file dialog gives. */
   picked: { name: string; data: string }[] = [];
   /** Milliseconds of each step of connecting. */
@@ -53,7 +62,7 @@ export class FakeHelper implements Api {
   }
 
   async ask(json: string): Promise<string> {
-    return this.answer(() => this.command(JSON.parse(json) as AnyCommand));
+    return this.answer(() => this.command(JSON.parse(json) as Command));
   }
 
   async local(json: string): Promise<string> {
@@ -78,6 +87,28 @@ export class FakeHelper implements Api {
     this.scene = SCENES[name]!();
     if (this.scene.view) this.view = { ...this.scene.view, seq: this.view.seq + 1 };
     this.ready();
+  }
+
+  /** A recording of tests/data/events, as the window's other half passes it on: what doesn't follow is kept back. */
+  replay(name: string): void {
+    const lines = RECORDINGS[`../../../../tests/data/events/${name}.jsonl`]!.trim().split("\n").slice(0, -1);
+    let counting = false;
+    this.push({ kind: "link", ...this.scene.link });
+    for (const line of lines) {
+      const message = JSON.parse(line) as ServerMessage;
+      if (message.type === "reply" && (message.result.type === "snapshot" || message.result.type === "resumed")) {
+        this.view = message.result.type === "snapshot" ? message.result : { ...this.view, seq: message.result.seq };
+        this.push({ kind: "snapshot", snapshot: this.view });
+        counting = true;
+      } else if (message.type === "event" && counting && message.seq === this.view.seq + 1) {
+        this.view = apply(this.view, message);
+        this.push({ kind: "event", event: message });
+      } else if (message.type === "logs") {
+        this.push({ kind: "logs", lines: message.lines, missed: message.missed, epoch: message.epoch });
+      } else if (message.type !== "reply") {
+        counting = false;
+      }
+    }
   }
 
   /** `count` log lines at once, numbered on. */
@@ -156,7 +187,7 @@ export class FakeHelper implements Api {
     }
   }
 
-  private async command(command: AnyCommand): Promise<AnyResult> {
+  private async command(command: Command): Promise<Result> {
     this.asked.push(command);
     if (!this.scene.link.up) throw new Refused("unreachable", "SloPN's service isn't running.");
     if (this.refuse !== null) {
@@ -261,6 +292,7 @@ export class FakeHelper implements Api {
       tx_bytes: 92,
       last_handshake: Date.now() / 1000,
       endpoint: ENDPOINT,
+      latency: 0.021,
     });
   }
 
@@ -281,6 +313,7 @@ export class FakeHelper implements Api {
     const wave = (period: number): number => (1 + Math.sin(at / period)) / 2;
     this.tell({
       ...this.view.stats,
+      latency: 0.018 + 0.004 * wave(2.3),
       rx_bytes: this.view.stats.rx_bytes + Math.round(9e6 * wave(5) * (0.6 + wave(1.7)) + 4e5),
       tx_bytes: this.view.stats.tx_bytes + Math.round(9e5 * wave(3.1) + 5e4),
     });

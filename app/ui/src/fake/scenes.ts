@@ -69,7 +69,7 @@ export function base(): Snapshot {
       mtu: null,
       path_mtu: null,
     },
-    stats: { type: "stats", rx_bytes: 0, tx_bytes: 0, last_handshake: null, endpoint: null },
+    stats: { type: "stats", rx_bytes: 0, tx_bytes: 0, last_handshake: null, endpoint: null, latency: null },
     devices: [
       {
         id: "d-1f",
@@ -161,6 +161,7 @@ function connected(): Partial<Snapshot> {
       tx_bytes: 36_120_000,
       last_handshake: now() - 41,
       endpoint: ENDPOINT,
+      latency: 0.018,
     },
   };
 }

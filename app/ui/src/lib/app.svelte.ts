@@ -1,9 +1,8 @@
 // What the page knows and what it is doing, in one place: fed by the bridge, drawn by the components.
 
-import type { AnyCommand, AnyResult } from "../ahead.ts";
+import type { Command, Done, Result, Settings, Snapshot } from "../wire.ts";
 import { Bridge, type Api, type Link, type Local, type LocalResults, type Preferences, type Push } from "../bridge.ts"; // prettier-ignore
 import { apply, Gap } from "../store.ts";
-import type { Done, Settings, Snapshot } from "../wire.ts";
 import { speak, type Catalogue } from "./i18n.svelte.ts";
 import { LogBook } from "./logbook.ts";
 import { Rates } from "./rates.ts";
@@ -81,7 +80,7 @@ class App {
     }, 1000);
   }
 
-  async ask(command: AnyCommand): Promise<AnyResult> {
+  async ask(command: Command): Promise<Result> {
     return (await this.bridge).ask(command);
   }
 
@@ -100,7 +99,7 @@ class App {
   }
 
   /** Carry out what the big control says; the outcome comes as an event. */
-  async act(command: AnyCommand): Promise<void> {
+  async act(command: Command): Promise<void> {
     this.pending = command.type;
     this.problem = null;
     try {
@@ -269,7 +268,7 @@ export function sentence(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function notes(result: AnyResult): string[] {
+function notes(result: Result): string[] {
   return result.type === "done" ? (result as Done).notes : [];
 }
 

@@ -1,7 +1,6 @@
 // A file in the helper's judgement: what it would become, or what is wrong with it and where.
 
-import type { Checked } from "../ahead.ts";
-import type { Profile } from "../wire.ts";
+import type { Checked, Profile } from "../wire.ts";
 import { Refusal } from "../bridge.ts";
 import { app } from "./app.svelte.ts";
 

@@ -75,7 +75,7 @@ async function scan(name: string, data: Uint8Array): Promise<Incoming> {
   const picture = await createImageBitmap(new Blob([data as Uint8Array<ArrayBuffer>]));
   const scale = Math.min(1, 2000 / Math.max(picture.width, picture.height));
   const [width, height] = [Math.round(picture.width * scale), Math.round(picture.height * scale)];
-  const canvas = new OffscreenCanvas(width, height);
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
   const context = canvas.getContext("2d");
   if (!context) return broken(name, t("The picture can't be read."));
   context.drawImage(picture, 0, 0, width, height);
