@@ -36,6 +36,10 @@ class Kernel:
         """Ask no more."""
         self._socket.close()
 
+    def __del__(self) -> None:
+        # As libnftables' own socket does: whoever made the tables may just end.
+        self._socket.close()
+
     def generation(self) -> int:
         """Another number after each change of any table in this network namespace, whoever made it."""
         body = self._ask(_GET_GENERATION, _NEW_GENERATION, socket.AF_UNSPEC)
