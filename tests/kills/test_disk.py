@@ -131,6 +131,21 @@ def test_a_bad_disk(mechanism: str, how: str) -> None:
         world.client.run(f"umount {world.state_dir}")
 
 
+def test_a_start_on_a_full_disk() -> None:
+    """A host that shall always be closed is closed, though no inverse of that can be stored; `restore` opens it."""
+    with World("resolv_conf") as world:
+        world.fresh(kill_switch="always")
+        disk = Disk(world, "full")
+        disk.spoil()
+        with helper(world):
+            until(lambda: world.front_end.ask("get_snapshot")["policy"] == "blocked", 10.0, "it is closed")
+            assert changed(world) == {"nft ruleset"}
+            assert SAYS["full"] in world.said()
+        assert changed(world) == {"nft ruleset"}
+        world.restored()
+        assert world.left() == []
+
+
 @pytest.mark.parametrize("mechanism", SOME)
 def test_etc_that_cannot_be_written(mechanism: str) -> None:
     """No tunnel without DNS where that is in /etc: held back, told, healed once it can be written; where it isn't, a tunnel."""

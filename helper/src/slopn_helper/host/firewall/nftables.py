@@ -71,17 +71,14 @@ class NftablesFirewall:
             try:
                 self._journal.record(*INVERSES)
             except OSError as error:
-                raise FirewallError(f"the journal can't be written: {error}") from error
+                # `remove_all` needs no journal, and a reboot none: a full disk is no reason to leave the host open.
+                log.warning("firewall: the journal can't be written: %s", error)
         await self._in_thread(lambda: self._apply(policy))
         if not isinstance(policy, Open):
             await self._close()
         else:
             self._closed = False
-            try:
-                self._journal.forget(*(inverse.key for inverse in INVERSES))
-            except OSError as error:
-                # Its inverse is harmless when there is nothing to undo.
-                log.warning("firewall: the journal can't be written: %s", error)
+            self._journal.forget(*(inverse.key for inverse in INVERSES))
 
     async def drift(self) -> str | None:
         """See `Firewall.drift`. Before the first `apply`, a table of an earlier process counts as a difference.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,22 @@ def test_a_plain_table_that_resists_is_replaced_as_a_whole(firewall: NftablesFir
     assert kernel.log[-1] == "remove netdev slopn"
 
 
+def test_a_full_disk_is_no_reason_to_leave_the_host_open(
+    firewall: NftablesFirewall, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rules are known by name to whoever undoes them: closed without an inverse on the disk, and said."""
+
+    def full(_: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    apply(firewall, CONNECTING)
+    assert kernel.tables == LISTINGS["connecting"]
+    assert "make room on that disk" in caplog.text
+    apply(firewall, Open())
+    assert not kernel.tables
+
+
 def test_owned_false_never_claims(kernel: FakeKernel, journal: Journal) -> None:
     """The plain way can be chosen."""
     firewall = NftablesFirewall(journal, fwmark=51820, owned=False)
@@ -87,34 +104,6 @@ def test_the_inverse_is_on_disk_before_the_rules_and_goes_with_them(
     assert journal.entries() == INVERSES
     apply(firewall, Open())
     assert journal.entries() == ()
-    assert not kernel.tables
-
-
-def test_a_journal_that_cannot_be_written_stops_the_change(
-    firewall: NftablesFirewall, kernel: FakeKernel, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without its inverse on disk no rule is made."""
-
-    def full(*_: object) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(journal, "record", full)
-    with pytest.raises(FirewallError, match="journal"):
-        apply(firewall, CONNECTING)
-    assert kernel.log == []
-
-
-def test_a_journal_that_cannot_forget_does_not_keep_the_host_closed(
-    firewall: NftablesFirewall, kernel: FakeKernel, journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Opening succeeds: what stays in the journal is harmless."""
-    apply(firewall, CONNECTING)
-
-    def full(*_: object) -> None:
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(journal, "forget", full)
-    apply(firewall, Open())
     assert not kernel.tables
 
 
