@@ -94,8 +94,10 @@ def gaps(flushes: int) -> list[Gap]:
                     until(lambda since=since: fire.tried_so_far() > since, 10.0, "it sends")  # type: ignore[misc]
                     _drain(heard)
                     capture.reset()
-                    lab.client.run("nft flush ruleset")
+                    # Not waited for: this thread shall hear of the flush when the kernel tells it.
+                    flush = lab.client.popen("nft flush ruleset")
                     flushed, back = _next(heard), _next(heard)
+                    flush.wait()
                     found.append(Gap(back - flushed, capture.reset().total))
             firewall.apply(Open())
         finally:
