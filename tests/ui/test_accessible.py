@@ -12,7 +12,7 @@ ALL_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pract
 PAGES = ("status", "profiles", "devices", "logs", "health", "settings")
 STATES = (
     "disconnected", "connected", "warning", "off", "blocked", "connecting", "attempt3", "portal", "error", "error-open",
-    "paused", "unknown", "no-helper", "not-permitted", "number", "empty",
+    "paused", "unknown", "no-helper", "locked", "not-permitted", "number", "empty",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ test.each([
   ["error-open", "Not protected: the firewall can't be set", "broken", "exposed", "reconnect"],
   ["paused", "Paused", "clock", "exposed", "connect"],
   ["no-helper", "SloPN's service isn't running", "question", "attention", "start_helper"],
+  ["locked", "Your keyring is locked, and this program's key belongs into it", "question", "attention", "ready"],
   ["not-permitted", "This window may not use SloPN", "question", "attention", undefined],
   ["unknown", "Not connected", "question", "attention", "connect"],
 ])("%s: %s", (name, title, look, tone, act) => {

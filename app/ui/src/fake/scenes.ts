@@ -267,7 +267,19 @@ export const SCENES: Record<string, Maker> = {
   empty: scene(() => ({ profiles: [] })),
   "no-helper": () => ({
     view: null,
-    link: { up: false, text: "Start it with `sudo systemctl start slopn-helper`.", permitted: true },
+    link: {
+      up: false,
+      text: "SloPN's service isn't running. Rules that were in force stay in force. Start it with `sudo systemctl start slopn-helper`.",
+      permitted: true,
+    },
+  }),
+  locked: () => ({
+    view: null,
+    link: {
+      up: false,
+      text: "Your keyring is locked, and this program's key belongs into it. Unlock it, then try again.",
+      permitted: true,
+    },
   }),
   "not-permitted": () => ({
     view: null,

@@ -12,7 +12,7 @@ import { cause, meaning, meanwhile, step } from "./words.ts";
 export type Look = "open" | "bar" | "filling" | "tick" | "dot" | "broken" | "clock" | "question";
 /** The colour's meaning. */
 export type Tone = "protected" | "attention" | "exposed" | "neutral";
-export type Act = "connect" | "disconnect" | "reconnect" | "unlock" | "start_helper" | "logs";
+export type Act = "connect" | "disconnect" | "reconnect" | "unlock" | "start_helper" | "ready" | "logs";
 
 export interface Button {
   label: string;
@@ -35,6 +35,9 @@ export interface Headline {
 
 /** Seconds after which a step that isn't done gets a hint. */
 const PATIENCE = 10;
+/** slopn_app/words.py says these; said here in the user's language. */
+const NOT_RUNNING = "SloPN's service isn't running";
+const IN_FORCE = "Rules that were in force stay in force.";
 const LIKELY: Partial<Record<Step, ErrorCause>> = { resolving: "resolve", handshake: "handshake", configuring: "host" };
 
 /** `now`: Unix seconds. `view` is null before the first snapshot. */
@@ -74,23 +77,26 @@ const blank: Headline = {
   secondary: [],
 };
 
+/** Nothing is known of the traffic then. The other half's sentences: what happened, what it means, what to do. */
 function unreachable(link: Link): Headline {
-  if (link.permitted) {
+  if (!link.permitted || link.number_until !== undefined) {
     return {
       ...blank,
       tone: "attention",
-      title: t("SloPN's service isn't running"),
-      line: t("Rules that were in force stay in force."),
-      hint: link.text,
-      primary: { label: t("Start it"), act: "start_helper" },
+      title: link.number_until === undefined ? t("This window may not use SloPN") : t("Pair this window"),
+      line: t("What is protected can't be shown here."),
+      hint: link.number_until === undefined ? link.text : "",
     };
   }
+  const [what = "", ...rest] = link.text.split(/(?<=\.)\s+/);
+  const stopped = !what || what.startsWith(NOT_RUNNING);
   return {
     ...blank,
     tone: "attention",
-    title: link.number_until === undefined ? t("This window may not use SloPN") : t("Pair this window"),
-    line: t("What is protected can't be shown here."),
-    hint: link.text,
+    title: stopped ? t("SloPN's service isn't running") : what.replace(/\.$/, ""),
+    line: t("Rules that were in force stay in force."),
+    hint: rest.filter((one) => one !== IN_FORCE).join(" "),
+    primary: stopped ? { label: t("Start it"), act: "start_helper" } : { label: t("Try again"), act: "ready" },
   };
 }
 
