@@ -99,6 +99,10 @@ class Window:
         self.click(name)
         self.wait_text(name, "h1, h2", 10.0)
 
+    def go(self, address: str, within: float = _TIMEOUT) -> None:
+        """Lead the view elsewhere. Raises `OSError` if it hasn't got there in time."""
+        self._call("POST", f"{self._session}/url", {"url": address}, within)
+
     def address(self) -> str:
         """Where the view is."""
         found: str = self._call("GET", f"{self._session}/url")
@@ -120,7 +124,7 @@ class Window:
             return False
         return True
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
+    def _call(self, method: str, path: str, body: Any = None, within: float = _TIMEOUT) -> Any:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}{path}",
             None if body is None else json.dumps(body).encode(),
@@ -128,7 +132,7 @@ class Window:
             method=method,
         )
         try:
-            with _DIRECT.open(request, timeout=_TIMEOUT) as answer:
+            with _DIRECT.open(request, timeout=within) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             with error:
