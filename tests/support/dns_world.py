@@ -227,9 +227,8 @@ class NetworkManager:
 
     def state(self) -> str:
         """Its state file, without comments."""
-        return self.world.client.run(
-            "grep -v '^#' /var/lib/NetworkManager/NetworkManager-intern.conf || true"
-        ).stdout.strip()
+        there = self.world.client.run("cat /var/lib/NetworkManager/NetworkManager-intern.conf", check=False).stdout
+        return "".join(line for line in there.splitlines(keepends=True) if line[0] != "#").strip()
 
     def set_global(self, text: str) -> None:
         """What the user sets by hand over D-Bus: `searches=…` or `servers=…` of all domains, comma-separated."""
@@ -239,16 +238,13 @@ class NetworkManager:
 class Resolved:
     """The real systemd-resolved on the host's private bus, told of the LAN's name server, with resolv.conf its stub."""
 
-    PLACES = (
-        Path("/usr/lib/systemd/systemd-resolved"),
-        ROOT / ".cache/systemd-resolved/root/lib/systemd/systemd-resolved",
-    )
+    PROGRAM = "lib/systemd/systemd-resolved"
+    PLACES = (Path("/usr", PROGRAM), ROOT / ".cache/systemd-resolved/root" / PROGRAM)
 
     def __init__(self, world: DnsWorld) -> None:
         self.world = world
-        there = [place for place in self.PLACES if place.exists()]
-        assert there, "systemd-resolved is missing: run `make setup`"
-        self.program = there[0]
+        self.program = next((place for place in self.PLACES if place.exists()), None)
+        assert self.program, "systemd-resolved is missing: run `make setup`"
         world.client.run("""
             grep -q ^systemd-resolve: /etc/passwd || echo 'systemd-resolve:x:990:990::/:/bin/false' >> /etc/passwd
             grep -q ^systemd-resolve: /etc/group || echo 'systemd-resolve:x:990:' >> /etc/group
