@@ -30,7 +30,7 @@ LEAKS := .cache/leak/leak.jsonl
 leak: setup wireguard-go ## the leak lab: every fault under every mode, counted, and docs/leak-report.md of it (about ten minutes)
 	@mkdir -p $(dir $(LEAKS)) && rm -f $(LEAKS)
 	@status=0; \
-	$(TESTS) -m pytest -m leak tests/netns $(ARGS) || status=1; \
+	$(if $(ARGS),,$(TESTS) -m pytest -m leak tests/netns || status=1;) \
 	LEAK_RESULTS=$(LEAKS) $(TESTS) -m pytest tests/leak $(ARGS) || status=1; \
 	$(TOOL).leak_report $(LEAKS) $(if $(ARGS),$(LEAKS:.jsonl=.md),docs/leak-report.md) || status=1; \
 	exit $$status

@@ -79,7 +79,7 @@ def _line(row: dict[str, Any]) -> str:
     control = f"{sum(row['control'].values()):,} ({min(row['control'].values())})"
     leaked = sum(row["leaked"].values())
     cells = (row["fault"], row["mode"], f"{row['seconds']:.1f}", f"{row['tried']:,}", control, f"{leaked:,}", row["passed"],
-             row["verdict"], row["why"])  # fmt: skip
+             row["verdict"], row["why"] or ("no kill switch" if row["mode"] == "off" else ""))  # fmt: skip
     return f"| {' | '.join(str(cell) for cell in cells)} |"
 
 
