@@ -15,6 +15,8 @@ export const HEALTH: Record<string, string[]> = {
   "settings_damaged": ["The settings were damaged and are set aside as {file}. The kill switch is on always until you set it otherwise.", "Look at the settings with `slopn settings` and set what you want."],
   "wish_damaged": ["Whether you wanted to be connected was lost; the damaged file is set aside as {file}. This host stays closed until you connect or disconnect.", "Run `slopn connect` or `slopn disconnect`."],
   "pairings_lost": ["The keys that front ends are paired by were lost, so all pairings have ended: {why}.", "Nothing, for SloPN's own front ends: they pair again by themselves. Pair others with `slopn pair`."],
+  "wish_unsaved": ["That you want no tunnel could not be saved, so the next start of the service may connect again: {why}.", "Put the disk right, then run `slopn disconnect` again."],
+  "settings_unsaved": ["That this computer shall not be blocked could not be saved, so the next start of the service may block it again: {why}.", "Put the disk right, then run `slopn unlock` again."],
   "users_damaged": ["The list of added users was damaged and is set aside as {file}: nobody on it may use SloPN.", "Add them again with `sudo slopn users add NAME`."],
   "captive_portal": ["This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.", "Run `slopn pause 5`, sign in with your browser, then `slopn connect`."],
   "captive_portal_always": ["This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.", "The kill switch is always on, so that no browser reaches the page: set it with `slopn settings set kill_switch on`, run `slopn pause 5`, sign in, and set it to `always` again."],
