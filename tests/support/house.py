@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import msgspec
+
 from slopn_helper.control import Control
+from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.hub import Hub
 from slopn_helper.principal import ALL_RIGHTS, Principal
 from slopn_helper.store import Store
+from slopn_helper.tunnel.driver import Position
 from slopn_helper.tunnel.inputs import TunnelCommand
-from slopn_wire.commands import (
-    Command,
-    ImportProfile,
-)
+from slopn_wire.commands import ApplySettings, Command, ImportProfile
 from slopn_wire.diagnosis import Diagnosis, Replayed
-from slopn_wire.events import ErrorKind, Refused, Result
-from slopn_wire.settings import Settings
+from slopn_wire.events import Done, ErrorKind, Live, Refused, Result
+from slopn_wire.settings import KillSwitchMode, Settings
+from slopn_wire.state import Connecting
 
 ROOT = Principal(uid=0, gid=0, pid=1, exe=None, rights=ALL_RIGHTS)
 KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
@@ -75,6 +77,14 @@ class House:
         assert answer.kind is kind
         assert self.hub.snapshot() == before
         return answer.message
+
+    def settle(self) -> None:
+        """The tunnel comes to rest, closed, so that there is a health list."""
+        self.hub.set_position(Position(Connecting("lab"), Blocked(), Blocked()), Live(), ())
+
+    def set_kill_switch(self, mode: KillSwitchMode) -> None:
+        """By the command."""
+        assert self.ask(ApplySettings(msgspec.structs.replace(self.control.settings, kill_switch=mode))) == Done()
 
     def import_(self, name: str = "lab") -> Result:
         """One profile more."""

@@ -11,9 +11,8 @@ from typing import Protocol
 import msgspec
 
 from slopn_helper import acceptable
-from slopn_helper.health import FIREWALL_REFUSED
+from slopn_helper.health import FIREWALL_REFUSED, warning
 from slopn_helper.hub import Hub
-from slopn_helper.pause import Pause as Pausing
 from slopn_helper.principal import Principal
 from slopn_helper.profiles import Profiles
 from slopn_helper.ring import Subscription
@@ -22,6 +21,7 @@ from slopn_helper.store import Loaded, Store, StoreError, Wish
 from slopn_helper.tunnel.inputs import Connect as ConnectTo
 from slopn_helper.tunnel.inputs import Pause as PauseFrom
 from slopn_helper.tunnel.inputs import TunnelCommand
+from slopn_helper.wishes import Wishes
 from slopn_wire.commands import (
     LONGEST_PAUSE,
     ApplySettings,
@@ -50,6 +50,8 @@ from slopn_wire.state import Disconnected, TargetState
 SETTINGS_WITHIN = 5.0
 """Seconds that the answer to new settings waits until they hold: “closed” shall mean closed."""
 LATER = "The new settings hold as soon as SloPN is done with what it is doing right now; see `slopn status`."
+_TOLD = frozenset({FIREWALL_REFUSED, "wish_unsaved", "settings_unsaved"})
+"""What of the health list is told to whoever changes settings."""
 _SHOWN = 100  # characters of a name that nobody has checked yet
 
 _log = logging.getLogger(__name__)
@@ -85,22 +87,18 @@ class Control:
     ) -> None:
         """`boot` tells this run of the computer from others."""
         self._hub = hub
-        self._boot = boot
         self._store = store
-        self._clock = clock
         self._profiles = Profiles(store, loaded.profiles, hub.set_profiles)
-        self._wish = Wish()
-        self._pause: Pausing | None = None
-        self._take(loaded.wish)
+        self._wishes = Wishes(hub, store, loaded.wish, clock, boot)
         self.settings: Settings = loaded.settings
         self._busy = asyncio.Lock()
         self._daemon: Daemon | None = None
         hub.start(
             profiles=loaded.profiles,
             settings=loaded.settings,
-            target=self._wish.target,
-            target_profile=self._wish.profile,
-            paused_until=self._wish.until,
+            target=self.wish.target,
+            target_profile=self.wish.profile,
+            paused_until=self.wish.until,
             stored=loaded.warnings,
         )
 
@@ -111,17 +109,15 @@ class Control:
     @property
     def wish(self) -> Wish:
         """What the user wants."""
-        return self._wish
+        return self._wishes.now
 
     def pause_left(self) -> float:
         """See `runner.ProfileBook`."""
-        return 0.0 if self._pause is None else self._pause.left()
+        return self._wishes.pause_left()
 
     def pause_over(self) -> None:
-        """A pause that ran out is a wish for a tunnel again; on disk it says so already, by its end."""
-        if self._wish.target is TargetState.PAUSED and self.pause_left() <= 0:
-            self._take(Wish(TargetState.SECURED, self._wish.profile))
-            self._tell_wish()
+        """See `Wishes.pause_over`."""
+        self._wishes.pause_over()
 
     def snapshot(self) -> Snapshot:
         """See `ipc.Hub.snapshot`."""
@@ -201,22 +197,23 @@ class Control:
             case GetSnapshot():
                 return self.snapshot()
             case Connect(profile=profile):
-                name = self._profiles.choose(profile, self._wish.profile)
-                await self._want(Wish(TargetState.SECURED, name))
+                name = self._profiles.choose(profile, self.wish.profile)
+                await self._wishes.want(Wish(TargetState.SECURED, name))
                 self._wired.post(ConnectTo(name))
             case Disconnect():
-                await self._want(Wish(TargetState.UNSECURED, self._wish.profile))
+                notes = await self._wishes.want_nothing()
                 self._wired.post(command)
+                return Done(notes)
             case Reconnect():
                 name = self._wanted("reconnect")
-                if self._wish.target is TargetState.PAUSED:
-                    await self._want(Wish(TargetState.SECURED, name))
+                if self.wish.target is TargetState.PAUSED:
+                    await self._wishes.want(Wish(TargetState.SECURED, name))
                 self._wired.post(command)
             case Pause(seconds=seconds):
                 if not 1 <= seconds <= LONGEST_PAUSE:
                     raise ValueError(f"A pause is from 1 s to {LONGEST_PAUSE // 3600} hours long, not {seconds} s.")
                 name = self._wanted("pause")
-                await self._want(Wish(TargetState.PAUSED, name, self._clock() + seconds, self._boot))
+                await self._wishes.pause(name, seconds)
                 self._wired.post(PauseFrom(name))
             case Unlock():
                 return await self._unlock()
@@ -226,14 +223,14 @@ class Control:
                 return await self._profiles.check(command)
             case RenameProfile(name=name, to=to):
                 await self._profiles.rename(name, to, self._in_use)
-                if self._wish.profile == name:
-                    await self._want(Wish(self._wish.target, to))
+                if self.wish.profile == name:
+                    await self._wishes.want(Wish(self.wish.target, to))
             case ExportProfile(name=name):
                 return Exported(await self._profiles.export(name))
             case RemoveProfile(name=name):
                 await self._profiles.remove(name, self._in_use)
-                if self._wish.profile == name:
-                    await self._want(Wish(self._wish.target))
+                if self.wish.profile == name:
+                    await self._wishes.want(Wish(self.wish.target))
             case ApplySettings(settings=settings, instead_of=known):
                 if known not in {None, self.settings}:
                     sentence = "The settings were changed by another program meanwhile; look at them again."
@@ -245,43 +242,36 @@ class Control:
 
     def _wanted(self, verb: str) -> str:
         """The profile that the user wants, now or after a pause."""
-        if self._wish.target is TargetState.UNSECURED or self._wish.profile is None:
+        if self.wish.target is TargetState.UNSECURED or self.wish.profile is None:
             raise ValueError(f"Nothing is connected that you could {verb}; connect first with `slopn connect PROFILE`.")
-        return self._wish.profile
-
-    async def _want(self, wish: Wish) -> None:
-        await asyncio.to_thread(self._store.save_wish, wish)
-        self._take(wish)
-        self._tell_wish()
-
-    def _take(self, wish: Wish) -> None:
-        self._pause = None
-        if wish.target is TargetState.PAUSED:
-            self._pause = Pausing(wish.until or 0.0, self._clock)
-            wish = msgspec.structs.replace(wish, until=self._pause.until)
-            if self._pause.left() <= 0 or wish.boot != self._boot:
-                self._pause, wish = None, Wish(TargetState.SECURED, wish.profile)
-        self._wish = wish
-
-    def _tell_wish(self) -> None:
-        self._hub.set_target(self._wish.target, self._wish.profile, self._wish.until)
+        return self.wish.profile
 
     async def _unlock(self) -> asyncio.Event:
-        await self._want(Wish(TargetState.UNSECURED, self._wish.profile))
+        await self._wishes.want_nothing()
         self._wired.post(Disconnect())
         mode = self.settings.kill_switch
         wanted = KillSwitchMode.ON if mode is KillSwitchMode.ALWAYS else mode
-        return await self._apply(msgspec.structs.replace(self.settings, kill_switch=wanted))
+        settings = msgspec.structs.replace(self.settings, kill_switch=wanted)
+        try:
+            await asyncio.to_thread(self._store.save_settings, settings)
+        except StoreError as error:
+            # The way out doesn't hang on a disk. The next start closes again, and the health list says so.
+            _log.warning("%s", error)
+            self._hub.set_checked("settings", (warning("settings_unsaved", why=str(error).rstrip(".")),))
+        return self._hold(settings)
 
     def _in_use(self, name: str) -> bool:
         state = self._hub.snapshot().state
-        wanted = self._wish.target is not TargetState.UNSECURED and self._wish.profile == name
-        return wanted or (not isinstance(state, Disconnected) and state.profile == name)
+        return self._wishes.wants(name) or (not isinstance(state, Disconnected) and state.profile == name)
 
     async def _apply(self, settings: Settings) -> asyncio.Event:
         if (wrong := acceptable.problem(settings)) is not None:
             raise ValueError(wrong)
         await asyncio.to_thread(self._store.save_settings, settings)
+        self._hub.set_checked("settings", ())
+        return self._hold(settings)
+
+    def _hold(self, settings: Settings) -> asyncio.Event:
         self.settings = settings
         self._hub.set_settings(settings)
         return self._wired.apply_settings(settings)
@@ -293,4 +283,4 @@ class Control:
                 await hold.wait()
         except TimeoutError:
             return Done((LATER,))
-        return Done(tuple(found.text for found in self._hub.snapshot().health if found.code == FIREWALL_REFUSED))
+        return Done(tuple(found.text for found in self._hub.snapshot().health if found.code in _TOLD))

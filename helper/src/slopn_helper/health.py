@@ -91,6 +91,16 @@ REGISTRY: dict[str, Kind] = {
         "The keys that front ends are paired by were lost, so all pairings have ended: {why}.",
         "Nothing, for SloPN's own front ends: they pair again by themselves. Pair others with `slopn pair`.",
     ),
+    "wish_unsaved": Kind(
+        Severity.WARNING,
+        "That you want no tunnel could not be saved, so the next start of the service may connect again: {why}.",
+        "Put the disk right, then run `slopn disconnect` again.",
+    ),
+    "settings_unsaved": Kind(
+        Severity.WARNING,
+        "That this computer shall not be blocked could not be saved, so the next start of the service may block it again: {why}.",
+        "Put the disk right, then run `slopn unlock` again.",
+    ),
     "users_damaged": Kind(
         Severity.WARNING,
         "The list of added users was damaged and is set aside as {file}: nobody on it may use SloPN.",
