@@ -79,10 +79,12 @@ class Nft:
 
     def is_there(self, family: str = FAMILY, table: str = TABLE) -> bool:
         """Whether there is such a table, whoever owns it."""
-        status, tables, errors = self._list(f"list tables {family}")
+        # As text: the JSON names flags, and with it comes the fault that `listing` tells of.
+        self._nft.set_json_output(False)
+        status, output, errors = self._nft.cmd(f"list tables {family}")
         if status:
             raise FirewallError(f"nftables could not list its tables: {_first_line(errors)}")
-        return any(item.get("table", {}).get("name") == table for item in tables)
+        return f"table {family} {table}" in output.splitlines()
 
     def remove(self, family: str = FAMILY, table: str = TABLE) -> None:
         """Remove a table if it is there. Raises `FirewallError` when another living process owns it."""

@@ -117,7 +117,7 @@ def test_a_table_that_is_not_there_is_none() -> None:
     """The library reports an error, and the list of tables says why."""
     nft = Nft()
     made[0].answers["list table inet slopn"] = (1, "", "Error: No such file or directory")
-    made[0].answers["list tables inet"] = listed({"table": {"family": "inet", "name": "other"}})
+    made[0].answers["list tables inet"] = (0, "table inet other\n", "")
     assert nft.listing() is None
 
 
@@ -125,7 +125,7 @@ def test_a_listing_that_fails_is_not_taken_for_a_missing_table() -> None:
     """Whatever else went wrong must not look like an open host."""
     nft = Nft()
     made[0].answers["list table inet slopn"] = (1, "", "Error: Operation not permitted")
-    made[0].answers["list tables inet"] = listed(TABLE)
+    made[0].answers["list tables inet"] = (0, "table inet other\ntable inet slopn\n", "")
     with pytest.raises(FirewallError, match="not permitted"):
         nft.listing()
     made[0].answers["list tables inet"] = (1, "", "Error: Operation not permitted")
@@ -144,11 +144,11 @@ def test_a_listing_that_is_no_json_is_an_error() -> None:
 def test_remove_deletes_only_what_is_there() -> None:
     """A second removal does nothing."""
     nft = Nft()
-    made[0].answers["list tables inet"] = listed(TABLE)
+    made[0].answers["list tables inet"] = (0, "table inet other\ntable inet slopn\n", "")
     nft.remove()
     assert (False, "delete table inet slopn") in made[0].said
     made[0].said.clear()
-    made[0].answers["list tables inet"] = listed()
+    made[0].answers["list tables inet"] = (0, "", "")
     nft.remove()
     assert not any("delete" in command for _, command in made[0].said)
 
