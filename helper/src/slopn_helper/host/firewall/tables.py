@@ -124,7 +124,14 @@ class Tables:
 
     def kind(self) -> PolicyKind:
         """What the kernel has, whoever put it there."""
-        found = self._nft().listing()
+        nft = self._nft()
+        try:
+            found = nft.listing()
+        except FirewallError:
+            # An orphan can't be listed by libnftables 1.0; one that has an owner can.
+            if not nft.claim():
+                raise
+            found = nft.listing()
         return PolicyKind.OPEN if found is None else readback.kind_in_force(found)
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from slopn_helper.host.firewall import FirewallError, Open, tables
 from slopn_helper.host.firewall.devices import Device
 from slopn_helper.host.firewall.nftables import NftablesFirewall
 from slopn_helper.host.journal import Journal
+from slopn_wire.events import PolicyKind
 from support.fake_nft import CONNECTING, FAMILIES, LISTINGS, TUNNELLED, FakeKernel, apply, installed
 
 
@@ -82,6 +83,26 @@ def test_a_device_that_comes_is_guarded_and_no_difference(
         assert len(sent) == number
         assert 'device "eth0"' in sent[-1]
         assert "inet" not in sent[-1]
+
+
+def test_an_orphan_that_cannot_be_listed_is_claimed(
+    firewall: NftablesFirewall, kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed helper has left is known all the same; where it can't be claimed, nobody knows."""
+    kernel.tables["inet"] = LISTINGS["connecting"]["inet"]
+    listing = kernel.listing
+
+    def failing(family: str = "inet", table: str = "slopn") -> list[dict[str, Any]] | None:
+        if family not in kernel.owners:
+            raise FirewallError("no JSON")
+        return listing(family, table)
+
+    monkeypatch.setattr(kernel, "listing", failing)
+    kernel.can_own = False
+    with pytest.raises(FirewallError, match="no JSON"):
+        asyncio.run(firewall.in_force())
+    kernel.can_own = True
+    assert asyncio.run(firewall.in_force()) is PolicyKind.BLOCKED
 
 
 def test_a_storm_of_devices_is_one_look_more(
