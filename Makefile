@@ -24,6 +24,7 @@ check: setup ## judge the code without running it: lint, format, types for three
 test: setup wireguard-go boot-root ## everything: check, Rust tests, Python tests; ends in pytest's closing line
 	@$(TOOL).check
 	@$(TOOL).rust_tests
+	@$(PYTHON) -m tools.ui test
 	$(TESTS) -m pytest -m "not long" $(ARGS)
 
 LEAKS := .cache/leak/leak.jsonl
@@ -50,6 +51,7 @@ fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and p
 
 wire: setup ## write helper/wire/schema/ and tests/data/events/ anew: the types as JSON Schema, and recordings
 	@$(PYTHON) -m tools.wire
+	@$(PYTHON) -m tools.ui_types
 	@PYTHONPATH=tests $(PYTHON) -m model.recordings
 
 fresh: ## make test and make demo, twice, in a bare Debian 12 that has only git, make and python3

@@ -17,7 +17,7 @@ PLATFORM_MODULES = ROOT / "tools/platform-modules.txt"
 
 def main() -> None:
     """Run every check; the first that fails ends the program with exit status 1."""
-    checks = {"python": python, "types": types, "repository": repository, "rust": rust, "shell": shell}
+    checks = {"python": python, "types": types, "repository": repository, "page": page, "rust": rust, "shell": shell}
     wanted = sys.argv[1:] or list(checks)
     for name in wanted:
         if name not in checks:
@@ -46,6 +46,11 @@ def repository() -> None:
     lengths.check()
     lock.check()
     run([VENV / "bin/python", "-m", "tools.wire", "--check"])
+
+
+def page() -> None:
+    """Svelte's types and format, what is generated for the page, and a catalogue without holes."""
+    run([VENV / "bin/python", "-m", "tools.ui", "check"])
 
 
 def rust() -> None:
