@@ -10,6 +10,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from slopn_app.desktop.parts import Desktop
     from slopn_app.host.interfaces import Vault
     from slopn_app.host.parts import Host
 
@@ -29,6 +32,24 @@ if sys.platform == "win32":
 
         return Host(PipeTransport(Win32()), WindowsFiles(os.environ), _vault, sealed.load_key, graphical=True)
 
+    def desktop() -> Desktop:
+        """The parts of this user's desktop."""
+        from slopn_app.desktop.parts import Desktop
+        from slopn_app.host.autostart_windows import RunKey
+        from slopn_app.host.launch_windows import WindowsLauncher
+        from slopn_app.host.notifications import DesktopNotifications
+        from slopn_app.host.single_windows import WindowsSingle
+        from slopn_app.host.status_icon import StatusIcon
+        from slopn_app.host.win32 import Win32
+
+        def surface(name: str, icons: Path, icon: str) -> StatusIcon:
+            return StatusIcon(name, icons, icon, ending=".ico", animated=True)
+
+        single = WindowsSingle(Win32().me())
+        autostart = RunKey(str(_programs() / "slopn-tray.exe"))
+        launch = WindowsLauncher(_programs()).launch
+        return Desktop(surface, DesktopNotifications, autostart, single.claim, single.call, launch)
+
     def _vault() -> Vault:
         from slopn_app.host.keyring import PinnedKeyring
 
@@ -46,6 +67,25 @@ elif sys.platform == "darwin":
 
         files = PosixFiles({}, "Library/Application Support/SloPN")
         return Host(unix.UnixTransport(unix.macos_peer_uid), files, _vault, sealed.load_key, graphical=True)
+
+    def desktop() -> Desktop:
+        """The parts of this user's desktop."""
+        from pathlib import Path
+
+        from slopn_app.desktop.parts import Desktop
+        from slopn_app.host import single
+        from slopn_app.host.autostart_macos import LaunchAgent
+        from slopn_app.host.launch_macos import MacLauncher
+        from slopn_app.host.notifications import DesktopNotifications
+        from slopn_app.host.status_icon import StatusIcon
+
+        def surface(name: str, icons: Path, icon: str) -> StatusIcon:
+            return StatusIcon(name, icons / "template", icon, ending="@2x.png", animated=True)
+
+        one = single.Single(single.folder({}, host().files.state_directory()))
+        autostart = LaunchAgent(Path.home() / "Library", str(_programs() / "slopn-tray"))
+        launch = MacLauncher(_programs()).launch
+        return Desktop(surface, DesktopNotifications, autostart, one.claim, one.call, launch)
 
     def _vault() -> Vault:
         from slopn_app.host.keyring import PinnedKeyring
@@ -66,11 +106,37 @@ else:
         graphical = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
         return Host(unix.UnixTransport(unix.linux_peer_uid), files, _vault, memfd.load_key, graphical=graphical)
 
+    def desktop() -> Desktop:
+        """The parts of this user's desktop."""
+        from pathlib import Path
+
+        from slopn_app.desktop.parts import Desktop
+        from slopn_app.host import single
+        from slopn_app.host.appindicator import AppIndicator
+        from slopn_app.host.autostart import XdgAutostart
+        from slopn_app.host.launch import Launcher
+        from slopn_app.host.notifications import DesktopNotifications
+
+        config = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+        one = single.Single(single.folder(os.environ, host().files.state_directory()))
+        launcher = Launcher(_programs())
+        autostart = XdgAutostart(
+            config if config.is_absolute() else Path.home() / ".config", str(launcher.path("slopn-tray"))
+        )
+        return Desktop(AppIndicator, DesktopNotifications, autostart, one.claim, one.call, launcher.launch)
+
     def _vault() -> Vault:
         _allow(uid=os.geteuid())
         from slopn_app.host.secret_service import SecretService, session_bus
 
         return SecretService(session_bus(os.environ, os.geteuid()))
+
+
+def _programs() -> Path:
+    """Where our programs are: beside this one."""
+    from pathlib import Path
+
+    return Path(sys.argv[0]).resolve().parent
 
 
 def _allow(uid: int | None = None) -> None:

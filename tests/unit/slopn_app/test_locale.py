@@ -6,7 +6,7 @@ from pathlib import Path
 import polib
 import pytest
 
-from slopn_app import locale
+from slopn_app import assets
 from slopn_app.locale import n, speak, t
 
 
@@ -61,5 +61,5 @@ def test_the_session_says_which(catalogues: Path, environ: dict[str, str], langu
 
 def test_the_real_catalogue_is_found() -> None:
     """Where the sources have it."""
-    folder = locale.assets.folder("locale")
+    folder = assets.folder("locale")
     assert (folder / "de/slopn.po").is_file()
