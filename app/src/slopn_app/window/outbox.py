@@ -98,10 +98,15 @@ class Outbox:
         with self._lock:
             self._lines_due = False
             taken = 0
+            last: dict[str, Any] = {}
             while self._logs and taken < _BATCH:
                 logs = self._logs.popleft()
                 taken += len(logs.lines)
-                self._pushes.append({"kind": "logs", "lines": logs.lines, "missed": logs.missed, "epoch": logs.epoch})
+                if last.get("epoch") == logs.epoch and not logs.missed:
+                    last["lines"] += logs.lines
+                else:
+                    last = {"kind": "logs", "lines": [*logs.lines], "missed": logs.missed, "epoch": logs.epoch}
+                    self._pushes.append(last)
             self._waiting -= taken
             again = bool(self._logs)
             self._lines_due = again
