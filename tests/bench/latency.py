@@ -27,7 +27,7 @@ from support.topology import GATEWAY4, GATEWAY_PORT, Lab
 
 CONNECT_TARGET = 0.5
 """From `slopn connect --wait` to the first reply, over `wg-quick up` with wireguard-go to it: at most."""
-KILL_SWITCH_TARGET = 0.015
+KILL_SWITCH_TARGET = 0.010
 """Seconds for one policy, median: less than."""
 STATUS_TARGET = 6.0
 """`slopn status` over `python -c pass`: less than."""
