@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from slopn_app import locale, preferences
-from slopn_app.client import HelperClient
-from slopn_app.desktop.watcher import Watcher
-from slopn_app.endpoint import socket_path
-from slopn_app.preferences import Geometry
-from slopn_app.window import pages
-from slopn_app.window.session import Said, Session
+from slopn_app import bootstrap, locale, preferences
+from slopn_app.desktop.parts import Autostart, Desktop, Words
 
-FRONT_END = "window"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from slopn_app.desktop.watcher import Watcher
+    from slopn_app.preferences import Geometry
+    from slopn_app.window.composed import Composed
+    from slopn_app.window.session import Said
+
+NAME = "window"
+TRAY = "tray"
+_NOTHING: Words = ("--login",)
+"""What a tray that runs does nothing for."""
 
 
 class Impossible(Exception):
@@ -23,6 +28,9 @@ class Impossible(Exception):
 
 class SystemActions:
     """`Actions` by what this system has."""
+
+    def __init__(self, autostart: Autostart) -> None:
+        self._autostart = autostart
 
     def start_helper(self) -> None:
         """As the interface."""
@@ -34,18 +42,44 @@ class SystemActions:
 
     def start_at_login(self, *, wanted: bool) -> None:
         """As the interface."""
+        self._autostart.enable(on=wanted)
 
 
 def watch(on_message: Callable[[Said], None]) -> Watcher:
     """The helper of this computer."""
-    return Watcher(lambda: HelperClient(socket_path(os.environ), FRONT_END), on_message=on_message)
+    from slopn_app.client import HelperClient
+    from slopn_app.desktop.watcher import Watcher
+    from slopn_app.endpoint import socket_path
+
+    return Watcher(lambda: HelperClient(socket_path(os.environ), NAME), on_message=on_message)
+
+
+def window(words: Words) -> int:
+    """Show the window until it is closed, and `words`, files and links, in it; or hand them to the one that runs.
+
+    The exit status. Raises `Impossible`.
+    """
+    desktop = bootstrap.desktop()
+    try:
+        instance = desktop.claim(NAME, words)
+    except OSError as error:
+        raise Impossible(f"This user has no place for what runs: {error}") from None
+    if instance is None:
+        return 0
+    try:
+        shown = _shown(desktop, words)
+        instance.listen(shown.called)
+        shown.run()
+    finally:
+        instance.close()
+    return 0
 
 
 if sys.platform == "linux":
 
-    def window(words: Sequence[str]) -> int:
-        """Show the window until it is closed, and `words`, files and links, in it. Raises `Impossible`."""
-        from slopn_app.window import gtk
+    def _shown(desktop: Desktop, words: Words) -> Composed:
+        from slopn_app.window import gtk, pages
+        from slopn_app.window.composed import Composed
 
         store = preferences.path(os.environ)
         stored = preferences.load(store)
@@ -54,29 +88,17 @@ if sys.platform == "linux":
         def keep(geometry: Geometry) -> None:
             preferences.change(store, geometry=geometry)
 
+        def may_hide() -> bool:
+            return desktop.call(TRAY, _NOTHING)
+
         try:
             page = pages.Pages(pages.folder())
-            shell = gtk.GtkShell(page, [language], stored.geometry, keep, lambda: False)
+            shell = gtk.GtkShell(page, [language], stored.geometry, keep, may_hide)
         except (pages.Missing, gtk.NoDisplay) as error:
             raise Impossible(str(error)) from None
-        shell.dress(stored.preferences.appearance)
-        session = Session(shell, watch, store, SystemActions())
-
-        def changed() -> None:
-            session.preferences_changed()
-            shell.dress(preferences.load(store).preferences.appearance)
-
-        shell.watch(store, changed)
-        if words:
-            session.open(words)
-        try:
-            shell.run(session)
-        finally:
-            session.close()
-        return 0
+        return Composed(shell, watch, store, SystemActions(desktop.autostart), words)
 
 else:
 
-    def window(words: Sequence[str]) -> int:
-        """As above."""
-        raise Impossible(f"SloPN has no window for this system yet ({len(words)} to open).")
+    def _shown(_desktop: Desktop, _words: Words) -> Composed:
+        raise Impossible("SloPN has no window for this system yet.")

@@ -20,7 +20,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """0: closed, or handed to the window that runs. 1: there can't be a window, and stderr says why."""
     logging.basicConfig(level=logging.WARNING, format="slopn-window: %(message)s")
-    words = [_absolute(word) for word in _parse(arguments).open]
+    words = tuple(_absolute(word) for word in _parse(arguments).open)
     try:
         return bootstrap.window(words)
     except bootstrap.Impossible as error:
