@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Self
 
+from support.desktop_screen import _PANEL, WATCHER
 from support.until import until
 
 _TIMEOUT = 20.0
@@ -18,11 +19,15 @@ SIZE = "1280x900x24"
 
 
 class Screen:
-    """A context. `environ` is for the programs on it, which `start` starts; all end with it."""
+    """A context. `environ` is for the programs on it, which `start` starts; all end with it.
 
-    def __init__(self, size: str = SIZE, *, managed: bool = True) -> None:
+    `panel`: there is a place for icons. Unlike `desktop_screen.Screen` it needs no namespaces, into which bubblewrap, which is
+    round the window's page, couldn't look.
+    """
+
+    def __init__(self, size: str = SIZE, *, panel: bool = False) -> None:
         self._size = size
-        self._managed = managed
+        self._panel = panel
         self._running: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -106,9 +111,19 @@ class Screen:
         self.start("dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address={bus}")
         self.environ["DBUS_SESSION_BUS_ADDRESS"] = bus
         until(Path(self.environ["XDG_RUNTIME_DIR"], "bus").exists, _TIMEOUT, "the session bus")
-        if self._managed:
-            self.start("openbox")
-            until(lambda: "window id" in self.run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), _TIMEOUT, "openbox")
+        self.start("openbox")
+        until(lambda: "window id" in self.run("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), _TIMEOUT, "openbox")
+        if self._panel:
+            self._start_panel()
+
+    def _start_panel(self) -> None:
+        folder = self.config / "xfce4/xfconf/xfce-perchannel-xml"
+        folder.mkdir(parents=True)
+        (folder / "xfce4-panel.xml").write_text(_PANEL)
+        self.start("xfce4-panel", "--disable-wm-check")
+        owned = ("gdbus", "call", "--session", "-d", "org.freedesktop.DBus", "-o", "/", "-m")
+        asked = (*owned, "org.freedesktop.DBus.NameHasOwner", WATCHER)
+        until(lambda: "true" in self.run(*asked), _TIMEOUT, "the panel")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
