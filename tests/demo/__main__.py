@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from demo.desktop_step import DESKTOP_STEP
 from demo.sabotage import SABOTAGE
 from demo.screen import Screen, Stopwatch
 from demo.stage import PROFILE, Stage
@@ -47,6 +48,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--stay", action="store_true", help="leave it running at the end, until Ctrl-C")
     parser.add_argument("--plain", action="store_true", help="no colours and no live line, as when piped")
     parser.add_argument(
+        "--desktop", action="store_true", help="with tray and window, and pictures of them in docs/images"
+    )
+    parser.add_argument(
         "--break",
         dest="broken",
         choices=tuple(SABOTAGE),
@@ -63,11 +67,11 @@ def _show(screen: Screen, options: argparse.Namespace) -> int:
         "  made for this demo. The network and the /etc of this machine are not touched.",
         _PICTURE,
     )
-    if lacks := _missing():
+    if lacks := _missing(desktop=options.desktop):
         screen.verdict("The demo can't run here: " + " ".join(lacks), good=False)
         return FAILED
     watch = Stopwatch()
-    stage = Stage(screen)
+    stage = Stage(screen, desktop=options.desktop)
     screen.detail("building")
     with contextlib.ExitStack() as stack:
         try:
@@ -79,7 +83,7 @@ def _show(screen: Screen, options: argparse.Namespace) -> int:
         screen.text(f"     Built in {watch}.")
         status = _run(screen, stage, options.broken)
         if status == DONE:
-            screen.verdict(f"All {len(STEPS)} steps held, in {watch}.", good=True)
+            screen.verdict(f"All {len(_steps(stage))} steps held, in {watch}.", good=True)
         if options.stay:
             _stay(screen, stage)
     screen.text("  Everything was removed.", "")
@@ -88,7 +92,7 @@ def _show(screen: Screen, options: argparse.Namespace) -> int:
 
 def _run(screen: Screen, stage: Stage, broken: str | None) -> int:
     chosen = next((step for step in STEPS if step.name == broken), None)
-    for number, step in enumerate(STEPS, 1):
+    for number, step in enumerate(_steps(stage), 1):
         if chosen is not None and step is not chosen and step.name not in chosen.needs:
             continue
         screen.step(number, step.title, step.explanation)
@@ -100,6 +104,11 @@ def _run(screen: Screen, stage: Stage, broken: str | None) -> int:
     return DONE
 
 
+def _steps(stage: Stage) -> tuple[Step, ...]:
+    """The story, and with a desktop what it shows beside it."""
+    return STEPS if stage.desktop is None else (*STEPS[:-1], DESKTOP_STEP, STEPS[-1])
+
+
 def _holds(screen: Screen, stage: Stage, step: Step) -> bool:
     try:
         for check in step.run(stage):
@@ -108,6 +117,8 @@ def _holds(screen: Screen, stage: Stage, step: Step) -> bool:
                 return False
             screen.tick(check.sentence)
         stage.capture.check()
+        if stage.desktop is not None:
+            screen.tick(stage.desktop.agrees())
     except (AssertionError, OSError, RuntimeError) as error:
         screen.cross(f"{step.title} could not be finished.", f"{error}\n{stage.helper.tail(12)}")
         return False
@@ -137,13 +148,15 @@ def _stay(screen: Screen, stage: Stage) -> None:
         screen.text("")
 
 
-def _missing() -> list[str]:
+def _missing(*, desktop: bool) -> list[str]:
     lacks = []
     if os.geteuid() != 0:
         lacks.append("it needs root for network namespaces (sudo make demo).")
     if not Path("/dev/net/tun").exists():
         lacks.append("there is no /dev/net/tun (modprobe tun).")
-    tools = ("ip", "nft", "wg", "curl", "nsenter")
+    tools: tuple[str, ...] = ("ip", "nft", "wg", "curl", "nsenter")
+    if desktop:
+        tools += ("Xvfb", "openbox", "xfce4-panel", "WebKitWebDriver", "import", "xdotool")
     lacks += [f"{tool} is missing (make setup)." for tool in tools if not shutil.which(tool)]
     lacks += [
         f"{tool} is not built (make setup)."

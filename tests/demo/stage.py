@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from demo.desktop import Desktop
 from demo.live import Live
 from demo.screen import Screen
 from demo.supervisor import Supervisor
@@ -36,8 +37,10 @@ class Check(NamedTuple):
 class Stage:
     """Up while entered; every part is removed at the end, whatever happened."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, *, desktop: bool = False) -> None:
         self.screen = screen
+        self.desktop: Desktop | None = None
+        self._with_desktop = desktop
         self.lab = Lab()
         self.generator: Generator | None = None
         self._stack = contextlib.ExitStack()
@@ -53,6 +56,9 @@ class Stage:
             self.supervisor = stack.enter_context(Supervisor(self.helper))
             self.capture: Capture = stack.enter_context(self.lab.capture())
             self.live = stack.enter_context(Live(self.helper, self.screen))
+            if self._with_desktop:
+                self.screen.detail("starting tray and window")
+                self.desktop = stack.enter_context(Desktop(self.helper))
             self._stack = stack.pop_all()
         return self
 

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from jeepney.io.blocking import open_dbus_connection  # type: ignore[import-untyped]
 
 from support.desktop_screen import _PANEL, WATCHER
 from support.until import until
@@ -88,6 +90,10 @@ class Screen:
     def picture(self, path: Path) -> None:
         """Everything that is on the screen, as a PNG."""
         self.run("import", "-window", "root", path)
+
+    def bus(self) -> Any:
+        """A connection of jeepney's to the session's bus; a context."""
+        return open_dbus_connection(self.environ["DBUS_SESSION_BUS_ADDRESS"])
 
     def said(self) -> str:
         """What the programs have printed."""

@@ -81,6 +81,13 @@ class Window:
         except AssertionError as error:
             raise AssertionError(f"{error}; it says:\n{self.text()}") from None
 
+    def wait_still(self) -> None:
+        """Return once the page has been drawn as it is now, and nothing moves in it."""
+        self.js("await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => 0)))")
+        self.js(
+            "await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(go, 200))))"
+        )
+
     def click(self, label: str, kind: str = "button") -> None:
         """Press what has this name, by the mouse, once it is there."""
         path = f"//{kind}[normalize-space(.)={json.dumps(label)} or @aria-label={json.dumps(label)}]"
@@ -97,7 +104,7 @@ class Window:
     def page(self, name: str) -> None:
         """Go to one of the window's pages by its name in the navigation."""
         self.click(name)
-        self.wait_text(name, "h1, h2", 10.0)
+        until(lambda: self.address().endswith(f"#{name.lower()}"), 10.0, f"the page {name} is shown")
 
     def go(self, address: str, within: float = _TIMEOUT) -> None:
         """Lead the view elsewhere. Raises `OSError` if it hasn't got there in time."""
