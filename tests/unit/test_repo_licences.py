@@ -32,6 +32,13 @@ NAMED = {
     "unicode-ident": "(MIT OR Apache-2.0) AND Unicode-3.0",
     "hypothesis": "MPL-2.0",
     "pathspec": "MPL-2.0",
+    "bidict": "MPL-2.0",
+    "certifi": "MPL-2.0",
+    "pillow": "MIT-CMU",
+    "psycopg": "LGPL-3.0-only",
+    "psycopg-binary": "LGPL-3.0-only",
+    "pystray": "LGPL-3.0-only",
+    "python-xlib": "LGPL-2.1-or-later",
 }
 
 
@@ -81,6 +88,8 @@ def licence_of(fields: metadata.PackageMetadata) -> str:
         "Apache": "Apache-2.0",
         "BSD": "BSD-3-Clause",
         "Python Soft": "PSF-2.0",
+        "Lesser General Public License v3": "LGPL-3.0-only",
+        "Lesser General Public License v2": "LGPL-2.1-or-later",
     }
     return next((spdx for word, spdx in table.items() if word in words), f"unknown: {words[:60]}")
 
