@@ -114,7 +114,7 @@ def _pause() -> Line:
 
 
 def _profiles(view: Snapshot, favourites: tuple[str, ...], recent: tuple[str, ...]) -> tuple[Line, ...]:
-    names = order(tuple(profile.name for profile in view.profiles), favourites, recent)
+    names = order(tuple({profile.name: None for profile in view.profiles}), favourites, recent)
     lines = tuple(
         Line(f"profile {name}", _short(name), Ask(Connect(name)), checked=name == _in_use(view), radio=True)
         for name in names
@@ -155,7 +155,7 @@ def _more(view: Snapshot) -> tuple[Line, ...]:
 
 
 def _said(warning: Found) -> str:
-    return " ".join(warning.text.split())
+    return " ".join(warning.text.split()) or warning.code
 
 
 def _remedies(view: Problem) -> tuple[Line, ...]:
@@ -198,5 +198,5 @@ def _joined(parts: list[tuple[Line, ...]]) -> tuple[Line, ...]:
 
 def _short(text: str) -> str:
     """On one line of a menu; what a name holds that isn't for people is left out."""
-    clean = "".join(letter if letter.isprintable() else " " for letter in text)
+    clean = "".join(letter if letter.isprintable() else " " for letter in text) or "…"
     return clean if len(clean) <= _WIDEST else f"{clean[: _WIDEST - 1]}…"

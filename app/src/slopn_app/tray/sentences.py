@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from ipaddress import IPv6Address, ip_address
 
@@ -100,7 +101,7 @@ def capital(text: str) -> str:
 
 def _connecting(view: Snapshot, state: Connecting, now: float) -> Headline:
     if state.step is Step.WAITING and view.next_try is not None:
-        doing = t("next try in {seconds} s", seconds=max(int(view.next_try - now + 0.999), 0))
+        doing = t("next try in {seconds} s", seconds=max(math.ceil(view.next_try - now), 0))
     else:
         doing = t(STEPS[state.step])
     if state.attempt and state.cause is not None:
@@ -112,13 +113,19 @@ def _connecting(view: Snapshot, state: Connecting, now: float) -> Headline:
 def _connected(view: Snapshot, profile: str) -> Headline:
     first = view.state.endpoints[:1] if isinstance(view.state, Connected) else ()
     where = [address(view.stats.endpoint)] if view.stats.endpoint else [address(each) for each in first]
-    since = time.strftime("%H:%M", time.localtime(view.since))
-    line = " · ".join([*where, t("since {time}", time=since)])
+    line = " · ".join([*where, *_since(view.since)])
     if view.policy is not PolicyKind.TUNNELLED:
         return t("Connected through {profile}", profile=profile), f"{line} · {meaning(view.policy)}"
     if problem(view) is not None:
         return t("Protected, with a problem"), f"{profile} · {line}"
     return t("Protected through {profile}", profile=profile), line
+
+
+def _since(at: float) -> list[str]:
+    try:
+        return [t("since {time}", time=time.strftime("%H:%M", time.localtime(at)))]
+    except (OSError, OverflowError, ValueError):
+        return []  # no time of day
 
 
 def _problem(view: Problem) -> Headline:
