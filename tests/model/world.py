@@ -77,6 +77,7 @@ SETTLED: tuple[Input, ...] = (
     Drifted(Part.HOST),
     TimerFired(),
     SettingsApplied(),
+    SettingsApplied(host=True),
     Stopping(),
     EffectFailed(ResolveEndpoints("a")),
     EffectFailed(ResolveEndpoints("a"), cause=ErrorCause.BAD_PROFILE),

@@ -58,6 +58,7 @@ INPUTS: tuple[Input, ...] = (
     NetworkChanged(online=False),
     TimerFired(),
     SettingsApplied(),
+    SettingsApplied(host=True),
     EffectFailed(ResolveEndpoints("berlin"), "vpn.example.org can't be resolved: 192.0.2.53 gave no answer"),
     EffectFailed(StartEngine("berlin", (ENDPOINTS,)), "no TUN device"),
     Stopping(),

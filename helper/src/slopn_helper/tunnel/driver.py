@@ -7,7 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, assert_never
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -27,20 +27,17 @@ from slopn_helper.tunnel.inputs import (
 )
 from slopn_helper.tunnel.machine import step
 from slopn_helper.tunnel.policy import policy_for
+from slopn_helper.tunnel.telling import name, told
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import Settings
 from slopn_wire.state import (
-    AfterDisconnect,
-    Connected,
     Connecting,
     Disconnected,
-    Disconnecting,
     ErrorCause,
     ErrorState,
     Step,
     TunnelState,
 )
-from slopn_wire.words import short
 
 EFFECT_WITHIN = 20.0
 """Seconds after which an effect that hangs counts as failed."""
@@ -133,6 +130,7 @@ class TunnelDriver:
         self._clock = clock
         self._resolution: asyncio.Task[None] | None = None
         self._resolution_number = 0
+        self._stopping = False
         self._stopped = asyncio.Event()
         self._looking = False
 
@@ -163,8 +161,9 @@ class TunnelDriver:
                     await self._handle(item.inp, item.settings, tasks)
                 if item.done is not None:
                     item.done.set()
-                if isinstance(item.inp, Stopping) or self._stopped.is_set():
-                    self._check_stopped()
+                self._stopping = self._stopping or isinstance(item.inp, Stopping)
+                if self._stopping and isinstance(self._state, Disconnected | ErrorState):
+                    self._stopped.set()
 
     async def stop(self) -> None:
         """Undo all but the block, in order; gives up after `STOP_WITHIN`: the journal has what is left."""
@@ -174,10 +173,6 @@ class TunnelDriver:
                 await self._stopped.wait()
         except TimeoutError:
             _log.error("the teardown took more than %d s; the next start goes on with it", STOP_WITHIN)
-
-    def _check_stopped(self) -> None:
-        if isinstance(self._state, Disconnected | ErrorState):
-            self._stopped.set()
 
     def _is_current(self, item: _Item) -> bool:
         if item.timer is not None:
@@ -200,6 +195,8 @@ class TunnelDriver:
 
     async def _handle(self, inp: Input, settings: Settings | None, tasks: asyncio.TaskGroup) -> None:
         if settings is not None:
+            if isinstance(inp, SettingsApplied):
+                inp = SettingsApplied(host=_of_host(settings) != _of_host(self._settings))
             self._settings = settings
         pending = deque([inp])
         while pending:
@@ -210,10 +207,10 @@ class TunnelDriver:
                 self._in_force = None
             context = msgspec.structs.replace(self._runner.context(), in_force=self._in_force)
             nxt = step(self._state, inp, self._settings, context)
-            _log.debug("%s: %s", inp, ", ".join(map(_name, nxt.effects)) or "nothing to do")
+            _log.debug("%s: %s", inp, ", ".join(map(name, nxt.effects)) or "nothing to do")
             self._state = nxt.state
             self._note(before, inp, self._settings, context, nxt.state)
-            if (now := _told(nxt.state)) != _told(before):
+            if (now := told(nxt.state)) != told(before):
                 _log.info("%s", now)
             if not (isinstance(self._state, Connecting) and self._state.step is Step.RESOLVING):
                 self._stop_resolving()
@@ -275,35 +272,14 @@ class TunnelDriver:
         self._queue.put_nowait(_Item(inp, resolving=number))
 
 
-def _told(state: TunnelState) -> str:
-    """For people who read the log."""
-    match state:
-        case Disconnected(resume=resume):
-            return "disconnected" if resume is None else f"paused: {resume} follows"
-        case Connecting(profile=profile, step=step, attempt=attempt, endpoints=endpoints, cause=cause):
-            to = f" with {', '.join(map(str, endpoints))}" if step is Step.HANDSHAKE else ""
-            tries = f" (attempt {attempt + 1}; {short(cause)})" if cause is not None else ""
-            return f"connecting to {profile}: {step}{to}{tries}"
-        case Connected(profile=profile, endpoints=endpoints, interface=interface):
-            return f"connected to {profile} by {interface}, {', '.join(map(str, endpoints))}"
-        case Disconnecting(profile=profile, then=then):
-            return f"disconnecting, then {then}" + (
-                f" {profile}" if then in {AfterDisconnect.RECONNECT, AfterDisconnect.PAUSE} else ""
-            )
-        case ErrorState(profile=profile, cause=cause, blocking=blocking):
-            return f"no tunnel to {profile}: {short(cause)}; traffic is {'' if blocking else 'not '}held back"
-        case _:
-            assert_never(state)
+def _of_host(settings: Settings) -> tuple[object, ...]:
+    """What of the settings decides about routes and DNS."""
+    return settings.exclude, settings.include, settings.dns_mechanism
 
 
 def _waits(state: TunnelState) -> bool:
     """Whether the timer that runs is that of the next attempt."""
     return isinstance(state, ErrorState) or (isinstance(state, Connecting) and state.step is Step.WAITING)
-
-
-def _name(effect: Effect) -> str:
-    policy = f"({type(effect.policy).__name__})" if isinstance(effect, ApplyFirewall) else ""
-    return type(effect).__name__ + policy
 
 
 def _failure(effect: Effect, error: Exception) -> EffectFailed:

@@ -99,6 +99,9 @@ class TimerFired(Struct, frozen=True, tag="timer_fired"):
 class SettingsApplied(Struct, frozen=True, tag="settings_applied"):
     """Other settings hold from this step on; they come in `step`'s argument."""
 
+    host: bool = False
+    """They ask for other routes or DNS than those before, and not only for another policy."""
+
 
 class Stopping(Struct, frozen=True, tag="stopping"):
     """The helper is about to end: undo all but the block. The wish stays, and so does a closed host."""

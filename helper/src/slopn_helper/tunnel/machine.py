@@ -39,6 +39,8 @@ def step(state: TunnelState, inp: Input, settings: Settings, ctx: Context) -> Ne
 def _handle(state: TunnelState, inp: Input, ctx: Context) -> Next:
     if isinstance(inp, Stopping) and isinstance(state, Connecting | Connected | ErrorState):
         return disconnecting.at_the_end(state.profile)
+    if isinstance(inp, Stopping) and isinstance(state, Disconnecting):
+        return disconnecting.no_further(state)
     match state:
         case Disconnected():
             return disconnected.handle(state, inp, ctx)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from ipaddress import ip_network
 
 import pytest
 
@@ -19,10 +20,11 @@ from slopn_helper.tunnel.inputs import (
     Part,
     Started,
 )
+from slopn_helper.tunnel.states import disconnecting
 from slopn_wire.commands import Disconnect
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step
+from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting, ErrorCause, ErrorState, Step
 from support.aio import in_loop
 from support.drive import Drive, driving
 from support.playbook import ENDPOINT
@@ -274,3 +276,29 @@ async def test_a_look_that_fails_changes_nothing(caplog: pytest.LogCaptureFixtur
         await drive.driver.apply_settings(Settings()).wait()
         assert len(drive.host.done) == before
     assert "no netlink" in caplog.text
+
+
+@in_loop
+async def test_stop_waits_for_a_teardown_that_needs_more_than_one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends as soon as all is undone, not only after its deadline."""
+    monkeypatch.setattr(disconnecting, "AGAIN_AFTER", 0.01)
+    async with driving() as drive:
+        await drive.connect()
+        drive.host.refuse[RestoreHost] = OSError("resolved doesn't answer")
+        ending = asyncio.ensure_future(drive.driver.stop())
+        await drive.reaches(Disconnecting)
+        drive.host.refuse.clear()
+        await asyncio.wait_for(ending, 10)
+    assert drive.last.state == ErrorState(ErrorCause.STOPPED, "a", blocking=True)
+
+
+@in_loop
+async def test_what_of_new_settings_is_the_hosts() -> None:
+    """Routes and DNS are set again for what they depend on, and for nothing else."""
+    async with driving() as drive:
+        await drive.connect()
+        drive.host.done.clear()
+        await drive.driver.apply_settings(Settings(portal_url="")).wait()
+        assert drive.host.done == []
+        await drive.driver.apply_settings(Settings(exclude=(ip_network("192.0.2.0/24"),))).wait()
+        assert [type(effect) for effect in drive.host.done] == [ConfigureHost, ApplyFirewall]

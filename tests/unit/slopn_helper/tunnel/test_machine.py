@@ -8,7 +8,16 @@ from slopn_helper.tunnel.effects import ApplyFirewall, ResolveEndpoints, SetTime
 from slopn_helper.tunnel.inputs import Connect, EffectFailed, HostConfigured, SettingsApplied, Stopping
 from slopn_helper.tunnel.machine import step
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, Step
+from slopn_wire.state import (
+    AfterDisconnect,
+    Connected,
+    Connecting,
+    Disconnected,
+    Disconnecting,
+    ErrorCause,
+    ErrorState,
+    Step,
+)
 from support.playbook import ADDRESS, ENDPOINT, FACTS, RESOLVER, UPSTREAM, Playbook
 
 BLOCKED = Blocked(resolvers=(UPSTREAM,), addresses=(ADDRESS,))
@@ -68,3 +77,11 @@ def test_equal_arguments_give_equal_results() -> None:
     arguments = (Connecting("a"), EffectFailed(StartEngine("a", ()), "x"), Settings(), Context(FACTS))
     assert step(*arguments) == step(*arguments)
     assert SetTimer(None) in step(*arguments).effects
+
+
+def test_the_end_lets_nothing_begin_anew() -> None:
+    """A profile that was to come after the teardown comes with the next start; what else comes after it stays."""
+    for then, after in ((AfterDisconnect.RECONNECT, AfterDisconnect.BLOCK), (AfterDisconnect.NOTHING,) * 2):
+        nxt = step(Disconnecting("b", then, 1), Stopping(), Settings(), Context(FACTS, (), Blocked()))
+        assert isinstance(nxt.state, Disconnecting)
+        assert (nxt.state.profile, nxt.state.then, nxt.state.attempt) == ("b", after, 1)

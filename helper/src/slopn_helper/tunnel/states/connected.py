@@ -14,6 +14,7 @@ from slopn_helper.tunnel.inputs import (
     NetworkChanged,
     Part,
     Pause,
+    SettingsApplied,
 )
 from slopn_helper.tunnel.states import Next, connecting, disconnecting, error
 from slopn_wire.commands import Disconnect, Reconnect
@@ -35,7 +36,7 @@ def handle(state: Connected, inp: Input, ctx: Context) -> Next:
             return connecting.resume(state.profile, state.endpoints, state.interface, ErrorCause.STALE)
         case EngineDown():
             return connecting.resume(state.profile, state.endpoints, None, ErrorCause.ENGINE)
-        case Drifted(part=Part.HOST):
+        case Drifted(part=Part.HOST) | SettingsApplied(host=True):
             return Next(state, (ConfigureHost(state.profile, state.interface),))
         case NetworkChanged(online=False):
             return connecting.offline(state.profile, state.endpoints, state.interface)

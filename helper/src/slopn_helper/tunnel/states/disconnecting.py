@@ -37,6 +37,13 @@ def at_the_end(profile: str) -> Next:
     return Next(state, (SetTimer(None), *_TEARDOWN))
 
 
+def no_further(state: Disconnecting) -> Next:
+    """The helper ends in the middle of a teardown: what should have come after it comes with the next start."""
+    if state.then is not AfterDisconnect.RECONNECT:
+        return Next(state)
+    return Next(msgspec.structs.replace(state, then=AfterDisconnect.BLOCK, cause=ErrorCause.STOPPED))
+
+
 def after_failure(profile: str, failure: EffectFailed, attempt: int) -> Next:
     """Because an effect failed: undo what was done of it, then stand in `ErrorState`."""
     cause = failure.cause or _meaning(failure.effect)

@@ -12,7 +12,14 @@ from slopn_helper.tunnel.effects import (
     SetTimer,
     StopEngine,
 )
-from slopn_helper.tunnel.inputs import Connect, EngineDown, HandshakeDone, HandshakeStale, NetworkChanged
+from slopn_helper.tunnel.inputs import (
+    Connect,
+    EngineDown,
+    HandshakeDone,
+    HandshakeStale,
+    NetworkChanged,
+    SettingsApplied,
+)
 from slopn_helper.tunnel.states.connecting import OFFLINE_AGAIN_AFTER, RESOLVE_WITHIN
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.state import AfterDisconnect, Connected, Connecting, Disconnecting, ErrorCause, ErrorState, Step
@@ -64,3 +71,9 @@ def test_any_other_failure_is_undone() -> None:
     """None is expected here; one that comes must not be lost."""
     book = Playbook(STATE).fail(ConfigureHost("a", "slopn0"))
     book.then(Disconnecting("a", AfterDisconnect.BLOCK, cause=ErrorCause.HOST))
+
+
+def test_other_routes_are_set_when_settings_ask_for_them() -> None:
+    """A network that is left out from now on is left out now; a setting that is the policy's alone changes nothing else."""
+    Playbook(STATE).give(SettingsApplied(host=True)).then(STATE).expect(ConfigureHost("a", "slopn0"))
+    Playbook(STATE).give(SettingsApplied()).then(STATE).expect()
