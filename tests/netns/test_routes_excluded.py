@@ -42,3 +42,13 @@ def test_what_is_excluded_stays_outside(client: Namespace, tmp_path: Path) -> No
         assert (way(client, FAR4), way(client, FAR6)) == (TUN, TUN)
     apply(client, router, None)
     assert differences(before, fingerprint(client)) == []
+
+
+def test_a_resolver_in_an_excluded_network_stays_inside(client: Namespace, tmp_path: Path) -> None:
+    """A route to one address is narrower than the network around it that is left out, in our table and in one of the profile's."""
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    routes = (*FULL.routes, ip_network("10.64.0.1/32"), ip_network("fd64::1/128"))
+    excluded = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    apply(client, router, msgspec.structs.replace(FULL, routes=routes, excluded=excluded))
+    assert (way(client, "10.64.0.1"), way(client, "fd64::1")) == (TUN, TUN)
+    assert (way(client, "10.64.0.2"), way(client, "fd64::2")) == ("eth0", "eth0")

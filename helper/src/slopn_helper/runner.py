@@ -218,6 +218,7 @@ class HostRunner:
         allowed = (network for peer in profile.peers for network in peer.allowed_ips)
         routes = split.through(allowed, settings.include)
         dns = split.dns(profile, settings.include)
+        routes = (*routes, *split.kept(dns.servers, routes, settings.exclude))
         peers = self._running.peers if self._running is not None else ()
         await self._router.apply(
             RouteConfig(

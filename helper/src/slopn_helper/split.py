@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
 
 from slopn_wire.profile import DnsConfig, IPAddress, IPNetwork, Profile
 
@@ -47,6 +48,17 @@ def dns(profile: Profile, include: Sequence[IPNetwork]) -> DnsConfig:
     """The profile's, but not where its resolvers wouldn't be reached through the tunnel."""
     reached = not include or all(covers(include, server) for server in profile.dns.servers)
     return profile.dns if reached else DnsConfig()
+
+
+def kept(
+    servers: Iterable[IPAddress], through: Iterable[IPNetwork], exclude: Iterable[IPNetwork]
+) -> tuple[IPNetwork, ...]:
+    """Those of the tunnel's resolvers that lie in excluded networks, as networks of one address each.
+
+    They go through the tunnel all the same: beside it nobody may be asked for names.
+    """
+    taken, left = tuple(through), tuple(exclude)
+    return tuple(dict.fromkeys(ip_network(s) for s in servers if covers(taken, s) and covers(left, s)))
 
 
 def _common(one: IPNetwork, other: IPNetwork) -> IPNetwork | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slopn_helper.split import covers, problem, through
+from slopn_helper.split import covers, kept, problem, through
 from slopn_wire.profile import IPAddress, IPNetwork
 
 _V4 = st.builds(
@@ -73,3 +73,11 @@ def test_settings_that_contradict_themselves(exclude: list[str], include: list[s
 def test_settings_that_make_sense(exclude: list[str], include: list[str]) -> None:
     """Also a hole in what is included."""
     assert problem(nets(*exclude), nets(*include)) is None
+
+
+def test_resolvers_in_an_excluded_network() -> None:
+    """They stay in the tunnel, if it takes them at all; others need nothing."""
+    servers = [ip_address(text) for text in ("10.64.0.1", "10.64.0.1", "192.0.2.1", "fd00::1")]
+    exclude = nets("10.0.0.0/8", "fd00::/8")
+    assert kept(servers, nets("0.0.0.0/0"), exclude) == tuple(nets("10.64.0.1/32"))
+    assert kept(servers, nets("0.0.0.0/0", "::/0"), exclude) == tuple(nets("10.64.0.1/32", "fd00::1/128"))
