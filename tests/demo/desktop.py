@@ -21,7 +21,7 @@ from support.window import Window
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "images"
 _TIMEOUT = 20.0
-_MENU = "480x560+0+0"
+_MENU = "273x345+0+0"
 _SIZE = Geometry(width=940, height=720, x=170, y=80)
 
 

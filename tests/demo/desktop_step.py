@@ -11,7 +11,13 @@ from demo.steps import Step
 from support.topology import WEB_NAME
 
 _OTHERS = ("Amsterdam", "Home", "Office, Zürich")
-_WATCHED = 12.0
+_FROM_INFO = """
+const level = [...document.querySelectorAll("select")].find((one) => [...one.options].some((o) => o.value === "info"));
+level.value = "info";
+level.dispatchEvent(new Event("change", { bubbles: true }));
+"""
+"""What a user chooses who wants to see the tunnel's doings and no more."""
+_WATCHED = 20.0
 """Seconds of traffic for the picture's graph."""
 
 
@@ -31,6 +37,7 @@ def by_window(stage: Stage) -> Iterator[Check]:
     desktop.picture("profiles")
     desktop.window.page("Logs")
     desktop.window.wait_text("tunnel.driver")
+    desktop.window.js(_FROM_INFO)
     desktop.picture("logs")
     desktop.window.page("Status")
     stage.kill_switch("always")
