@@ -38,6 +38,16 @@ def name_taken(scene: Scene) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def device_taken(scene: Scene) -> Iterator[None]:
+    """A TUN device called slopn0 that outlives the program that made it: anybody may open it."""
+    scene.lab.client.ip("tuntap add dev slopn0 mode tun\naddr add 192.0.2.200/32 dev slopn0\nlink set slopn0 up")
+    try:
+        yield
+    finally:
+        scene.lab.client.ip("tuntap del dev slopn0 mode tun")
+
+
+@contextlib.contextmanager
 def resolv_conf_read_only(scene: Scene) -> Iterator[None]:
     """The file is a read-only mount, as containers have it."""
     scene.lab.client.run("mount --bind /etc/resolv.conf /etc/resolv.conf; mount -o remount,bind,ro /etc/resolv.conf")
@@ -51,6 +61,7 @@ Trouble = Callable[[Scene], AbstractContextManager[None]]
 TROUBLES: list[tuple[Trouble, str]] = [
     (no_tun_device, "tun_device"),
     (name_taken, "tun_device"),
+    (device_taken, "tun_device"),
     (resolv_conf_read_only, "host"),
 ]
 _each = pytest.mark.parametrize(("trouble", "cause"), TROUBLES, ids=[trouble.__name__ for trouble, _ in TROUBLES])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeVar
 
 import slopn_engine
 from slopn_engine import Event
 from slopn_helper.engine import (
+    AnswerUnused,
     Counters,
     EngineConfig,
     EngineDown,
@@ -66,6 +68,16 @@ class RustEngine:
                 raise EngineError("The engine is stopped: it has no sockets to replace.")
             await _call(self._engine.rebind)
 
+    async def set_preshared_keys(
+        self, public_key: bytes, keys: Sequence[tuple[int, bytes | None]], *, initiate: bool = False
+    ) -> None:
+        """Give a peer these preshared keys, as `Rekeying` says. Raises `EngineError`."""
+        async with self._busy:
+            engine = self._engine
+            if engine is None:
+                raise EngineError("The engine is stopped: it has no peer to give a preshared key.")
+            await _call(lambda: engine.set_preshared_keys(public_key, list(keys), initiate=initiate))
+
     def counters(self) -> Counters:
         """Counters as of now; zeros while stopped."""
         if self._engine is None:
@@ -91,6 +103,9 @@ class RustEngine:
 
     async def _start(self, config: EngineConfig) -> None:
         def make() -> slopn_engine.Engine:
+            if _is_taken(config.interface):
+                # A TUN device that outlives its program can be opened by anybody: it has another's addresses.
+                raise EngineError(f"another program has an interface called {config.interface}; remove it first")
             return slopn_engine.Engine(config.interface, mtu=config.mtu, offload=self._offload, uapi=self._uapi)
 
         engine = await _call(make)
@@ -150,10 +165,13 @@ class RustEngine:
             match event:
                 case Event.Up():
                     self._events.put_nowait(EngineUp(engine.interface))
-                case Event.Handshake(public_key, rtt):
+                case Event.Handshake(public_key, rtt, preshared):
                     took = "" if rtt is None else f" in {rtt * 1000:.0f} ms"
                     _log.debug("peer %s: a session is agreed%s", _short(public_key), took)
-                    self._events.put_nowait(HandshakeDone(public_key, rtt))
+                    self._events.put_nowait(HandshakeDone(public_key, rtt, preshared))
+                case Event.Unused(public_key, answers):
+                    _log.debug("peer %s: asks again; answers not used: %d", _short(public_key), answers)
+                    self._events.put_nowait(AnswerUnused(public_key, answers))
                 case Event.Stale(public_key, age):
                     last = "never" if age is None else f"{age:.0f} s ago"
                     _log.info("peer %s: no answer; the last handshake: %s", _short(public_key), last)
@@ -167,6 +185,13 @@ class RustEngine:
                     self._events.put_nowait(EngineDown(reason))
                 case _:
                     _log.error("The engine tells of something unknown: %s.", type(event).__name__)
+
+
+def _is_taken(interface: str) -> bool:
+    try:
+        return socket.if_nametoindex(interface) > 0
+    except OSError:
+        return False
 
 
 def _short(public_key: bytes) -> str:
