@@ -140,3 +140,20 @@ def test_the_hosts_own_resolvers_are_asked_without_a_setting(scene: Scene, names
         outside = {(sender, name) for sender, name, _ in queries if sender != GATEWAY4}
         assert outside == {(ETH0.client4, "gateway.example.net")}
     assert names.asked == []
+
+
+def test_the_resolver_of_now_is_asked(scene: Scene, name_server: NameServer) -> None:
+    """resolv.conf is written anew without any change of the network, as by a DHCP client that is late."""
+    name_server.silent = False
+    name_server.records = {NAME: (GATEWAY4,)}
+    scene.add_profile(scene.gateway.config(endpoint=f"{NAME}:{GATEWAY_PORT}"))
+    before = scene.lab.client.run("cat /etc/resolv.conf").stdout
+    try:
+        scene.lab.client.run(["sh", "-c", f"echo nameserver {DEAD} >/etc/resolv.conf"])
+        scene.slopn("connect", "lab")
+        until(lambda: scene.status()["state"] == "connecting", 10.0, "it asks")
+        scene.lab.client.run(["sh", "-c", f"echo nameserver {RESOLVER} >/etc/resolv.conf"])
+        scene.wait_state("connected", 10.0)
+        scene.slopn("disconnect", "--wait", "20")
+    finally:
+        scene.lab.client.run(["sh", "-c", "cat >/etc/resolv.conf"], input=before)

@@ -17,6 +17,7 @@ from slopn_helper.runner import INTERFACE, HostRunner
 from slopn_helper.tunnel import inputs
 from slopn_helper.tunnel.driver import Note, Position, TunnelDriver
 from slopn_helper.tunnel.policy import closed
+from slopn_helper.upstream import Upstream
 from slopn_wire.diagnosis import Diagnosis, Replayed
 from slopn_wire.events import Network, Stats
 from slopn_wire.profile import DnsConfig, Endpoint, IPAddress
@@ -110,8 +111,9 @@ class Daemon:
             dns,
             portal,
             interface=INTERFACE,
-            portal_gone=lambda: self._driver.post(inputs.NetworkChanged(online=True)),
+            portal_gone=self._look_again,
         )
+        self._upstream = Upstream(hub, lambda: dns.upstream(INTERFACE), self._ask_others)
         self._seen = asyncio.Event()
         self._known = asyncio.Event()
         self._silent: set[bytes] = set()
@@ -130,6 +132,7 @@ class Daemon:
                 tasks.create_task(self._watch_rules()),
                 tasks.create_task(self._watch_dns()),
                 tasks.create_task(self._watch_links()),
+                tasks.create_task(self._upstream.watch(self._look_again)),
                 tasks.create_task(self._checks.watch_dns()),
                 tasks.create_task(self._checks.watch_portal()),
                 tasks.create_task(self._dns.guard()),
@@ -181,6 +184,7 @@ class Daemon:
         self.count()
         if position.state != self._hub.snapshot().state:
             self._checks.moved()
+            self._upstream.moved()
         unguarded = self._rules.unguarded if closed(position.in_force) else None
         self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted(), unguarded)
         self._known.set()
@@ -194,13 +198,21 @@ class Daemon:
             if news and last is not None and network.interface is not None:
                 # Before anything that may take long: the tunnel's packets have nowhere else to go meanwhile.
                 await self._rebind()
-            self._runner.upstream = await self._dns.upstream(INTERFACE)
+            await self._upstream.look()
             self._hub.set_network(_shown(network))
             if last is None:
                 self._seen.set()
             elif news:
                 self._driver.post(inputs.NetworkChanged(online=network.interface is not None))
             last = network
+
+    def _look_again(self) -> None:
+        """What connecting has waited for may be there."""
+        self._driver.post(inputs.NetworkChanged(online=True))
+
+    def _ask_others(self, resolvers: tuple[IPAddress, ...]) -> tuple[IPAddress, ...]:
+        before, self._runner.upstream = self._runner.upstream, resolvers
+        return before
 
     async def _rebind(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ from slopn_helper import daemon as module
 from slopn_helper.engine import Counters, EngineDown, EngineError, HandshakeDone, HandshakeStale, PeerCounters
 from slopn_helper.host.netmon import NetworkState
 from slopn_helper.tunnel.machine import step
-from slopn_wire.commands import ApplySettings
+from slopn_wire.commands import ApplySettings, Connect
 from slopn_wire.events import PolicyKind, Snapshot, Stats
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
@@ -34,6 +35,24 @@ async def test_up(tmp_path: Path) -> None:
         assert (snapshot.policy, snapshot.live.interface) == (PolicyKind.TUNNELLED, "slopn0")
         assert snapshot.network.interface == "eth0"
     assert helper.resolve.asked[0][1] == helper.dns.resolvers
+
+
+@in_loop
+async def test_the_hosts_resolvers_are_those_of_now(tmp_path: Path) -> None:
+    """Another one that is there when a name is needed is asked, and one that comes when none was found, at once."""
+    async with running(tmp_path) as helper:
+        await helper.reaches(lambda s: isinstance(s, Disconnected), "disconnected")
+        helper.resolve.fails = OSError("no such name")
+        helper.dns.resolvers = (ip_address("192.0.2.54"),)
+        await helper.ask(Connect("lab"))
+        await until_async(
+            lambda: helper.resolve.asked[-1:] and helper.resolve.asked[-1][1] == helper.dns.resolvers, 1, ""
+        )
+        await helper.at(Step.WAITING)
+        helper.resolve.fails = None
+        helper.dns.resolvers = (ip_address("192.0.2.55"),)
+        await helper.at(Step.HANDSHAKE)
+        assert helper.resolve.asked[-1][1] == helper.dns.resolvers
 
 
 @in_loop
