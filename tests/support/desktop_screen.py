@@ -38,7 +38,17 @@ _PANEL = """<?xml version="1.0" encoding="UTF-8"?>
   </property>
 </channel>
 """
-_DUNST = "[global]\nmonitor = 0\nwidth = 360\norigin = top-right\noffset = 10x50\n[urgency_normal]\ntimeout = 600\n"
+_DUNST = """[global]
+monitor = 0
+width = 360
+origin = top-right
+offset = 10x50
+dmenu = {folder}/choose
+[urgency_normal]
+timeout = 600
+"""
+# dunst gives it what can be chosen, a line each.
+_CHOOSE = '#!/bin/sh\ngrep -F -m 1 -f "$HOME/wanted"\n'
 
 
 class Screen(Desktop):
@@ -76,9 +86,13 @@ class Screen(Desktop):
         found = json.loads(shown.stdout)["data"][0]
         return [{name: value["data"] for name, value in each.items()} for each in found]
 
-    def press(self, action: int = 0) -> None:
-        """The default action of the notification that stands on top, which is its first button."""
-        self.run("dunstctl", "action", str(action)).check_returncode()
+    def press(self, button: str) -> None:
+        """Press the button of this name on what is shown; nothing of the name: click on the notification itself."""
+        if not button:
+            self.run("dunstctl", "action", "0").check_returncode()
+            return
+        (self.folder / "wanted").write_text(f"{button}\n")
+        self.run("dunstctl", "context").check_returncode()
 
     def has_owner(self, name: str) -> bool:
         """Whether somebody on the session's bus has this name."""
@@ -111,7 +125,9 @@ class Screen(Desktop):
             self.start_panel()
         if self._notifications:
             configuration = self.folder / "dunstrc"
-            configuration.write_text(_DUNST)
+            configuration.write_text(_DUNST.format(folder=self.folder))
+            (self.folder / "choose").write_text(_CHOOSE)
+            (self.folder / "choose").chmod(0o755)
             self.popen("dunst", "-conf", configuration)
             until(lambda: self.has_owner("org.freedesktop.Notifications"), _TIMEOUT, "notifications")
 

@@ -28,8 +28,19 @@ class Instance(Protocol):
 class Notifications(Protocol):
     """Where the desktop tells of what happens. From any thread; nothing raises."""
 
-    def show(self, title: str, text: str, buttons: tuple[tuple[str, Callable[[], None]], ...], *, urgent: bool) -> None:
-        """Instead of the one that this program has shown before. What a button calls runs on a thread of its own."""
+    def show(
+        self,
+        title: str,
+        text: str,
+        buttons: tuple[tuple[str, Callable[[], None]], ...],
+        *,
+        urgent: bool,
+        clicked: Callable[[], None] | None = None,
+    ) -> None:
+        """Instead of the one that this program has shown before.
+
+        What a button calls, and `clicked` for the rest of it, run on a thread of their own.
+        """
         ...
 
     def clear(self) -> None:

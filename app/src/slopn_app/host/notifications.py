@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 _LOG = logging.getLogger(__name__)
-_END = 2.0
+_TIMEOUT = 10.0
+_NUMBERS = "_platform_to_interface_notification_identifier"
 Buttons = tuple[tuple[str, Callable[[], None]], ...]
 
 
@@ -23,13 +24,16 @@ class DesktopNotifications:
         self._icon = icon
         self._notifier: Any = None
         self._shown: str | None = None
+        self._number: int | None = None
         self._turn = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
-    def show(self, title: str, text: str, buttons: Buttons, *, urgent: bool) -> None:
+    def show(
+        self, title: str, text: str, buttons: Buttons, *, urgent: bool, clicked: Callable[[], None] | None = None
+    ) -> None:
         """See `Notifications`."""
-        self._submit(self._show(title, text, buttons, urgent=urgent))
+        self._submit(self._show(title, text, buttons, urgent=urgent, clicked=clicked))
 
     def clear(self) -> None:
         """See `Notifications`."""
@@ -43,7 +47,9 @@ class DesktopNotifications:
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
 
-    async def _show(self, title: str, text: str, buttons: Buttons, *, urgent: bool) -> None:
+    async def _show(
+        self, title: str, text: str, buttons: Buttons, *, urgent: bool, clicked: Callable[[], None] | None
+    ) -> None:
         # Heavy, and most runs of a tray tell nothing.
         from desktop_notifier import Button, DesktopNotifier, Icon, Urgency
 
@@ -55,8 +61,11 @@ class DesktopNotifications:
                 title=title,
                 message=text,
                 urgency=Urgency.Critical if urgent else Urgency.Normal,
-                buttons=[Button(title=label, on_pressed=do) for label, do in buttons],
+                buttons=[Button(title=label, on_pressed=self._pressed(do)) for label, do in buttons],
+                on_clicked=None if clicked is None else self._pressed(clicked),
             )
+            numbers = getattr(self._notifier._backend, _NUMBERS, None)  # noqa: SLF001 - see `_withdraw`
+            self._number = None if numbers is None else numbers.inverse.get(self._shown)
 
     async def _clear(self) -> None:
         async with self._turn:
@@ -64,9 +73,22 @@ class DesktopNotifications:
 
     async def _withdraw(self) -> None:
         shown, self._shown = self._shown, None
-        if shown is not None and self._notifier is not None:
-            with contextlib.suppress(KeyError):  # the user has closed it
-                await self._notifier.clear(shown)
+        number, self._number = self._number, None
+        if shown is None:
+            return
+        with contextlib.suppress(KeyError):
+            await self._notifier.clear(shown)
+            return
+        # A button was pressed: the library has forgotten it, and there are desktops (dunst) that leave it on the screen.
+        if number is not None:
+            await self._notifier._backend.interface.call_close_notification(number)  # noqa: SLF001 - see above
+
+    def _pressed(self, do: Callable[[], None]) -> Callable[[], None]:
+        def pressed() -> None:
+            do()
+            self._submit(self._clear())
+
+        return pressed
 
     def _submit(self, work: Coroutine[Any, Any, None]) -> None:
         with self._lock:
@@ -78,7 +100,7 @@ class DesktopNotifications:
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:
     try:
-        async with asyncio.timeout(_END * 5):
+        async with asyncio.timeout(_TIMEOUT):
             await work
     except Exception:  # noqa: BLE001 - no bus, no daemon, a daemon that refuses: the tray shows it all the same
         _LOG.warning("The desktop showed no notification", exc_info=True)

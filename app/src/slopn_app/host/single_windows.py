@@ -82,7 +82,11 @@ class WindowsInstance:
                 _, data = win32file.ReadFile(self._pipe, _MOST, None)
                 words: Any = json.loads(bytes(data))
                 win32file.WriteFile(self._pipe, _HEARD, None)
-                if not self._closing.is_set() and isinstance(words, list) and all(isinstance(word, str) for word in words):
+                if (
+                    not self._closing.is_set()
+                    and isinstance(words, list)
+                    and all(isinstance(word, str) for word in words)
+                ):
                     called(tuple(words))
             with contextlib.suppress(pywintypes.error):
                 win32pipe.DisconnectNamedPipe(self._pipe)

@@ -216,7 +216,8 @@ class Tray:
             self._notifications.clear()  # whatever was told before is over
             return
         buttons = tuple((label, self._pressed(act)) for label, act in notice.buttons)
-        self._notifications.show(notice.title, notice.text, buttons, urgent=notice.urgent)
+        clicked = self._pressed(Show())
+        self._notifications.show(notice.title, notice.text, buttons, urgent=notice.urgent, clicked=clicked)
 
     def _pressed(self, act: Act) -> Do:
         return lambda: self._surface.post(lambda: self._do(act))
