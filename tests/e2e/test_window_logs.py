@@ -73,12 +73,12 @@ def followed(helper: FakeHelper) -> int:
 def write(helper: FakeHelper, count: int) -> None:
     """So many lines at once."""
     now = time.time()
-    helper.run(
-        lambda: [
-            helper.logs.add(now, "info", "tunnel.driver", f"Zürich – keepalive {n} sent to 203.0.113.5") and None
-            for n in range(count)
-        ]
-    )
+
+    def add() -> None:
+        for number in range(count):
+            helper.logs.add(now, "info", "tunnel.driver", f"Zürich – keepalive {number} sent to 203.0.113.5")
+
+    helper.run(add)
 
 
 @pytest.mark.parametrize("seconds", [4, pytest.param(60, marks=pytest.mark.long)])

@@ -108,17 +108,16 @@ class Story:
             cause = self._chance.choice([ErrorCause.HANDSHAKE, ErrorCause.HOST, ErrorCause.TUN_DEVICE])
             open_, blocked, tunnelled = PolicyKind.OPEN, PolicyKind.BLOCKED, PolicyKind.TUNNELLED
             secured, unsecured = TargetState.SECURED, TargetState.UNSECURED
-            found = self._chance.choice(
-                [
-                    (Disconnected(), open_, unsecured, "Not protected"),
-                    (Disconnected(), blocked, unsecured, "Blocked"),
-                    (Connecting(name, 0, Step.HANDSHAKE, ends), blocked, secured, f"Connecting to {name}…"),
-                    (Connected(name, ends, "slopn0"), tunnelled, secured, f"Protected through {name}"),
-                    (Connected(name, ends, "slopn0"), open_, secured, f"Connected through {name}"),
-                    (Disconnecting(name, AfterDisconnect.NOTHING), blocked, unsecured, "Disconnecting…"),
-                    (ErrorState(cause, name), blocked, secured, words.failed(cause, "blocked")[0]),
-                ]
-            )
+            possible: list[tuple[TunnelState, PolicyKind, TargetState, str]] = [
+                (Disconnected(), open_, unsecured, "Not protected"),
+                (Disconnected(), blocked, unsecured, "Blocked"),
+                (Connecting(name, 0, Step.HANDSHAKE, ends), blocked, secured, f"Connecting to {name}…"),
+                (Connected(name, ends, "slopn0"), tunnelled, secured, f"Protected through {name}"),
+                (Connected(name, ends, "slopn0"), open_, secured, f"Connected through {name}"),
+                (Disconnecting(name, AfterDisconnect.NOTHING), blocked, unsecured, "Disconnecting…"),
+                (ErrorState(cause, name), blocked, secured, words.failed(cause, "blocked")[0]),
+            ]
+            found = self._chance.choice(possible)
             # What it says already can't be seen to come.
             if not self._title.startswith(found[3]) and not found[3].startswith(self._title or "\0"):
                 self._title = found[3]

@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from slopn_app.window.outbox import MOST_LINES, PAUSE, Outbox
 from slopn_wire.logs import LogLine, Logs
-
-
-class Page:
-    """A shell whose clock and whose page the test moves. `taken`: what the page has got, call by call."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.taken: list[list[dict[str, Any]]] = []
-        self.busy: list[Callable[[], None]] = []
-        self.stuck = False
-        self._due: list[tuple[float, Callable[[], None]]] = []
-
-    def later(self, seconds: float, do: Callable[[], None]) -> None:
-        """As the interface."""
-        self._due.append((self.now + seconds, do))
-
-    def deliver(self, text: str, done: Callable[[], None]) -> None:
-        """As the interface."""
-        self.taken.append(json.loads(text)["pushes"])
-        if self.stuck:
-            self.busy.append(done)
-        else:
-            done()
-
-    def run(self, seconds: float = 0.0) -> None:
-        """Let time pass."""
-        end = self.now + seconds
-        while due := [each for each in self._due if each[0] <= end]:
-            first = min(due, key=lambda each: each[0])
-            self._due.remove(first)
-            self.now = max(self.now, first[0])
-            first[1]()
-        self.now = end
+from support.window_shell import FakeShell
 
 
 @pytest.fixture
-def page() -> Page:
+def page() -> FakeShell:
     """One that takes everything at once."""
-    return Page()
+    return FakeShell()
 
 
 @pytest.fixture
-def outbox(page: Page) -> Outbox:
+def outbox(page: FakeShell) -> Outbox:
     """An open one."""
-    outbox = Outbox(page)  # type: ignore[arg-type]
+    outbox = Outbox(page)
     outbox.open([{"kind": "link"}])
     page.run()
     page.taken.clear()
@@ -66,14 +30,14 @@ def lines(first: int, count: int = 1, missed: int = 0) -> Logs:
     return Logs(tuple(LogLine(n, 0.0, "info", "test", "x") for n in range(first, first + count)), missed, "e")
 
 
-def numbers(page: Page) -> list[int]:
+def numbers(page: FakeShell) -> list[int]:
     """Of the lines that the page has."""
     return [line["number"] for batch in page.taken for push in batch for line in push.get("lines", ())]
 
 
-def test_shut_until_opened(page: Page) -> None:
+def test_shut_until_opened(page: FakeShell) -> None:
     """What nobody listens to isn't kept."""
-    outbox = Outbox(page)  # type: ignore[arg-type]
+    outbox = Outbox(page)
     outbox.push({"kind": "event"})
     outbox.lines(lines(1))
     outbox.open([{"kind": "link"}])
@@ -81,7 +45,7 @@ def test_shut_until_opened(page: Page) -> None:
     assert page.taken == [[{"kind": "link"}]]
 
 
-def test_what_comes_together_goes_together(page: Page, outbox: Outbox) -> None:
+def test_what_comes_together_goes_together(page: FakeShell, outbox: Outbox) -> None:
     """In order."""
     for n in range(3):
         outbox.push({"kind": "event", "n": n})
@@ -89,7 +53,7 @@ def test_what_comes_together_goes_together(page: Page, outbox: Outbox) -> None:
     assert page.taken == [[{"kind": "event", "n": n} for n in range(3)]]
 
 
-def test_a_slow_page_is_waited_for(page: Page, outbox: Outbox) -> None:
+def test_a_slow_page_is_waited_for(page: FakeShell, outbox: Outbox) -> None:
     """One call at a time; the next one has all that came meanwhile."""
     page.stuck = True
     outbox.push({"kind": "event", "n": 0})
@@ -103,7 +67,7 @@ def test_a_slow_page_is_waited_for(page: Page, outbox: Outbox) -> None:
     assert [[push["n"] for push in batch] for batch in page.taken] == [[0], [1, 2]]
 
 
-def test_lines_go_ten_times_a_second(page: Page, outbox: Outbox) -> None:
+def test_lines_go_ten_times_a_second(page: FakeShell, outbox: Outbox) -> None:
     """However fast they come, and none is lost."""
     for n in range(1000):
         outbox.lines(lines(n))
@@ -113,7 +77,7 @@ def test_lines_go_ten_times_a_second(page: Page, outbox: Outbox) -> None:
     assert 9 <= len(page.taken) <= 11
 
 
-def test_a_flood_is_handed_over_in_parts(page: Page, outbox: Outbox) -> None:
+def test_a_flood_is_handed_over_in_parts(page: FakeShell, outbox: Outbox) -> None:
     """The page draws between them."""
     for n in range(20):
         outbox.lines(lines(n * 1000, 1000))
@@ -122,7 +86,7 @@ def test_a_flood_is_handed_over_in_parts(page: Page, outbox: Outbox) -> None:
     assert max(sum(len(push["lines"]) for push in batch) for batch in page.taken) <= 6000
 
 
-def test_what_a_page_never_takes_is_counted(page: Page, outbox: Outbox) -> None:
+def test_what_a_page_never_takes_is_counted(page: FakeShell, outbox: Outbox) -> None:
     """Memory is bounded, and the page hears how many lines it has missed."""
     page.stuck = True
     outbox.push({"kind": "event"})
@@ -139,7 +103,7 @@ def test_what_a_page_never_takes_is_counted(page: Page, outbox: Outbox) -> None:
     assert got == list(range(30_000, 30_000 + MOST_LINES))
 
 
-def test_a_new_beginning_keeps_the_lines(page: Page, outbox: Outbox) -> None:
+def test_a_new_beginning_keeps_the_lines(page: FakeShell, outbox: Outbox) -> None:
     """A page that has missed an event asks anew: what the snapshot overtakes is dropped, the log goes on."""
     page.stuck = True
     outbox.push({"kind": "show"})
@@ -154,7 +118,7 @@ def test_a_new_beginning_keeps_the_lines(page: Page, outbox: Outbox) -> None:
     assert [push["kind"] for push in page.taken[-1]] == ["preferences", "logs", "link", "snapshot", "event"]
 
 
-def test_shut_drops_everything(page: Page, outbox: Outbox) -> None:
+def test_shut_drops_everything(page: FakeShell, outbox: Outbox) -> None:
     """And a page that comes later begins anew, also if the old one never answered."""
     page.stuck = True
     outbox.push({"kind": "event", "n": 1})
@@ -171,7 +135,7 @@ def test_shut_drops_everything(page: Page, outbox: Outbox) -> None:
     assert page.taken[1:] == [[{"kind": "link"}]]
 
 
-def test_lines_that_are_no_longer_wanted(page: Page, outbox: Outbox) -> None:
+def test_lines_that_are_no_longer_wanted(page: FakeShell, outbox: Outbox) -> None:
     """They aren't handed over."""
     outbox.lines(lines(1, 5))
     outbox.forget_lines()
