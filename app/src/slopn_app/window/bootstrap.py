@@ -34,11 +34,7 @@ class SystemActions:
 
     def start_helper(self) -> None:
         """As the interface."""
-        if sys.platform != "linux":
-            raise OSError("Start SloPN's service by hand.")
-        from slopn_app.window import systemd
-
-        systemd.start_helper()
+        _start_helper()
 
     def start_at_login(self, *, wanted: bool) -> None:
         """As the interface."""
@@ -98,7 +94,15 @@ if sys.platform == "linux":
             raise Impossible(str(error)) from None
         return Composed(shell, watch, store, SystemActions(desktop.autostart), words)
 
+    def _start_helper() -> None:
+        from slopn_app.window import systemd
+
+        systemd.start_helper()
+
 else:
+
+    def _start_helper() -> None:
+        raise OSError("Start SloPN's service by hand.")
 
     def _shown(_desktop: Desktop, _words: Words) -> Composed:
         raise Impossible("SloPN has no window for this system yet.")

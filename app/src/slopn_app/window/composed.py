@@ -8,7 +8,8 @@ from typing import Protocol
 
 from slopn_app import preferences
 from slopn_app.desktop.parts import Words
-from slopn_app.window.session import Actions, Session, Watch
+from slopn_app.window.errands import Actions
+from slopn_app.window.session import Session, Watch
 from slopn_app.window.shell import Listener, Shell
 
 

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from slopn_app import preferences
 from slopn_app.desktop.watcher import Watcher
 from slopn_app.feed import Problem, ProblemKind
-from slopn_app.preferences import Preferences
-from slopn_app.trouble import Trouble
 from slopn_app.view import apply
-from slopn_app.window import bundle, files, messages, opened
+from slopn_app.window import messages, opened
+from slopn_app.window.errands import Actions, Errands, Reply, outcome
 from slopn_app.window.messages import Invalid
 from slopn_app.window.outbox import Outbox
 from slopn_app.window.shell import Shell
 from slopn_wire.commands import Diagnose
-from slopn_wire.diagnosis import Diagnosis
-from slopn_wire.events import Event, Refused, Result, Snapshot
+from slopn_wire.events import Event, Snapshot
 from slopn_wire.logs import Logs
 
 _LOG = logging.getLogger(__name__)
 HIDDEN_PAUSE = 5.0
 """Seconds that nobody must have looked for before the window hangs up."""
 _DIAGNOSIS = 60.0
-_Reply = Callable[[str], None]
 Said = Snapshot | Event | Problem
 
 
@@ -41,26 +35,14 @@ class Watch(Protocol):
         ...
 
 
-class Actions(Protocol):
-    """What the window has the system do. Each may block, and raises `OSError` with sentences for people."""
-
-    def start_helper(self) -> None:
-        """Ask the system to start the helper's service; the user may have to give a password."""
-        ...
-
-    def start_at_login(self, *, wanted: bool) -> None:
-        """Have the tray started with the user's session, or no longer."""
-        ...
-
-
 class Session:
     """A `Listener` of the shell's. `store`: the preferences' file. Close it at the end."""
 
     def __init__(self, shell: Shell, watch: Watch, store: Path, actions: Actions) -> None:
         self._shell = shell
         self._watch = watch
-        self._store = store
         self._actions = actions
+        self._errands = Errands(shell, store, actions)
         self._outbox = Outbox(shell)
         self._lock = threading.RLock()
         self._watcher: Watcher | None = None
@@ -69,10 +51,8 @@ class Session:
         self._wanted: messages.FollowLogs | None = None
         self._stop: Callable[[], None] | None = None
         self._opened: list[dict[str, Any]] = []
-        self._previewed: tuple[str, dict[str, str]] | None = None
         self._looks = 0
         self._closed = False
-        self._worker = ThreadPoolExecutor(2, thread_name_prefix="window")
         self._attend()
 
     # -------------------------------------------------------------------------------------------------- from the shell
@@ -122,11 +102,11 @@ class Session:
                     return
             self._outbox.push(*found)
 
-        self._worker.submit(read)
+        self._errands.submit(read)
 
     def preferences_changed(self) -> None:
         """Somebody else has written the file."""
-        self._outbox.push({"kind": "preferences", "preferences": preferences.load(self._store).preferences})
+        self._outbox.push({"kind": "preferences", "preferences": self._errands.preferences()})
 
     def close(self) -> None:
         """Hang up for good."""
@@ -137,7 +117,7 @@ class Session:
             watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.close()
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self._errands.close()
 
     # ------------------------------------------------------------------------------------------------------- the helper
 
@@ -178,14 +158,14 @@ class Session:
             self._said = None
         if watcher is not None:
             # May wait for its thread, and we are on the desktop's.
-            self._worker.submit(watcher.close)
+            self._errands.submit(watcher.close)
 
-    def _ask(self, text: str, reply: _Reply) -> None:
-        self._attend().ask(messages.command(text)).add_done_callback(lambda done: reply(_outcome(done)))
+    def _ask(self, text: str, reply: Reply) -> None:
+        self._attend().ask(messages.command(text)).add_done_callback(lambda done: reply(outcome(done)))
 
     # -------------------------------------------------------------------------------------------------- what is local
 
-    def _local(self, what: messages.Local, reply: _Reply) -> None:
+    def _local(self, what: messages.Local, reply: Reply) -> None:
         match what:
             case messages.Ready():
                 self._ready()
@@ -199,30 +179,16 @@ class Session:
             case messages.StopLogs():
                 self._stop_logs()
                 reply(messages.ok(None))
-            case messages.PickFiles():
-                self._shell.pick(lambda paths: self._work(reply, lambda: {"files": files.read(paths)}))
-            case messages.Save(name, text):
-                self._place(files.plain_name(name), text.encode(errors="replace"), reply)
-            case messages.Copy(text):
-                self._shell.copy(text)
-                reply(messages.ok(None))
-            case messages.GetPreferences():
-                self._work(reply, lambda: preferences.load(self._store).preferences)
-            case messages.SetPreferences(wanted):
-                self._work(reply, lambda: self._prefer(wanted))
             case messages.BundlePreview():
                 asked = self._attend().ask(Diagnose(), _DIAGNOSIS)
-                asked.add_done_callback(lambda done: reply(_outcome(done, self._preview)))
-            case messages.SaveBundle():
-                if self._previewed is None:
-                    raise Invalid("There is no report yet.")
-                name, found = self._previewed
-                self._place(name, bundle.packed(found, time.time()), reply)
+                asked.add_done_callback(lambda done: reply(outcome(done, self._errands.preview)))
             case messages.StartHelper():
-                self._work(reply, self._start_helper)
+                self._errands.work(reply, self._start_helper)
             case messages.ConfirmPairing(number):
                 self._attend().give_number(number)
                 reply(messages.ok(None))
+            case _:
+                self._errands.run(what, reply)
 
     def _ready(self) -> None:
         with self._lock:
@@ -259,48 +225,11 @@ class Session:
         if isinstance(logs, Logs):
             self._outbox.lines(logs)
 
-    def _place(self, name: str, data: bytes, reply: _Reply) -> None:
-        def write(path: Path | None) -> dict[str, str | None]:
-            if path is not None:
-                files.write(path, data)
-            return {"saved": None if path is None else str(path)}
-
-        self._shell.place(name, lambda path: self._work(reply, lambda: write(path)))
-
-    def _prefer(self, wanted: Preferences) -> Preferences:
-        had = preferences.load(self._store).preferences
-        if had.start_at_login != wanted.start_at_login:
-            self._actions.start_at_login(wanted=wanted.start_at_login)
-        return preferences.change(self._store, preferences=wanted).preferences
-
-    def _preview(self, result: Result) -> dict[str, Any]:
-        if not isinstance(result, Diagnosis):
-            raise TypeError(f"{type(result).__name__} for a diagnosis")
-        self._previewed = (bundle.name(time.time()), bundle.contents(result))
-        return {"name": self._previewed[0], "files": self._previewed[1]}
-
     def _start_helper(self) -> None:
         self._actions.start_helper()
         self._attend().retry()
 
-    def _work(self, reply: _Reply, do: Callable[[], Any]) -> None:
-        """Whatever may take its time, on a thread of its own."""
-
-        def work() -> None:
-            try:
-                answer = messages.ok(do())
-            except (OSError, files.Unreadable) as error:
-                strerror = error.strerror if isinstance(error, OSError) else None
-                where = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
-                answer = messages.error("failed", f"{where}{strerror or error}")
-            except Exception:  # noqa: BLE001 - whoever called is to hear of it
-                _LOG.exception("A call of the page's failed")
-                answer = messages.error("failed", "That failed; the window's log says why.")
-            reply(answer)
-
-        self._worker.submit(work)
-
-    def _replier(self, number: int) -> _Reply:
+    def _replier(self, number: int) -> Reply:
         return lambda text: self._shell.deliver(messages.answered(number, text), lambda: None)
 
 
@@ -320,16 +249,3 @@ def _standing(said: Snapshot | Problem) -> list[dict[str, Any]]:
     if said.kind is ProblemKind.NUMBER_NEEDED and said.expires is not None:
         link["number_until"] = said.expires
     return [link]
-
-
-def _outcome(done: Future[Result], use: Callable[[Result], Any] = lambda result: result) -> str:
-    """The answer to a command."""
-    try:
-        result = done.result()
-    except Trouble as trouble:
-        return messages.error(trouble.kind, str(trouble))
-    except (CancelledError, OSError) as error:
-        return messages.error("failed", str(error) or "The window is being closed.")
-    if isinstance(result, Refused):
-        return messages.error(result.kind.value, result.message)
-    return messages.ok(use(result))

@@ -2,126 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from slopn_app import preferences
 from slopn_app.feed import Problem, ProblemKind
-from slopn_app.preferences import Preferences
 from slopn_app.trouble import Trouble
-from slopn_app.window.session import HIDDEN_PAUSE, Said, Session
-from slopn_wire.commands import Command, Connect, Diagnose
-from slopn_wire.diagnosis import Diagnosis
-from slopn_wire.events import Done, ErrorKind, Event, Refused, Result, Stats
-from slopn_wire.logs import LogFilter, LogLine, Logs
+from slopn_app.window.session import HIDDEN_PAUSE
+from slopn_wire.commands import Connect
+from slopn_wire.events import ErrorKind, Event, Refused, Stats
+from slopn_wire.logs import LogLine, Logs
 from support.samples import CONNECTED
 from support.until import until
-from support.window_shell import FakeShell
+from support.window_world import World, up
 
 UP = {"kind": "link", "up": True, "text": "", "permitted": True}
-
-
-class FakeWatcher:
-    """A helper that says what the test has it say."""
-
-    def __init__(self, tell: Callable[[Said], None]) -> None:
-        self.tell = tell
-        self.asked: list[Command] = []
-        self.result: Result | Exception = Done()
-        self.following: list[tuple[LogFilter, int, Callable[[Logs | Problem], None]]] = []
-        self.stopped = 0
-        self.numbers: list[str] = []
-        self.retried = 0
-        self.closed = False
-
-    def ask(self, command: Command, _within: float = 0.0) -> Future[Result]:
-        """As the real one."""
-        self.asked.append(command)
-        done: Future[Result] = Future()
-        if isinstance(self.result, Exception):
-            done.set_exception(self.result)
-        else:
-            done.set_result(self.result)
-        return done
-
-    def follow_logs(
-        self, wanted: LogFilter, on_lines: Callable[[Logs | Problem], None], _since: float = 0.0, after: int = 0
-    ) -> Callable[[], None]:
-        """As the real one."""
-        self.following.append((wanted, after, on_lines))
-
-        def stop() -> None:
-            self.stopped += 1
-
-        return stop
-
-    def give_number(self, number: str) -> None:
-        """As the real one."""
-        self.numbers.append(number)
-
-    def retry(self) -> None:
-        """As the real one."""
-        self.retried += 1
-
-    def close(self) -> None:
-        """As the real one."""
-        self.closed = True
-
-
-class World:
-    """A session, its shell, and the watchers it has had."""
-
-    def __init__(self, folder: Path) -> None:
-        self.shell = FakeShell()
-        self.watchers: list[FakeWatcher] = []
-        self.store = folder / "slopn/preferences.json"
-        self.at_login: list[bool] = []
-        self.starting: OSError | None = None
-        self.started = 0
-        self._number = 0
-        self.session = Session(self.shell, self._watch, self.store, self)
-
-    @property
-    def watcher(self) -> FakeWatcher:
-        """The last one."""
-        return self.watchers[-1]
-
-    def start_helper(self) -> None:
-        """As the interface."""
-        self.started += 1
-        if self.starting is not None:
-            raise self.starting
-
-    def start_at_login(self, *, wanted: bool) -> None:
-        """As the interface."""
-        self.at_login.append(wanted)
-
-    def call(self, to: str, what: Any) -> dict[str, Any]:
-        """One call of the page's, and its answer."""
-        self._number += 1
-        text = what if isinstance(what, str) else json.dumps(what)
-        self.session.called(json.dumps({"id": self._number, "to": to, "text": text}))
-        until(lambda: self._number in self.shell.answers, 10, "an answer")
-        return self.shell.answers[self._number]
-
-    def local(self, do: str, **more: Any) -> Any:
-        """What is answered under `ok`."""
-        answer = self.call("local", {"do": do, **more})
-        assert "error" not in answer, answer
-        return answer["ok"]
-
-    def _watch(self, tell: Callable[[Said], None]) -> Any:
-        self.watchers.append(FakeWatcher(tell))
-        return self.watchers[-1]
 
 
 @pytest.fixture
@@ -135,11 +33,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 @pytest.fixture
 def seen(world: World) -> World:
     """One whose page listens to a helper that is up."""
-    world.watcher.tell(CONNECTED)
-    world.local("ready")
-    world.shell.run()
-    world.shell.taken.clear()
-    return world
+    return up(world)
 
 
 def event(seq: int) -> Event:
@@ -294,63 +188,6 @@ def test_lines_wait_for_a_page_that_listens(world: World) -> None:
     assert len(world.watcher.following) == 1
 
 
-def test_preferences_are_kept(seen: World) -> None:
-    """What holds now is answered; the start at login is the system's, and asked for when it changes."""
-    assert seen.local("preferences")["welcomed"] is False
-    wanted = {"start_at_login": True, "welcomed": True, "favourites": ["Zürich"], "appearance": "dark"}
-    assert seen.local("set_preferences", preferences=wanted)["favourites"] == ["Zürich"]
-    seen.local("set_preferences", preferences=wanted)
-    assert seen.at_login == [True]
-    stored = preferences.load(seen.store).preferences
-    assert stored == Preferences(start_at_login=True, welcomed=True, favourites=("Zürich",), appearance="dark")
-
-
-def test_preferences_that_others_change(seen: World) -> None:
-    """The page hears of it."""
-    preferences.change(seen.store, preferences=Preferences(language="de"))
-    seen.session.preferences_changed()
-    seen.shell.run()
-    assert seen.shell.pushed[0]["preferences"]["language"] == "de"
-
-
-def test_files_that_the_user_picks(seen: World, tmp_path: Path) -> None:
-    """Their names and bytes; none if they changed their mind; what can't be read says why."""
-    (tmp_path / "a.conf").write_bytes(b"\xffx")
-    seen.shell.chosen = (tmp_path / "a.conf",)
-    assert seen.local("pick_files") == {"files": [{"name": "a.conf", "data": base64.b64encode(b"\xffx").decode()}]}
-    seen.shell.chosen = ()
-    assert seen.local("pick_files") == {"files": []}
-    os.mkfifo(tmp_path / "pipe")
-    seen.shell.chosen = (tmp_path / "pipe",)
-    assert seen.call("local", {"do": "pick_files"})["error"]["text"].startswith("pipe ")
-
-
-def test_a_text_is_saved(seen: World, tmp_path: Path) -> None:
-    """Where the user says, for them alone; a proposal is a name and no place."""
-    assert seen.local("save", name="../log.txt", text="Für\n") == {"saved": None}
-    seen.shell.place_for = tmp_path / "log.txt"
-    assert seen.local("save", name="log.txt", text="Für\n") == {"saved": str(tmp_path / "log.txt")}
-    assert (tmp_path / "log.txt").read_text() == "Für\n"
-    assert (tmp_path / "log.txt").stat().st_mode & 0o777 == 0o600
-    assert seen.shell.proposed == ["log.txt", "log.txt"]
-    seen.shell.place_for = tmp_path / "none/log.txt"
-    assert "No such file" in seen.call("local", {"do": "save", "name": "a", "text": ""})["error"]["text"]
-
-
-def test_a_report_is_saved_as_it_was_previewed(seen: World, tmp_path: Path) -> None:
-    """And not at all before it was."""
-    seen.shell.place_for = tmp_path / "report.zip"
-    assert seen.call("local", {"do": "save_bundle"})["error"]["code"] == "invalid"
-    seen.watcher.result = Diagnosis((), {"log.txt": "then"})
-    shown = seen.local("bundle_preview")
-    assert isinstance(seen.watcher.asked[-1], Diagnose)
-    seen.watcher.result = Diagnosis((), {"log.txt": "later"})
-    seen.local("save_bundle")
-    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
-        assert {name: archive.read(name).decode() for name in archive.namelist()} == shown["files"]
-    assert shown["files"]["log.txt"] == "then"
-
-
 def test_the_helper_is_started(seen: World) -> None:
     """The system is asked, and the connection tried again; where it can't, the page says what the user can do."""
     seen.local("start_helper")
@@ -358,12 +195,6 @@ def test_the_helper_is_started(seen: World) -> None:
     seen.starting = OSError("Start it in a terminal.")
     answer = seen.call("local", {"do": "start_helper"})
     assert answer == {"error": {"code": "failed", "text": "Start it in a terminal."}}
-
-
-def test_the_clipboard(seen: World) -> None:
-    """It is the desktop's."""
-    seen.local("copy", text="Für")
-    assert seen.shell.copied == ["Für"]
 
 
 def test_what_is_opened_waits_for_the_page(world: World, tmp_path: Path) -> None:
