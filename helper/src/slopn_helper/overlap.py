@@ -45,6 +45,24 @@ def literal(endpoint: Endpoint) -> IPAddress | None:
         return None
 
 
+MAIN_TABLE = "254"
+"""The routing table that every packet asks, the engine's own too: no rule keeps them out of it."""
+
+
+def through_itself(profile: Profile, gateways: Iterable[IPAddress]) -> str | None:
+    """Why the profile's routes would lead the packets to one of its `gateways` into the tunnel. None: they don't."""
+    if profile.table != MAIN_TABLE:
+        return None
+    for address in gateways:
+        for network in (network for peer in profile.peers for network in peer.allowed_ips):
+            if address in network:
+                return (
+                    f"AllowedIPs has {network}, and with it the gateway's own address {address}: by Table = main its "
+                    "packets would have to go through the tunnel itself; leave the Table line out"
+                )
+    return None
+
+
 def with_links(profile: Profile, routed: Iterable[IPNetwork], links: Sequence[OnLink]) -> str | None:
     """Why the tunnel would not work on a host that is on `links`; None: it would.
 

@@ -191,6 +191,9 @@ class HostRunner:
             secrets = self._book.secrets(name)
         except (StoreError, SecretError) as error:
             raise ProfileError(str(error)) from error
+        gateways = [at for found in peers for endpoint in found if (at := overlap.literal(endpoint)) is not None]
+        if (why := overlap.through_itself(profile, gateways)) is not None:
+            raise ProfileError(why)
         await self._refuse_overlap(profile)
         config = engine_config(profile, secrets, peers, INTERFACE, FWMARK, self._mtu(profile))
         await self._engine.apply(config)

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 import msgspec
 import pytest
 
-from slopn_helper.overlap import OnLink, literal, own_endpoint, with_links
+from slopn_helper.overlap import OnLink, literal, own_endpoint, through_itself, with_links
 from slopn_wire.profile import DnsConfig, Endpoint, Profile
 from support.fakes import PROFILE
 
@@ -77,3 +77,20 @@ def test_a_literal_endpoint() -> None:
     assert literal(Endpoint("[2001:db8::1]", 1)) == ip_address("2001:db8::1")
     assert literal(Endpoint("192.0.2.1", 1)) == ip_address("192.0.2.1")
     assert literal(Endpoint("vpn.example.org", 1)) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "gateway", "refused"),
+    [
+        ("254", "192.0.2.1", True),
+        ("254", "2001:db8::1", True),
+        ("auto", "192.0.2.1", False),
+        ("77", "192.0.2.1", False),
+        ("off", "192.0.2.1", False),
+    ],
+)
+def test_routes_that_lead_the_gateway_into_its_own_tunnel(table: str, gateway: str, *, refused: bool) -> None:
+    """In table main a route takes the engine's own packets too; elsewhere the mark or nobody's rule keeps them out."""
+    said = through_itself(msgspec.structs.replace(PROFILE, table=table), [ip_address(gateway)])
+    assert (said is not None) is refused
+    assert said is None or gateway in said
