@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from slopn_helper import overlap
 from slopn_helper.addresses import MOST, LastGood, candidates
+from slopn_helper.host.firewall.words import plain
 from slopn_helper.tunnel.driver import ProfileError
 from slopn_wire.profile import Endpoint, IPAddress, Profile
 
@@ -79,8 +80,13 @@ class Gateways:
             return await self._resolve(host, resolvers, self._fwmark, timeout=WITHIN)
 
         async def one(endpoint: Endpoint) -> Found:
-            usable = _usable(profile, await self._addresses(endpoint.host, ask))
-            chosen = candidates(usable, self._last_good.of(endpoint.host), reachable, self._failures)
+            found = await self._addresses(endpoint.host, ask)
+            good = self._last_good.of(endpoint.host)
+            # Whoever answers for names may lie: where the gateway was last is tried as well, once his word has failed.
+            usable = _usable(profile, endpoint, (*found, *good) if failing else found)
+            chosen = candidates(usable, good if not failing else (), reachable, self._failures)
+            if failing and (last := good[:1]) and last[0] in usable and last[0] not in chosen:
+                chosen = (*chosen[: MOST - 1], *last)
             return tuple(Endpoint(str(address), endpoint.port) for address in chosen)
 
         async with asyncio.TaskGroup() as group:
@@ -133,10 +139,16 @@ def _value(outcome: Found | Exception) -> Found:
     return outcome
 
 
-def _usable(profile: Profile, found: Sequence[IPAddress]) -> Sequence[IPAddress]:
-    """Those that aren't inside the tunnel itself. Raises `ProfileError` when all are."""
+def _usable(profile: Profile, endpoint: Endpoint, found: Sequence[IPAddress]) -> Sequence[IPAddress]:
+    """Those that aren't inside the tunnel itself.
+
+    Raises `ProfileError` when the only one stands in the profile, `LookupError` when that is a resolver's word.
+    """
+    found = tuple(dict.fromkeys(map(plain, found)))
     refused = [overlap.own_endpoint(profile.addresses, address) for address in found]
     usable = [address for address, why in zip(found, refused, strict=True) if why is None]
     if not usable:
-        raise ProfileError(str(refused[0]))
+        if overlap.literal(endpoint) is not None:
+            raise ProfileError(str(refused[0]))
+        raise LookupError(f"what the resolver says of {endpoint.host} can't be: {refused[0]}")
     return usable

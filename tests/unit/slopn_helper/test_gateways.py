@@ -70,11 +70,32 @@ def test_a_literal_address_is_not_remembered(tmp_path: Path) -> None:
 
 
 def test_an_address_inside_the_tunnel_is_no_gateway(tmp_path: Path) -> None:
-    """A resolver's word is passed over for a better one; alone, or written in the profile, it is refused."""
-    inside = msgspec.structs.replace(PROFILE, addresses=(ip_interface("10.9.0.2/24"),))
+    """A resolver's word is passed over for a better one; alone it is tried again, since he may lie; the profile's is refused."""
+    addresses = (ip_interface("10.9.0.2/24"),)
+    inside = msgspec.structs.replace(PROFILE, addresses=addresses)
     assert Finder(tmp_path, "10.9.0.1", "192.0.2.1").find(inside) == [("192.0.2.1",)]
-    with pytest.raises(ProfileError, match=r"10\.9\.0\.1 lies in the tunnel's own network"):
+    with pytest.raises(LookupError, match=r"10\.9\.0\.1 lies in the tunnel's own network"):
         Finder(tmp_path, "10.9.0.1").find(inside)
+    with pytest.raises(ProfileError, match=r"10\.9\.0\.1 lies in the tunnel's own network"):
+        Finder(tmp_path, "10.9.0.1").find(msgspec.structs.replace(_at("10.9.0.1"), addresses=addresses))
+
+
+def test_a_resolver_that_lies(tmp_path: Path) -> None:
+    """Its word comes first, as long as it may be true; once it has failed, where the gateway was last is tried too."""
+    finder = Finder(tmp_path, "192.0.2.1")
+    finder.find()
+    finder.gateways.answered(KEY, ip_address("192.0.2.1"))
+    finder.resolve.addresses = (ip_address("192.0.2.66"),)
+    assert finder.find() == [("192.0.2.66",)]
+    assert set(finder.find(failing=True)[0]) == {"192.0.2.66", "192.0.2.1"}
+    finder.resolve.addresses = tuple(ip_address(f"192.0.2.{n}") for n in range(100, 116))
+    for _ in range(5):
+        assert "192.0.2.1" in finder.find(failing=True)[0]
+
+
+def test_an_address_in_the_clothes_of_the_other_family(tmp_path: Path) -> None:
+    """Packets carry IPv4 where IPv6 only wraps it."""
+    assert Finder(tmp_path, "::ffff:192.0.2.1", "192.0.2.1").find() == [("192.0.2.1",)]
 
 
 def test_where_to_look_for_a_portal(tmp_path: Path) -> None:
