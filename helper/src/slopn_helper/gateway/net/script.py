@@ -17,25 +17,27 @@ def render(policy: GatewayNetPolicy) -> str:
     return filling(chains(policy))
 
 
-def filling(made: Iterable[Chain], *, stale: Iterable[str] = (), counting: Iterable[str] = ()) -> str:
+def filling(
+    made: Iterable[Chain], *, stale: Iterable[str] = (), counting: Iterable[str] = (), owned: bool = False
+) -> str:
     """What makes these chains all that the table holds, in one transaction.
 
     The table and the chains that stay are kept, so that no packet meets a chain that is half there; counters too, so that
     they only ever grow. `stale` is what to remove first, as `chain NAME` or `set NAME`; `counting` are the counters that
-    are there.
+    are there. An `owned` table is there already, and may not be named without its flags.
     """
     wanted = tuple(made)
     there = set(counting)
-    lines = [f"add table {FAMILY} {TABLE}", f"flush table {FAMILY} {TABLE}"]
+    lines = [] if owned else [f"add table {FAMILY} {TABLE}"]
+    lines.append(f"flush table {FAMILY} {TABLE}")
     lines += [f"delete {kind} {FAMILY} {TABLE} {name}" for kind, name in map(str.split, stale)]
     lines += [f"add counter {FAMILY} {TABLE} {name}" for name in counters_of(wanted) if name not in there]
-    lines.append(f"table {FAMILY} {TABLE} {{")
+    lines += [
+        f"add chain {FAMILY} {TABLE} {chain.name}" + (f" {{ {chain.head} }}" if chain.head else "") for chain in wanted
+    ]
     for chain in wanted:
-        lines.append(f"  chain {chain.name} {{")
-        lines += [f"    {line}" for line in ([chain.head] if chain.head else [])]
-        lines += [f"    {' '.join(rule)}" for rule in chain.rules]
-        lines.append("  }")
-    return "\n".join([*lines, "}", ""])
+        lines += [f"add rule {FAMILY} {TABLE} {chain.name} {' '.join(rule)}" for rule in chain.rules]
+    return "\n".join([*lines, ""])
 
 
 def counters_of(made: Iterable[Chain]) -> tuple[Refusal, ...]:

@@ -95,11 +95,9 @@ class Table:
         try:
             self.owned = self._may_own and nft.own()
             found = nft.listing(FAMILY, TABLE) or ()
-            nft.run(
-                script.filling(
-                    wanted, stale=readback.stale(wanted, found), counting=[why.value for why in readback.counts(found)]
-                )
-            )
+            counting = [why.value for why in readback.counts(found)]
+            stale = readback.stale(wanted, found)
+            nft.run(script.filling(wanted, stale=stale, counting=counting, owned=self.owned))
         except FirewallError as error:
             raise GatewayNetError(str(error)) from error
 
