@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from slopn_app.window import bootstrap, opened
 
@@ -40,4 +41,5 @@ def _absolute(word: str) -> str:
     """The window that runs has another working directory."""
     if word.startswith(f"{opened.SCHEME}:"):
         return word
-    return str(Path(os.path.normpath(Path.cwd() / word.removeprefix("file://"))))
+    name = unquote(word.removeprefix("file://")) if word.startswith("file:///") else word
+    return str(Path(os.path.normpath(Path.cwd() / name)))
