@@ -217,6 +217,21 @@ def test_sysctls_are_raised_and_put_back(client: Namespace, tmp_path: Path) -> N
         assert not [d for d in differences(before, fingerprint(client)) if TUN not in d]
 
 
+@pytest.mark.parametrize("name", ["src_valid_mark", "arp_ignore"])
+def test_a_sysctl_that_somebody_lowers_is_drift(client: Namespace, tmp_path: Path, name: str) -> None:
+    """It is raised again, and what it was before us still comes back."""
+    client.sysctl({f"net/ipv4/conf/all/{name}": "0"})
+    before = fingerprint(client)
+    router = LinuxRouter(Journal(tmp_path / "journal"))
+    apply(client, router, FULL)
+    client.sysctl({f"net/ipv4/conf/all/{name}": "0"})
+    assert drift(client, router) == f"net/ipv4/conf/all/{name} was lowered"
+    apply(client, router, FULL)
+    assert drift(client, router) is None
+    apply(client, router, None)
+    assert not [d for d in differences(before, fingerprint(client)) if TUN not in d]
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
@@ -227,6 +242,8 @@ def test_sysctls_are_raised_and_put_back(client: Namespace, tmp_path: Path) -> N
         (f"addr del 10.9.0.2/24 dev {TUN}", "missing: address 10.9.0.2/24"),
         ("rule add lookup 99 priority 100 protocol 151", "left over: IPv4 rule 100 to table 99"),
         ("rule add lookup 99 priority 100", None),
+        (f"addr add 192.0.2.200/24 dev {TUN}", f"left over: address 192.0.2.200/24 of {TUN}"),
+        (f"link set {TUN} mtu 1300", f"the MTU of {TUN} is 1300 instead of 1380"),
     ],
 )
 def test_drift_names_what_is_missing(client: Namespace, tmp_path: Path, damage: str, expected: str | None) -> None:

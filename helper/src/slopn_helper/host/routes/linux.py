@@ -46,16 +46,19 @@ class LinuxRouter:
         self._journal = journal
         self._config: RouteConfig | None = None
         self._plan = Plan()
+        self._raised: tuple[str, ...] = ()
+        """The sysctls that were high enough after the last `apply`, by our doing or not."""
 
     async def apply(self, config: RouteConfig | None) -> None:
         """Make `config` the host's state; None removes all of ours. Idempotent. Raises `RouteError`."""
         async with connected() as ipr:
             if config is None:
                 await self._remove_all(ipr)
-                self._config, self._plan = None, Plan()
+                self._config, self._plan, self._raised = None, Plan(), ()
             else:
                 self._config, self._plan = _without_ipv6(config, plan(config))
                 await self._apply(ipr, self._config, self._plan)
+                self._raised = tuple(filter(_is_raised, SYSCTLS)) if self._plan.marks4 else ()
 
     async def on_link(self) -> tuple[tuple[IPNetwork, str], ...]:
         """The networks that this host reaches without a gateway, and by which device; not our own, and no link-local ones."""
@@ -93,12 +96,17 @@ class LinuxRouter:
             for address in self._config.addresses:
                 if address not in addresses:
                     return f"missing: address {address}"
+            if others := set(addresses) - set(self._config.addresses):
+                return f"left over: address {min(others, key=str)} of {self._config.interface}"
+            mtu = next((link.mtu for link in await rtnl.links(ipr) if link.number == index), 0)
+            if mtu != self._config.mtu:
+                return f"the MTU of {self._config.interface} is {mtu} instead of {self._config.mtu}"
             for table in _tables(wanted):
                 rows = await our_routes(ipr, table)
                 for hop in _hops(wanted, index, table):
                     if hop not in rows:
                         return f"missing: {hop[0]}"
-        return None
+        return next((f"{name} was lowered" for name in self._raised if not _is_raised(name)), None)
 
     async def _apply(self, ipr: Rtnetlink, config: RouteConfig, wanted: Plan) -> None:
         index = rtnl.link_index(config.interface)
@@ -198,6 +206,13 @@ def _without_ipv6(config: RouteConfig, wanted: Plan) -> tuple[RouteConfig, Plan]
     routes = tuple(r for r in wanted.routes if r.destination.version == 4 or (has_ipv6 and r.kind != UNICAST))
     rules = tuple(r for r in wanted.rules if r.version == 4 or has_ipv6)
     return msgspec.structs.replace(config, addresses=addresses), Plan(routes, rules)
+
+
+def _is_raised(name: str) -> bool:
+    try:
+        return sysctl.raised(name, 1) is None
+    except OSError:
+        return False
 
 
 def _raised_sysctls() -> list[SysctlWas]:
