@@ -3,9 +3,10 @@ use crate::calls::Initiation;
 use crate::config::Config;
 use crate::engine::{PeerCounters, Snapshot};
 use crate::events::{Event, Level};
-use crate::key::{PublicKey, Secret};
+use crate::key::{PublicKey, Secret, short};
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Prefix;
+use crate::preshared::Label;
 use crate::shared::{Shared, View};
 use crate::tun::Link;
 use crate::uapi::{PeerChange, SetRequest};
@@ -40,6 +41,8 @@ pub(crate) struct Control {
     closed: Option<mpsc::Receiver<()>>,
     /// Which peer has a prefix. One has it: giving it to another takes it away.
     pub allowed: BTreeMap<Prefix, PublicKey>,
+    /// Preshared keys as configured; what was agreed since is the peer's.
+    preshared: BTreeMap<PublicKey, Option<Secret>>,
     up: bool,
 }
 
@@ -57,7 +60,13 @@ impl Core {
 
     pub fn apply(&self, config: &Config) -> io::Result<()> {
         let mut control = self.control.lock();
-        let change = config.as_change(control.peers.keys().copied());
+        let mut change = config.as_change(control.peers.keys().copied());
+        for peer in &mut change.peers {
+            let wanted = peer.preshared_key.as_ref().map(|key| key.as_ref().map(Secret::from));
+            if wanted.is_some() && wanted.as_ref() == control.preshared.get(&peer.public_key) {
+                peer.preshared_key = None;
+            }
+        }
         self.change(&mut control, change, Some(config.bind_device.clone()))
     }
 
@@ -72,6 +81,19 @@ impl Core {
     /// Begins a handshake with every peer whose endpoint is known.
     pub fn initiate(&self) {
         self.begin(self.shared.view().peers.values(), PeerState::kick);
+    }
+
+    /// Keys of a peer from now on, the first in force, until the configuration has another; never an empty list.
+    pub fn set_preshared(&self, key: &PublicKey, keys: Vec<(Label, Option<Secret>)>, initiate: bool) -> io::Result<()> {
+        let control = self.control.lock();
+        let Some(peer) = control.peers.get(key) else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is no peer", short(key))));
+        };
+        peer.state.lock().set_preshared(keys);
+        if initiate {
+            self.begin(std::iter::once(peer), PeerState::kick);
+        }
+        Ok(())
     }
 
     pub fn counters(&self) -> Snapshot {
@@ -166,8 +188,7 @@ impl Core {
         let identity = control.identity_or_stand_in();
         for peer in control.peers.values() {
             let mut state = peer.state.lock();
-            let preshared = state.tunn.preshared_key().map(Secret);
-            let mut fresh = self.state(&identity, &peer.key, preshared.as_ref());
+            let mut fresh = self.state(&identity, &peer.key);
             fresh.adopt(&state);
             *state = fresh;
         }
@@ -186,14 +207,16 @@ impl Core {
                 if identity.public.to_bytes() == key {
                     return;
                 }
-                let peer = Peer::new(key, self.state(&identity, &key, None));
+                let peer = Peer::new(key, self.state(&identity, &key));
                 control.peers.insert(key, Arc::clone(&peer));
                 peer
             }
         };
         let mut state = peer.state.lock();
         if let Some(preshared) = &change.preshared_key {
-            state.tunn.set_preshared_key(preshared.as_ref().map(|s| *s.bytes()));
+            let preshared = preshared.as_ref().map(Secret::from);
+            state.set_preshared(vec![(0, preshared.clone())]);
+            control.preshared.insert(key, preshared);
         }
         if let Some(endpoint) = change.endpoint {
             state.configure(endpoint, &change.alternatives);
@@ -218,12 +241,13 @@ impl Core {
     fn remove(&self, control: &mut Control, key: &PublicKey) {
         if let Some(peer) = control.peers.remove(key) {
             control.allowed.retain(|_, owner| owner != key);
+            control.preshared.remove(key);
             self.shared.index.forget(&peer);
         }
     }
 
-    fn state(&self, identity: &Identity, key: &PublicKey, preshared: Option<&Secret>) -> PeerState {
-        PeerState::new(identity, key, preshared, self.shared.index.table(), self.timers.as_ref())
+    fn state(&self, identity: &Identity, key: &PublicKey) -> PeerState {
+        PeerState::new(identity, key, None, self.shared.index.table(), self.timers.as_ref())
     }
 
     /// Shows the threads what is in force now. Without a private key that is nothing.

@@ -2,7 +2,8 @@
 use crate::config::Config;
 use crate::control::Core;
 use crate::events::{Events, Level};
-use crate::key::PublicKey;
+use crate::key::{PublicKey, Secret};
+use crate::preshared::Label;
 use crate::shared::Shared;
 use crate::threads;
 use crate::tun::{Link, Tun};
@@ -106,6 +107,24 @@ impl Engine {
             self.core.initiate();
         }
         Ok(())
+    }
+
+    /// Preshared keys of a peer, each with a name for `Event::Handshake`; at least one. The first is in force: what `wg`
+    /// shows, and what handshakes are answered with, unless the peer doesn't use the answer; then the next is tried. Any
+    /// of them is accepted in an answer. The session lives on.
+    ///
+    /// They hold through `apply` until that has another preshared key for the peer than before.
+    pub fn set_preshared(
+        &self,
+        peer: &PublicKey,
+        keys: Vec<(Label, Option<Secret>)>,
+        initiate: bool,
+    ) -> io::Result<()> {
+        self.alive()?;
+        if keys.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no preshared key, not even none"));
+        }
+        self.core.set_preshared(peer, keys, initiate)
     }
 
     /// Fresh sockets, on the same port if one was asked for. Peers are told by the next packet, which goes at once.

@@ -1,5 +1,6 @@
 //! What the engine tells its owner: a queue, and a descriptor that is readable while it holds something.
 use crate::key::PublicKey;
+use crate::preshared::Label;
 use crate::sys::EventFd;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -23,10 +24,17 @@ pub enum Level {
 pub enum Event {
     /// The first configuration is in force.
     Up,
-    /// A session was made. `rtt`: from our initiation to the answer; none if the peer initiated.
+    /// A session was made. `rtt`: from our initiation to the answer; none if the peer initiated. `preshared`: name of the
+    /// preshared key.
     Handshake {
         peer: PublicKey,
         rtt: Option<Duration>,
+        preshared: Label,
+    },
+    /// The peer asks again and hasn't used our last answers: they are lost, or it has another preshared key.
+    Unused {
+        peer: PublicKey,
+        answers: usize,
     },
     /// Handshakes have gone unanswered for 15 s; again every 15 s. `age`: since the last handshake that succeeded.
     Stale {

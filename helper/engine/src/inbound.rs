@@ -148,8 +148,12 @@ impl Inbound {
     ) {
         let index = if let WgKind::Data(m) = &message { Some(m.header.receiver_idx.get()) } else { None };
         let mut state = peer.state.lock();
-        match state.tunn.handle_incoming_packet(message) {
+        match state.receive(message) {
             TunnResult::WriteToNetwork(answer) => {
+                let unused = state.unused_answers();
+                if unused > 0 && matches!(answer, WgKind::HandshakeResp(_)) {
+                    shared.events.push(Event::Unused { peer: peer.key, answers: unused });
+                }
                 // A response is answered by data: then the session is ours to use.
                 let initiator = matches!(answer, WgKind::Data(_));
                 self.queue(shared, peer, &mut state, answer, from);
@@ -192,7 +196,7 @@ impl Inbound {
         mtu: &mut MtuWatcher,
     ) {
         state.completed(rtt, SystemTime::now());
-        shared.events.push(Event::Handshake { peer: peer.key, rtt });
+        shared.events.push(Event::Handshake { peer: peer.key, rtt, preshared: state.agreed() });
         let waiting: Vec<_> = state.tunn.get_queued_packets(mtu).collect();
         for message in waiting {
             self.queue(shared, peer, state, message, to);
@@ -205,7 +209,6 @@ impl Inbound {
             message => message,
         };
         shared.leaves(&message, peer, to);
-        state.answers(&message);
         self.answers.push((message.into(), to));
         self.answered.push(Arc::clone(peer));
     }

@@ -17,6 +17,7 @@ pub mod offload;
 pub mod outbound;
 pub mod peer;
 pub mod prefix;
+pub mod preshared;
 #[cfg(feature = "python")]
 mod python;
 pub mod race;

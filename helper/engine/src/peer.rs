@@ -2,11 +2,11 @@
 use crate::calls::Calls;
 use crate::key::{PublicKey, Secret, short};
 use crate::limiter::Limiter;
+use crate::preshared::Keys;
 use crate::race::order;
 use crate::roaming::Roaming;
 use gotatun::noise::index_table::IndexTable;
 use gotatun::noise::{TimerParams, Tunn};
-use gotatun::packet::WgKind;
 use gotatun::x25519::StaticSecret;
 use parking_lot::Mutex;
 use std::io;
@@ -32,8 +32,7 @@ pub struct PeerState {
     /// Where the configuration says that it may be, the best first; empty for a peer that comes to us.
     addresses: Vec<SocketAddr>,
     keepalive: Option<u16>,
-    /// Index of a session that the peer asked for and has not used yet.
-    unconfirmed: Option<u32>,
+    pub(crate) keys: Keys,
     roaming: Roaming,
 }
 
@@ -86,7 +85,7 @@ impl PeerState {
             endpoint: None,
             addresses: Vec::new(),
             keepalive: None,
-            unconfirmed: None,
+            keys: Keys::configured(preshared.cloned()),
             roaming: Roaming::default(),
         }
     }
@@ -149,33 +148,20 @@ impl PeerState {
     /// Move to another identity or a renewed session state, keeping what isn't secret.
     pub fn adopt(&mut self, old: &PeerState) {
         self.last_handshake = old.last_handshake;
+        self.set_preshared(old.keys.all().to_vec());
         self.set_keepalive(old.keepalive);
         self.addresses.clone_from(&old.addresses);
         if let Some(endpoint) = old.endpoint {
             self.set_endpoint(endpoint);
         }
     }
-
-    /// Note an answer to a handshake of the peer's.
-    pub fn answers(&mut self, message: &WgKind) {
-        if let WgKind::HandshakeResp(m) = message {
-            self.unconfirmed = Some(m.sender_idx.get());
-        }
-    }
-
-    /// A data message came for our session `index`. True when it is the first of a session that the peer asked for.
-    pub fn confirmed(&mut self, index: u32) -> bool {
-        if self.unconfirmed != Some(index) {
-            return false;
-        }
-        self.unconfirmed = None;
-        true
-    }
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use gotatun::noise::TunnResult;
+    use gotatun::packet::WgKind;
     use std::time::Instant;
 
     pub fn identity(n: u8) -> Identity {
@@ -210,9 +196,7 @@ pub mod tests {
         let mut b = PeerState::new(&theirs, mine.public.as_bytes(), None, table(), None);
         a.set_endpoint("192.0.2.1:1".parse().unwrap());
         let init = a.kick(Instant::now()).unwrap().into();
-        let gotatun::noise::TunnResult::WriteToNetwork(answer) = b.tunn.handle_incoming_packet(init) else { panic!() };
-        b.answers(&answer);
-        let WgKind::HandshakeResp(m) = &answer else { panic!() };
+        let TunnResult::WriteToNetwork(WgKind::HandshakeResp(m)) = b.receive(init) else { panic!() };
         let index = m.sender_idx.get();
         assert!(!b.confirmed(index.wrapping_add(1)));
         assert!(b.confirmed(index));

@@ -32,11 +32,31 @@ struct PyEngine {
 #[pyclass(name = "Event", module = "slopn_engine", frozen)]
 enum PyEvent {
     Up {},
-    Handshake { public_key: Vec<u8>, rtt: Option<f64> },
-    Stale { public_key: Vec<u8>, age: Option<f64> },
-    Roamed { public_key: Vec<u8>, endpoint: (String, u16) },
-    Log { level: String, text: String },
-    Down { reason: String },
+    #[pyo3(constructor = (public_key, rtt, preshared = 0))]
+    Handshake {
+        public_key: Vec<u8>,
+        rtt: Option<f64>,
+        preshared: u64,
+    },
+    Unused {
+        public_key: Vec<u8>,
+        answers: usize,
+    },
+    Stale {
+        public_key: Vec<u8>,
+        age: Option<f64>,
+    },
+    Roamed {
+        public_key: Vec<u8>,
+        endpoint: (String, u16),
+    },
+    Log {
+        level: String,
+        text: String,
+    },
+    Down {
+        reason: String,
+    },
 }
 
 #[pyclass(module = "slopn_engine", frozen, get_all)]
@@ -102,6 +122,23 @@ impl PyEngine {
         self.with(py, |engine| engine.apply(&config, initiate).map_err(engine_error))
     }
 
+    #[pyo3(signature = (public_key, keys, *, initiate = false))]
+    fn set_preshared_keys(
+        &self,
+        py: Python<'_>,
+        public_key: &[u8],
+        keys: Vec<(u64, Option<Vec<u8>>)>,
+        initiate: bool,
+    ) -> PyResult<()> {
+        let peer = key(public_key)?;
+        let named = |(label, bytes): (_, Option<Vec<u8>>)| {
+            let secret = bytes.map(|k| key(&Zeroizing::new(k))).transpose()?.map(Secret);
+            Ok((label, secret))
+        };
+        let keys = keys.into_iter().map(named).collect::<PyResult<Vec<_>>>()?;
+        self.with(py, |engine| engine.set_preshared(&peer, keys, initiate).map_err(engine_error))
+    }
+
     fn rebind(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, |engine| engine.rebind().map_err(engine_error))
     }
@@ -159,9 +196,10 @@ impl From<Event> for PyEvent {
     fn from(event: Event) -> Self {
         match event {
             Event::Up => Self::Up {},
-            Event::Handshake { peer, rtt } => {
-                Self::Handshake { public_key: peer.to_vec(), rtt: rtt.map(|d| d.as_secs_f64()) }
+            Event::Handshake { peer, rtt, preshared } => {
+                Self::Handshake { public_key: peer.to_vec(), rtt: rtt.map(|d| d.as_secs_f64()), preshared }
             }
+            Event::Unused { peer, answers } => Self::Unused { public_key: peer.to_vec(), answers },
             Event::Stale { peer, age } => Self::Stale { public_key: peer.to_vec(), age: age.map(|d| d.as_secs_f64()) },
             Event::Roamed { peer, endpoint } => Self::Roamed { public_key: peer.to_vec(), endpoint: shown(endpoint) },
             Event::Log { level, text } => Self::Log { level: format!("{level:?}").to_lowercase(), text },

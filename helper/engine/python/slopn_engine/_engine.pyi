@@ -21,14 +21,33 @@ class Event:
     class Handshake(Event):
         """A session with a peer was agreed, anew or by rekeying."""
 
-        __match_args__ = ("public_key", "rtt")
-        def __new__(cls, public_key: bytes, rtt: float | None) -> Self: ...
+        __match_args__ = ("public_key", "rtt", "preshared")
+        def __new__(cls, public_key: bytes, rtt: float | None, preshared: int = 0) -> Self: ...
         @property
         def public_key(self) -> bytes:
             """32 bytes."""
         @property
         def rtt(self) -> float | None:
             """Seconds from our initiation to the answer; None if the peer initiated."""
+        @property
+        def preshared(self) -> int:
+            """Name of the preshared key that the session was agreed with; 0: the configured one."""
+
+    @final
+    class Unused(Event):
+        """A peer asks for a handshake and hasn't used our last answers: they are lost, or its preshared key is another.
+
+        Told with each initiation but the first.
+        """
+
+        __match_args__ = ("public_key", "answers")
+        def __new__(cls, public_key: bytes, answers: int) -> Self: ...
+        @property
+        def public_key(self) -> bytes:
+            """32 bytes."""
+        @property
+        def answers(self) -> int:
+            """How many, without the one that is being given."""
 
     @final
     class Stale(Event):
@@ -175,6 +194,21 @@ class Engine:
 
         Raises `EngineError` with everything as it was (a port in use, a device that isn't there), `ValueError` for
         a malformed key, address or prefix.
+        """
+
+    def set_preshared_keys(
+        self, public_key: bytes, keys: list[tuple[int, bytes | None]], *, initiate: bool = False
+    ) -> None:
+        """Gives a peer these preshared keys, from the next handshake on; the running session isn't touched.
+
+        Each key has a name, for `Event.Handshake`; a key of None is "no preshared key". The first is in force: `wg`
+        shows it, and handshakes are answered with it; while the peer doesn't use our answers, the next one is tried for
+        each. In answers to our own handshakes any of them is accepted. So a key is changed without a failing handshake: one
+        side adds the new one behind the old, the other puts it before the old, and both drop the old one.
+        They hold through `apply` until that has another preshared key for this peer than it had before, and are gone
+        with the engine. `initiate`: ask for a handshake at once.
+
+        Raises `EngineError` for a peer that isn't there and for an empty list, `ValueError` for a malformed key.
         """
 
     def rebind(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -56,6 +56,16 @@ class HandshakeDone(Struct, frozen=True):
     public_key: bytes
     rtt: float | None = None
     """Seconds."""
+    preshared: int = 0
+    """Name of the preshared key that it was agreed with; 0: the configured one."""
+
+
+class AnswerUnused(Struct, frozen=True):
+    """A peer asks for a handshake again and hasn't used our answers: they were lost, or its preshared key is another."""
+
+    public_key: bytes
+    answers: int
+    """How many in a row."""
 
 
 class HandshakeStale(Struct, frozen=True):
@@ -73,7 +83,7 @@ class EngineDown(Struct, frozen=True):
     """None: it was asked to."""
 
 
-EngineEvent = EngineUp | HandshakeDone | HandshakeStale | EngineDown
+EngineEvent = EngineUp | HandshakeDone | HandshakeStale | AnswerUnused | EngineDown
 
 
 class PeerCounters(Struct, frozen=True):
@@ -114,3 +124,18 @@ class Engine(Protocol):
 
     def events(self) -> AsyncIterator[EngineEvent]:
         """Events since the start, across stops and starts. Ends only when its task is cancelled."""
+
+
+class Rekeying(Protocol):
+    """A data plane whose peers' preshared keys can be changed while they talk."""
+
+    async def set_preshared_keys(
+        self, public_key: bytes, keys: Sequence[tuple[int, bytes | None]], *, initiate: bool = False
+    ) -> None:
+        """Give a peer these preshared keys from its next handshake on; its session lives on.
+
+        Each key has a name, told by `HandshakeDone`; None is "no preshared key". The first is in force: handshakes are
+        answered with it, and with the next one while the answers aren't used. In answers to us any of them is accepted.
+        They hold through `apply` until that has another preshared key for the peer, and are gone when the engine is.
+        `initiate`: ask for a handshake at once. Raises `EngineError`.
+        """
