@@ -41,8 +41,6 @@ def states() -> list[str]:
 
 def render(target: Path) -> None:
     """Everything, into `target`."""
-    from PIL import Image
-
     for name in states():
         for size in _SIZES:
             _save(_tray(name, size), target / f"hicolor/{size}x{size}/apps/{name}.png")

@@ -41,9 +41,9 @@ def test_links_and_profiles_open_in_the_window(tmp_path: Path) -> None:
     def kind(name: str, text: str) -> str:
         file = tmp_path / name
         file.write_text(text)
-        info = ["gio", "info", "--attributes=standard::content-type", file]
+        info = ["gio", "info", "--attributes=standard::content-type", str(file)]
         done = subprocess.run(info, env=environ, capture_output=True, text=True, check=True)
-        return done.stdout.rsplit(":", 1)[1].strip()
+        return str(done.stdout).rsplit(":", 1)[1].strip()
 
     assert kind("berlin.conf", PROFILE) == "application/x-wg-quick"
     assert kind("other.conf", "[Interface]\ncolour = red\n") == "text/plain"
@@ -57,7 +57,7 @@ def test_the_unit_is_valid(tmp_path: Path) -> None:
     text = (LINUX / "slopn-tray.service").read_text().replace("/usr/bin/slopn-tray", "/bin/true")
     unit = tmp_path / "slopn-tray.service"
     unit.write_text(text)
-    command = ["systemd-analyze", "verify", "--user", "--man=no", "--recursive-errors=no", unit]
+    command = ["systemd-analyze", "verify", "--user", "--man=no", "--recursive-errors=no", str(unit)]
     judged = subprocess.run(
         command, capture_output=True, text=True, check=False, env={"XDG_RUNTIME_DIR": str(tmp_path)}
     )

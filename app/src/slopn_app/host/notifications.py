@@ -12,6 +12,7 @@ from typing import Any
 
 _LOG = logging.getLogger(__name__)
 _TIMEOUT = 10.0
+_END = 2.0
 _NUMBERS = "_platform_to_interface_notification_identifier"
 Buttons = tuple[tuple[str, Callable[[], None]], ...]
 
@@ -28,6 +29,7 @@ class DesktopNotifications:
         self._turn = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
+        self._thread = threading.Thread()
 
     def show(
         self, title: str, text: str, buttons: Buttons, *, urgent: bool, clicked: Callable[[], None] | None = None
@@ -46,6 +48,7 @@ class DesktopNotifications:
             loop, self._loop = self._loop, None
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
+            self._thread.join(_END)
 
     async def _show(
         self, title: str, text: str, buttons: Buttons, *, urgent: bool, clicked: Callable[[], None] | None
@@ -94,7 +97,8 @@ class DesktopNotifications:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=_serve, args=(self._loop,), name="notifications", daemon=True).start()
+                self._thread = threading.Thread(target=_serve, args=(self._loop,), name="notifications", daemon=True)
+                self._thread.start()
             asyncio.run_coroutine_threadsafe(_logged(work), self._loop)
 
 
@@ -108,4 +112,11 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    try:
+        loop.run_forever()
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()

@@ -35,8 +35,7 @@ Do = Callable[[], None]
 class Tray:
     """One tray. `show_window` brings up the window at a page; `watch` begins to follow the helper and calls back from any thread.
 
-    `login`: the session has started it, no person. `quiet`: preferences' file. All methods are for the surface's thread, but
-    `called`.
+    `stored`: the file of the preferences. `words`: see `main`. All methods are for the surface's thread, but `called`.
     """
 
     def __init__(
@@ -50,6 +49,7 @@ class Tray:
         environ: Mapping[str, str],
         *,
         words: Words = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._surface = surface
         self._watch = watch
@@ -60,6 +60,7 @@ class Tray:
         self._environ = environ
         self._login = "--login" in words
         self._wanted = words
+        self._clock = clock
         self._announcer = Announcer()
         self._watcher: Watcher | None = None
         self._view: Snapshot | Problem | None = None
@@ -92,7 +93,7 @@ class Tray:
                 self._first = False
                 self._begin(view)
         self._read_preferences()
-        self._tell(self._announcer.seen(view, time.monotonic()))
+        self._tell(self._announcer.seen(view, self._clock()))
         self._draw()
 
     def close(self) -> None:
@@ -209,7 +210,7 @@ class Tray:
             self._telling = None
         due = self._announcer.due
         if due is not None:
-            self._telling = self._surface.later(max(due - time.monotonic(), 0.0), self._late)
+            self._telling = self._surface.later(max(due - self._clock(), 0.0), self._late)
         if notice is None:
             return
         if not getattr(self._stored.preferences.notifications, notice.kind.value, True):
@@ -225,7 +226,7 @@ class Tray:
     def _late(self) -> None:
         self._telling = None
         # A timer may be early by the width of a tick.
-        self._tell(self._announcer.late(time.monotonic() + 0.01))
+        self._tell(self._announcer.late(self._clock() + 0.01))
 
     def _place(self, there: bool) -> None:  # noqa: FBT001 - the surface calls back
         self._placed = there
