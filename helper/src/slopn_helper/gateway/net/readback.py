@@ -81,8 +81,14 @@ def _rules_difference(wanted: Chain, found: Sequence[Rule]) -> str | None:
 
 def _canonical(rule: Rule) -> Rule:
     """Matches in any order mean the same; what is counted and what is done about it comes after them."""
-    first = next((place for place, statement in enumerate(rule) if statement.startswith("counter ")), len(rule) - 1)
-    return readback.canonical((*rule[:first], " ".join(rule[first:])))
+    tail = 2 if len(rule) > 1 and rule[-2].startswith("counter ") else 1
+    if any(statement.startswith("counter ") for statement in rule[:-tail]):
+        return rule
+    try:
+        return (*readback.canonical((*rule[:-tail], ""))[:-1], *rule[-tail:])
+    except ValueError:
+        # An address that is none: a set's name, for instance. No rule of ours has that.
+        return rule
 
 
 def _statement(expression: Mapping[str, Any]) -> str:
