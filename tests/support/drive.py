@@ -34,6 +34,8 @@ class Host:
         self.answer: Callable[[], Awaitable[tuple[tuple[Endpoint, ...], ...]]] = self._at_once
         self.hang: type[Effect] | None = None
         self.changed: tuple[Drifted, ...] = ()
+        self.looked_at_host: list[bool] = []
+        """For each look for drift, whether routes and DNS were looked at."""
         self.blind: Exception | None = None
         """What a look for drift raises."""
 
@@ -56,8 +58,9 @@ class Host:
         assert effect.profile in FACTS
         return await self.answer()
 
-    async def drift(self) -> tuple[Drifted, ...]:
+    async def drift(self, *, host: bool) -> tuple[Drifted, ...]:
         """What the test says, once."""
+        self.looked_at_host.append(host)
         found, self.changed = self.changed, ()
         if self.blind is not None:
             raise self.blind

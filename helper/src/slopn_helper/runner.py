@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -43,6 +44,8 @@ INTERFACE = "slopn0"
 WIREGUARD_OVERHEAD = 80
 """Bytes that WireGuard adds over IPv6, as wg-quick(8) reckons."""
 LEAST_MTU = 1280
+LOOK_WITHIN = 2.0
+"""Seconds for each look at what others may have changed of routes and DNS."""
 DRIFT_TOLD = 600.0
 """Seconds for which the health list tells that others have changed something."""
 
@@ -139,12 +142,12 @@ class HostRunner:
                 raise AssertionError(f"{type(effect).__name__} is the driver's own")
         return None
 
-    async def drift(self) -> tuple[Drifted, ...]:
-        """See `EffectRunner.drift`."""
+    async def drift(self, *, host: bool) -> tuple[Drifted, ...]:
+        """See `EffectRunner.drift`. What can't be looked at hides nothing of the rest."""
         rules = await self._firewall.drift()
-        elsewhere = [found for found in (await self._router.drift(), await self._dns.drift()) if found is not None]
         found = [] if rules is None else [Drifted(Part.FIREWALL, f"firewall: {rules}")]
-        if elsewhere:
+        looks = (self._router.drift, self._dns.drift) if host else ()
+        if elsewhere := [what for look in looks if (what := await _seen(look)) is not None]:
             found.append(Drifted(Part.HOST, "; ".join(elsewhere)))
         self._drifted.extend((self._clock(), drifted.what) for drifted in found)
         return tuple(found)
@@ -268,6 +271,15 @@ class HostRunner:
         """The IP versions that this host has a way out for."""
         gateways = (self.network.gateway4, self.network.gateway6)
         return frozenset(gateway.version for gateway in gateways if gateway is not None)
+
+
+async def _seen(look: Callable[[], Awaitable[str | None]]) -> str | None:
+    try:
+        async with asyncio.timeout(LOOK_WITHIN):
+            return await look()
+    except Exception as error:  # noqa: BLE001 - a look that fails is taken again
+        _log.warning("whether this host is as we left it can't be told: %s", str(error) or type(error).__name__)
+        return None
 
 
 def _facts(profile: Profile | None, include: Sequence[IPNetwork]) -> ProfileFacts:

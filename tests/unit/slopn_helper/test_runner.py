@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from slopn_helper import runner as module
 from slopn_helper.addresses import LastGood
 from slopn_helper.engine import Counters, PeerCounters
 from slopn_helper.gateways import Gateways
@@ -28,7 +29,7 @@ from slopn_helper.tunnel.effects import (
     StartEngine,
     StopEngine,
 )
-from slopn_helper.tunnel.inputs import EngineStarted, EngineStopped, HostConfigured
+from slopn_helper.tunnel.inputs import EngineStarted, EngineStopped, HostConfigured, Part
 from slopn_wire.events import Live
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
@@ -246,3 +247,24 @@ def test_the_drivers_effects_are_not_the_runners(effect: Effect) -> None:
     """A driver that hands them over is broken."""
     with pytest.raises(AssertionError):
         Bench().run(effect)
+
+
+def test_a_look_that_fails_hides_nothing_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver's daemon that hangs, or routes that can't be read, keep nobody from seeing that the rules are gone."""
+    monkeypatch.setattr(module, "LOOK_WITHIN", 0.01)
+    bench = Bench()
+    bench.firewall.changed = "flushed"
+
+    async def hangs() -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    async def fails() -> str | None:
+        raise OSError("no netlink")
+
+    for broken in (hangs, fails):
+        monkeypatch.setattr(bench.dns, "drift", broken)
+        bench.router.changed = "missing: a rule"
+        found = asyncio.run(bench.runner.drift(host=True))
+        assert [drifted.what for drifted in found] == ["firewall: flushed", "missing: a rule"]
+    assert [drifted.part for drifted in asyncio.run(bench.runner.drift(host=False))] == [Part.FIREWALL]

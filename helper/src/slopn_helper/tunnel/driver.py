@@ -31,6 +31,7 @@ from slopn_helper.tunnel.telling import name, told
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import Settings
 from slopn_wire.state import (
+    Connected,
     Connecting,
     Disconnected,
     ErrorCause,
@@ -73,8 +74,8 @@ class EffectRunner(Protocol):
     def context(self) -> Context:
         """The facts of the world as they are now; the driver adds what is in force."""
 
-    async def drift(self) -> tuple[Drifted, ...]:
-        """What of the host isn't as the last effects left it."""
+    async def drift(self, *, host: bool) -> tuple[Drifted, ...]:
+        """What isn't as the last effects left it: the firewall, and with `host` routes, addresses and DNS."""
 
 
 Note = Callable[[TunnelState, Input, Settings, Context, TunnelState], None]
@@ -185,7 +186,8 @@ class TunnelDriver:
         self._looking = False
         try:
             async with asyncio.timeout(LOOK_WITHIN):
-                found = await self._runner.drift()
+                # Elsewhere nothing of the host's is put back: there may be no interface to have it, or all is being undone.
+                found = await self._runner.drift(host=isinstance(self._state, Connected))
         except Exception as error:  # noqa: BLE001 - a look that fails changes nothing, and is taken again
             _log.warning("whether the host is as we left it can't be told: %s", str(error) or type(error).__name__)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from ipaddress import ip_network
 
 import pytest
@@ -250,6 +251,20 @@ async def test_a_look_puts_back_what_others_changed() -> None:
         await drive.driver.apply_settings(Settings()).wait()
         assert [type(effect) for effect in drive.host.done[before:]] == [ApplyFirewall, ConfigureHost]
         assert isinstance(drive.last.state, Connected)
+
+
+@in_loop
+async def test_what_is_not_put_back_is_not_looked_at() -> None:
+    """Routes and DNS are compared while connected alone; the rules always."""
+    async with driving() as drive:
+        for settle in (drive.connect, partial(drive.reaches, Connected)):
+            drive.driver.look()
+            await drive.driver.apply_settings(Settings()).wait()
+            await settle()
+        drive.driver.post(HandshakeStale())
+        drive.driver.look()
+        await drive.driver.apply_settings(Settings()).wait()
+    assert drive.host.looked_at_host == [False, True, False]
 
 
 @in_loop
