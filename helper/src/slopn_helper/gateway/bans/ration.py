@@ -12,8 +12,8 @@ from slopn_wire.profile import IPNetwork
 class Share(Struct, frozen=True, kw_only=True):
     """The most lines in a `period` of seconds."""
 
-    each: int = 10
-    """Of one source: more than any ban needs."""
+    each: int = 20
+    """Of one source: several times what a ban needs."""
     together: int = 1000
     period: float = 60.0
     most_sources: int = 65536

@@ -6,14 +6,27 @@ It stands on the kernel and on Fail2Ban's socket alone, so that it works whether
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from msgspec import Struct
 
 from slopn_helper.gateway.bans import Ban, BansError, By, Why
 from slopn_helper.gateway.bans.book import Put, Remove
 from slopn_helper.gateway.bans.edge import Edge
-from slopn_helper.gateway.bans.fail2ban import Fail2Ban
 from slopn_wire.profile import IPNetwork
+
+
+class Jail(Protocol):
+    """What we use of `fail2ban.Fail2Ban`."""
+
+    def is_there(self) -> bool:
+        """Whether there is anybody to ask."""
+
+    def bans(self) -> tuple[Ban, ...]:
+        """In force. Raises `BansError`."""
+
+    def lift(self, source: IPNetwork) -> bool:
+        """Lift every ban within `source`; whether there was one. Raises `BansError`."""
 
 
 class Listing(Struct, frozen=True):
@@ -35,7 +48,7 @@ class Lifted(Struct, frozen=True):
 class BansView:
     """Both kinds of bans. `clock`: Unix time."""
 
-    def __init__(self, edge: Edge, fail2ban: Fail2Ban, clock: Callable[[], float]) -> None:
+    def __init__(self, edge: Edge, fail2ban: Jail, clock: Callable[[], float]) -> None:
         self._edge = edge
         self._fail2ban = fail2ban
         self._clock = clock
