@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from demo.desktop import PICTURES
 from demo.desktop_step import DESKTOP_STEP
 from demo.sabotage import SABOTAGE
 from demo.screen import Screen, Stopwatch
@@ -47,9 +48,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--stay", action="store_true", help="leave it running at the end, until Ctrl-C")
     parser.add_argument("--plain", action="store_true", help="no colours and no live line, as when piped")
-    parser.add_argument(
-        "--desktop", action="store_true", help="with tray and window, and pictures of them in docs/images"
-    )
+    parser.add_argument("--desktop", action="store_true", help="with tray and window, on a screen of their own")
+    parser.add_argument("--pictures", type=Path, default=PICTURES, metavar="FOLDER", help="of them; else docs/images")
     parser.add_argument(
         "--break",
         dest="broken",
@@ -71,7 +71,7 @@ def _show(screen: Screen, options: argparse.Namespace) -> int:
         screen.verdict("The demo can't run here: " + " ".join(lacks), good=False)
         return FAILED
     watch = Stopwatch()
-    stage = Stage(screen, desktop=options.desktop)
+    stage = Stage(screen, options.pictures if options.desktop else None)
     screen.detail("building")
     with contextlib.ExitStack() as stack:
         try:

@@ -26,10 +26,11 @@ _SIZE = Geometry(width=940, height=720, x=170, y=80)
 
 
 class Desktop:
-    """A context: tray and window of the laptop's user, over `helper`."""
+    """A context: tray and window of the laptop's user, over `helper`. `pictures`: the folder for them."""
 
-    def __init__(self, helper: HelperProcess) -> None:
+    def __init__(self, helper: HelperProcess, pictures: Path) -> None:
         self._helper = helper
+        self._pictures = pictures
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -64,13 +65,13 @@ class Desktop:
         return f"Tray and window say so too: {title}."
 
     def picture(self, name: str) -> None:
-        """Of the window alone, into docs/images."""
+        """Of the window alone."""
         self.window.wait_still()
         number = self._screen.run("xdotool", "search", "--onlyvisible", "--name", "^SloPN$").split()[-1]
-        self._screen.run("import", "-window", number, "+set", "date:create", "-strip", _place(name))
+        self._screen.run("import", "-window", number, "+set", "date:create", "-strip", self._place(name))
 
     def picture_of_menu(self, name: str) -> None:
-        """Of the panel's corner with the tray's menu open, into docs/images."""
+        """Of the panel's corner with the tray's menu open."""
         hidden = self._screen.run("xdotool", "search", "--onlyvisible", "--name", "^SloPN$").split()[-1]
         self._screen.run("xdotool", "windowminimize", hidden)
         before = self._windows()
@@ -78,7 +79,7 @@ class Desktop:
         until(lambda: self._windows() != before, _TIMEOUT, "the tray's menu is open")
         self._screen.run("xdotool", "mousemove", "470", "540")
         self._pause()
-        self._screen.run("import", "-window", "root", "-crop", _MENU, "+repage", "-strip", _place(name))
+        self._screen.run("import", "-window", "root", "-crop", _MENU, "+repage", "-strip", self._place(name))
         self._screen.run("xdotool", "key", "Escape")
         self._screen.run("xdotool", "windowmap", hidden, "windowactivate", hidden)
 
@@ -97,7 +98,6 @@ class Desktop:
         """For what fades in: nothing says when it has."""
         time.sleep(0.7)
 
-
-def _place(name: str) -> Path:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    return PICTURES / f"{name}.png"
+    def _place(self, name: str) -> Path:
+        self._pictures.mkdir(parents=True, exist_ok=True)
+        return self._pictures / f"{name}.png"

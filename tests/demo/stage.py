@@ -35,12 +35,15 @@ class Check(NamedTuple):
 
 
 class Stage:
-    """Up while entered; every part is removed at the end, whatever happened."""
+    """Up while entered; every part is removed at the end, whatever happened.
 
-    def __init__(self, screen: Screen, *, desktop: bool = False) -> None:
+    `pictures`: there is a desktop, too, and its pictures go there.
+    """
+
+    def __init__(self, screen: Screen, pictures: Path | None = None) -> None:
         self.screen = screen
         self.desktop: Desktop | None = None
-        self._with_desktop = desktop
+        self._pictures = pictures
         self.lab = Lab()
         self.generator: Generator | None = None
         self._stack = contextlib.ExitStack()
@@ -56,9 +59,9 @@ class Stage:
             self.supervisor = stack.enter_context(Supervisor(self.helper))
             self.capture: Capture = stack.enter_context(self.lab.capture())
             self.live = stack.enter_context(Live(self.helper, self.screen))
-            if self._with_desktop:
+            if self._pictures is not None:
                 self.screen.detail("starting tray and window")
-                self.desktop = stack.enter_context(Desktop(self.helper))
+                self.desktop = stack.enter_context(Desktop(self.helper, self._pictures))
             self._stack = stack.pop_all()
         return self
 
