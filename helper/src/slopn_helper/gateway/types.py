@@ -48,15 +48,17 @@ class Device(Struct, frozen=True):
     """None: never."""
     disabled: bool = False
     revoked: float | None = None
-    """When; its leases ended by that, and its keys are refused for good."""
+    """When. It is for good: its leases go to others after a rest, its keys are refused."""
     renewed: float | None = None
     """When its enrolment was last prolonged."""
     next_key: bytes | None = None
     """The key it changes to: both are valid until a handshake with this one has been seen."""
+    token: bytes | None = None
+    """Hash of the token that it was enrolled by; None: an administrator added it, or that token is forgotten."""
 
 
 class Enrolled(Struct, frozen=True):
-    """A device with its leases, one of each family that has pools. Without any once it is revoked or expired."""
+    """A device with its leases, one of each family that has pools; none when it is revoked or expired for a while."""
 
     device: Device
     leases: tuple[Lease, ...]
