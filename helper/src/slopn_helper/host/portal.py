@@ -157,7 +157,7 @@ def _unchunked(data: bytes) -> tuple[bytes, bool]:
 
 
 _HEAD = re.compile(r"HTTP/1\.[01] ([1-9][0-9]{2})(?: [^\r\n]*)?")
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*")
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)")
 
 
 def _read_head(head: bytes) -> tuple[int, dict[str, str]] | None:
@@ -169,10 +169,10 @@ def _read_head(head: bytes) -> tuple[int, dict[str, str]] | None:
     for line in lines:
         if (field := _FIELD.fullmatch(line)) is None:
             return None
-        name = field[1].lower()
-        if name in {"content-length", "location"} and fields.get(name, field[2]) != field[2]:
+        name, value = field[1].lower(), field[2].strip(" \t")
+        if name in {"content-length", "location"} and fields.get(name, value) != value:
             return None
-        fields[name] = field[2]
+        fields[name] = value
     return int(status[1]), fields
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_address
+from timeit import timeit
 
 import pytest
 
@@ -199,3 +200,12 @@ def test_a_device_that_is_gone_says_nothing() -> None:
     addresses = [ip_address("127.0.0.1")]
     found = asyncio.run(check(f"http://{HOST}/", addresses, fwmark=None, device="gone0", timeout=5))
     assert found == UNKNOWN
+
+
+@pytest.mark.parametrize("value", ["x" + " " * 3000 + "y", " " * 3000 + "x", "x " * 1500, "x" + " " * 3000])
+def test_blanks_in_a_field_cost_nothing(value: str) -> None:
+    """They are gone at both ends and stand between."""
+    assert judge(answer("302 Found", Location="http://h.example/" + value), HOST, ended=True) is not None
+    many = timeit(lambda: judge(answer("200 OK", b"s", X=value), HOST, ended=False), number=20)
+    few = timeit(lambda: judge(answer("200 OK", b"s", X="x" * len(value)), HOST, ended=False), number=20)
+    assert many < 100 * few, "what it costs does not grow with the square of the blanks"
