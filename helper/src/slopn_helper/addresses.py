@@ -19,6 +19,9 @@ NAMES = 64
 KEPT = 2
 """Addresses kept of each name: one of each family, as a rule."""
 
+LARGEST = 1 << 16
+"""Bytes of the file; what we write is never half of that."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -86,13 +89,14 @@ class LastGood:
 
 def _read(path: Path) -> dict[str, tuple[IPAddress, ...]]:
     try:
-        stored = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            stored = json.loads(file.read(LARGEST))
         return {
             str(name): tuple(ip_address(address) for address in addresses)[:KEPT]
             for name, addresses in list(stored.items())[:NAMES]
         }
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         _log.warning("the gateways' last addresses can't be read and are forgotten: %s", error)
         return {}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slopn_helper.addresses import MOST, NAMES, LastGood, candidates
+from slopn_helper.addresses import LARGEST, MOST, NAMES, LastGood, candidates
 from slopn_wire.profile import IPAddress
 
 V4 = tuple(ip_address(f"192.0.2.{number}") for number in range(1, 7))
@@ -76,7 +76,20 @@ def test_the_oldest_names_are_forgotten(tmp_path: Path) -> None:
     assert book.of("host1.example.org") == (V4[0],)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"a": 7}', '{"a": ["nobody"]}', "\\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"a": 7}',
+        '{"a": ["nobody"]}',
+        "\\xff",
+        "[" * 60_000,
+        '{"a": ["192.0.2.1"' + " " * LARGEST + "]}",
+    ],
+)
 def test_a_damaged_file_is_none(tmp_path: Path, text: str) -> None:
     """Only a head start is lost."""
     path = tmp_path / "addresses.json"
