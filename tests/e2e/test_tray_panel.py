@@ -20,7 +20,7 @@ from support.desktop_tray import TIMEOUT, Tray
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED, DISCONNECTED
 from support.until import until
-from tools import icons
+from tools import icons, locale
 
 PROGRAM = Path(sys.executable).with_name("slopn-tray")
 LOST = replace(CONNECTED, state=Connecting("berlin", 1, cause=ErrorCause.STALE), policy=PolicyKind.BLOCKED)
@@ -34,8 +34,8 @@ class Place:
         self.screen = screen
         self.helper = helper
 
-    def start(self, *words: str) -> int:
-        """Start a tray; the number of its process as the test sees it."""
+    def start(self, *words: str, **environ: str) -> None:
+        """Start a tray."""
         programs = self.screen.folder / "bin"
         if not programs.is_dir():
             programs.mkdir()
@@ -43,8 +43,8 @@ class Place:
             (programs / "slopn-window").write_text(_WINDOW)
             for program in programs.iterdir():
                 program.chmod(0o755)
-        started = self.screen.popen(programs / "slopn-tray", *words, SLOPN_SOCKET=self.helper.path, SLOPN_KEYRING="no")
-        return started.pid
+        environ |= {"SLOPN_SOCKET": self.helper.path, "SLOPN_KEYRING": "no"}
+        self.screen.popen(programs / "slopn-tray", *words, **environ)
 
     def show(self, view: Snapshot) -> None:
         """The helper says this from now on."""
@@ -242,6 +242,17 @@ def test_many_updates_cost_no_memory(place: Place) -> None:
             if number == 39:  # libraries for notifications and the like are there by now
                 start = _resident(process)
         assert _resident(process) - start < 5 << 20
+
+
+def test_it_speaks_german(place: Place) -> None:
+    """In a German session, by the one catalogue."""
+    locale.compile_all()
+    place.show(CONNECTED)
+    place.start("--login", LANG="de_DE.UTF-8")
+    with Tray(place.screen) as tray:
+        until(lambda: tray.wait().title == "Geschützt über berlin", TIMEOUT, "the tunnel stands")
+        labels = tray.menu().labels()
+        assert {"Trennen", "Neu verbinden", "Beenden"} <= set(labels)
 
 
 def test_a_crash_leaves_nothing_in_the_way(place: Place) -> None:

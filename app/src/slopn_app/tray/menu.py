@@ -21,8 +21,10 @@ TOP = 5
 """So many profiles stand in the menu itself."""
 PAUSES = (5, 15, 60)
 """Minutes."""
+DOT = " · "
+_WIDE = 60
 _WIDEST = 90
-"""Letters of a line."""
+"""Letters of a line, if it can be taken apart, and at most."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def menu(
 ) -> tuple[Line, ...]:
     """All of it. `recent`: names of profiles, the last one used first. `now`: Unix time."""
     title, line = headline(view, now)
-    parts = [(Line("title", _short(title)), *([Line("line", _short(line))] if line else []))]
+    said = (Line(f"line {place}", _short(part)) for place, part in enumerate(_wrapped(line)))
+    parts: list[tuple[Line, ...]] = [(Line("title", _short(title)), *said)]
     if isinstance(view, Snapshot):
         parts += [_main(view), _profiles(view, preferences.favourites, recent), _more(view)]
     elif isinstance(view, Problem):
@@ -194,6 +197,17 @@ def _joined(parts: list[tuple[Line, ...]]) -> tuple[Line, ...]:
     for place, part in enumerate(parts[1:], 1):
         lines += [Line(f"separator {place}"), *part]
     return tuple(lines)
+
+
+def _wrapped(line: str) -> list[str]:
+    """A menu as wide as its longest line hides the screen; what traffic does stands last, and is never cut off."""
+    found: list[str] = []
+    for part in line.split(DOT) if line else ():
+        if found and len(found[-1]) + len(DOT) + len(part) <= _WIDE:
+            found[-1] += DOT + part
+        else:
+            found.append(part)
+    return found
 
 
 def _short(text: str) -> str:

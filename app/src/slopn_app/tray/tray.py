@@ -118,6 +118,8 @@ class Tray:
             self._ask(Disconnect())
         elif shown and "--login" not in words:
             self._show_window("")
+        self._read_preferences()  # the window calls when it has written them
+        self._draw()
 
     def _draw(self) -> None:
         now = time.time()

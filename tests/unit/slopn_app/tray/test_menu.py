@@ -13,7 +13,7 @@ from slopn_app.tray.menu import Act, Ask, GiveNumber, Leave, Line, Retry, Show, 
 from slopn_wire.commands import ApplySettings, Connect, Disconnect, Pause, Reconnect
 from slopn_wire.events import PolicyKind, Severity, Snapshot, Warning  # noqa: A004 - the health list\'s word
 from slopn_wire.settings import KillSwitchMode
-from slopn_wire.state import Connecting, Disconnected, Disconnecting, ErrorCause, ErrorState, TargetState
+from slopn_wire.state import Connecting, Disconnected, Disconnecting, ErrorCause, ErrorState, Step, TargetState
 from support.desktop_views import views
 from support.samples import BERLIN, CONNECTED, DISCONNECTED
 
@@ -131,6 +131,16 @@ def test_many_profiles_go_into_a_menu_of_their_own() -> None:
     assert top == ["p07", "p03", "p00", "p01", "p02"]
     rest = next(line for line in lines if line.key == "profiles").children
     assert sorted([*top, *(line.label for line in rest)]) == names
+
+
+def test_a_long_line_is_taken_apart_at_its_dots() -> None:
+    """What traffic does meanwhile stands there in full."""
+    failing = Connecting("berlin", 3, Step.RESOLVING, cause=ErrorCause.RESOLVE)
+    labels = _labels(_menu(replace(CONNECTED, state=failing, policy=PolicyKind.OPEN)))
+    assert labels[1:3] == [
+        "The gateway's name can't be found · looking up the gateway",
+        "your traffic still goes out directly",
+    ]
 
 
 def test_letters_that_are_not_for_people_are_left_out() -> None:

@@ -210,7 +210,7 @@ def test_profiles_that_were_used_come_first(world: World, tmp_path: Path) -> Non
     assert Recent(files).names == ("paris",)
     assert _profiles(world) == ["paris", "berlin"]
     world.prefer(favourites=("berlin",))
-    world.tray.changed(CONNECTED)
+    world.tray.called(("--login",))
     assert _profiles(world) == ["berlin", "paris"]
 
 
