@@ -108,6 +108,26 @@ def test_the_driver_leads_nowhere_either(window: Window, foreign: Foreign) -> No
     assert foreign.hits == []
 
 
+def test_the_window_s_own_policy_holds(screen: Screen, foreign: Foreign, tmp_path: Path) -> None:
+    """Not the page's word for it: a page without one runs its files alone, and reaches nobody."""
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page/index.html").write_text(_STRANGE.replace("SITE", foreign.url))
+    (tmp_path / "page/own.js").write_text("window.own = 1; try { eval('window.evil = 1') } catch { /* refused */ }")
+    environ = {"SLOPN_SOCKET": str(screen.folder / "none"), "PAGE": str(tmp_path / "page")}
+    with Window(screen, environ, program="support.strange_page_window") as window:
+        until(lambda: window.js("return window.own") == 1, 20, "its file has run")
+        found = window.js("return [window.inline, window.evil, getComputedStyle(document.body).color]")
+        assert found == [None, None, "rgb(0, 0, 0)"]
+        assert window.js("return await fetch('own.js').then(() => 'read', () => 'refused')") == "refused"
+    assert foreign.hits == []
+
+
+_STRANGE = """<!doctype html><title>SloPN</title><body style="color: red" onload="window.inline = 1">
+<script>window.inline = 1</script><img src="SITE/picture"><link rel="stylesheet" href="SITE/style">
+<iframe src="SITE/page"></iframe><script src="SITE/script"></script><object data="SITE/thing"></object>
+<script src="own.js"></script>"""
+
+
 @pytest.mark.parametrize("start", ["/page", "/redirect"])
 def test_a_foreign_page_would_find_nothing(screen: Screen, foreign: Foreign, start: str) -> None:
     """Even without the rules: where another page is, there is no bridge, and what it says is heard by nobody."""

@@ -128,11 +128,17 @@ def test_shut_drops_everything(page: FakeShell, outbox: Outbox) -> None:
     outbox.shut()
     page.run(1.0)
     assert len(page.taken) == 1
-    page.stuck = False
     outbox.open([{"kind": "link"}])
-    page.busy.pop()()
     page.run(1.0)
     assert page.taken[1:] == [[{"kind": "link"}]]
+    outbox.push({"kind": "event", "n": 3})
+    old, new = page.busy
+    old()
+    page.run(1.0)
+    assert len(page.taken) == 2, "the page is still busy with the second"
+    new()
+    page.run(1.0)
+    assert page.taken[2:] == [[{"kind": "event", "n": 3}]]
 
 
 def test_lines_that_are_no_longer_wanted(page: FakeShell, outbox: Outbox) -> None:

@@ -145,7 +145,7 @@ def test_a_hidden_window_leaves_the_helper_alone(seen: World) -> None:
     until(lambda: first.closed, 10, "it has hung up")
     assert seen.shell.taken == []
     seen.local("ready")
-    first.tell(event(CONNECTED.seq + 2))  # a last word of the old one's
+    first.tell(replace(CONNECTED, seq=50))  # a last word of the old one's
     seen.watcher.tell(replace(CONNECTED, seq=99))
     seen.shell.run()
     assert seen.watcher is not first
