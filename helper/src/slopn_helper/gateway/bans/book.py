@@ -86,13 +86,13 @@ class Book:
             return []
         if self.is_allowed(source):
             return []
-        if ban is not None:
-            # It got through, so somebody has lifted the ban behind our back.
-            self._end(source, now)
         times = self._count(source, now)
         if len(times) < self._terms.failures:
             return []
         del self._failures[source]
+        if ban is not None:
+            # So often it can only get through if somebody has lifted the ban behind our back.
+            self._end(source, now)
         level = self._next_level(source, now)
         length = min(self._terms.longest, self._terms.first * self._terms.factor ** min(level - 1, 64))
         return self._put(Ban(source, By.GATEWAY, now, now + length, why, len(times), level), now)

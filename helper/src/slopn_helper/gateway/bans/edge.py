@@ -8,7 +8,7 @@ the same table; neither side touches the other's, and the allow list holds for b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import collapse_addresses, ip_address, ip_network, summarize_address_range
 from typing import Any, Protocol
 
@@ -51,7 +51,7 @@ class Nft(Protocol):
     def run(self, commands: str) -> None:
         """Run a script as one transaction. Raises `FirewallError`."""
 
-    def listing(self, family: str, table: str) -> list[dict[str, Any]] | None:
+    def listing(self, family: str, table: str) -> Sequence[Mapping[str, Any]] | None:
         """A table's objects as libnftables-json(5); None: no such table. Raises `FirewallError`."""
 
 

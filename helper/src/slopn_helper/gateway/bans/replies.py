@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickletools
 import struct
-from typing import Any
+from typing import Any, cast
 
 END = b"<F2B_END_COMMAND>"
 """After each command and each reply."""
@@ -20,7 +20,6 @@ LARGEST = 8 << 20
 _DEEPEST = 8
 _TEXTS = {
     ("builtins", "str"),
-    ("__builtin__", "unicode"),
     ("fail2ban.server.ipdns", "IPAddr"),
     # What it answers when it refuses: an exception, of which only the words are of use.
     ("builtins", "Exception"),
@@ -52,8 +51,10 @@ def read(data: bytes) -> Value:
         raise BadReply(f"a reply of {len(data)} bytes")
     machine = _Machine()
     try:
-        for opcode, argument, _ in pickletools.genops(data):
+        for opcode, argument, at in pickletools.genops(data):
             machine.step(opcode.name, argument)
+            if opcode.name == "STOP" and at != len(data) - 1:
+                raise BadReply("more than one pickle")
     except (ValueError, IndexError, KeyError, struct.error, UnicodeError, OverflowError, MemoryError) as error:
         raise BadReply(f"no whole pickle: {type(error).__name__}") from error
     return machine.result()
@@ -84,10 +85,10 @@ class _Machine:
         """What is left when all is done."""
         if not self._done or len(self._stack) != 1:
             raise BadReply("a pickle that doesn't end in one value")
-        value: Value = self._stack[0][0]
-        if isinstance(value, _Text):
+        value: Any = self._stack[0][0]
+        if isinstance(value, _Text) or value is _MARK:
             raise BadReply("a class instead of a value")
-        return value
+        return cast("Value", value)
 
     def step(self, name: str, argument: Any) -> None:
         """Carry out one opcode."""
