@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from slopn_helper.gateway.net import GatewayNetError, network, rules
+from slopn_helper.gateway.net import GatewayNetError, rules
 from slopn_helper.gateway.net.policy import GatewayNetPolicy, Protocol, Refusal, Service
 from slopn_helper.gateway.net.script import TABLE
 from slopn_helper.host.firewall.ruleset import Chain
@@ -163,15 +163,15 @@ def test_a_kernel_that_refuses_the_rules_lets_nothing_through(
     good = rules.chains(POLICY)
     bad = (*good, Chain("strange", 0, "", (("accept nonsense",),), None))
     with HostNet(host, tmp_path) as net:
-        monkeypatch.setattr(network.rules, "chains", lambda _: bad)
+        monkeypatch.setattr(rules, "chains", lambda _: bad)
         with pytest.raises(GatewayNetError, match="nothing passes to or from devices"):
             net.apply(POLICY)
         assert table(host).count("drop") == 2
         assert 'iifname "wgt0" drop' in table(host)
         assert forwarding(host) == ["0", "0"]
-        monkeypatch.setattr(network.rules, "chains", lambda _: good)
+        monkeypatch.setattr(rules, "chains", lambda _: good)
         net.apply(POLICY)
-        monkeypatch.setattr(network.rules, "chains", lambda _: bad)
+        monkeypatch.setattr(rules, "chains", lambda _: bad)
         with pytest.raises(GatewayNetError, match="the rules of before hold"):
             net.apply(VARIANTS[1])
         assert net.drift() is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Container, Iterator, Mapping
+from typing import Any
 
 from slopn_helper.gateway.net import GatewayNetError, readback, script
 from slopn_helper.gateway.net.policy import Refusal
@@ -17,6 +20,8 @@ from slopn_helper.host.firewall.ruleset import Chain
 log = logging.getLogger(__name__)
 
 NAME = f"{FAMILY} {TABLE}"
+_OURS = "slopn"
+"""What the names of all our tables begin with."""
 
 
 class Table:
@@ -79,6 +84,29 @@ class Table:
         """What was refused since the table was made, by whichever process; empty: there is no such table."""
         try:
             return readback.counts(self._nft().counters())
+        except FirewallError as error:
+            raise GatewayNetError(str(error)) from error
+
+    def compared(self, wanted: tuple[Chain, ...]) -> str | None:
+        """How another process's table differs from `wanted`; None: it doesn't. Changes nothing, owns nothing."""
+        nft = self._nft()
+        try:
+            if not nft.is_there(FAMILY, TABLE):
+                return f"there is no table {NAME}"
+            if nft.is_orphan():
+                # Nor could it be read: see `Nft.listing`.
+                return f"the table {NAME} is left over from a gateway that has ended"
+        except FirewallError as error:
+            raise GatewayNetError(f"the rules can't be read: {error}") from error
+        return self._difference(wanted)
+
+    def foreign(self, hooks: Container[str]) -> Iterator[tuple[Mapping[str, Any], Objects]]:
+        """Others' base chains at these hooks, each with its table's listing; what can't be listed is left out."""
+        try:
+            for chain in self._nft().base_chains():
+                if chain["hook"] in hooks and not chain["table"].startswith(_OURS):
+                    with contextlib.suppress(FirewallError):
+                        yield chain, self._nft().listing(chain["family"], chain["table"]) or ()
         except FirewallError as error:
             raise GatewayNetError(str(error)) from error
 
@@ -151,3 +179,19 @@ class _Context(Nft):
         if status:
             raise FirewallError(f"nftables could not list its counters: {errors.strip()}")
         return objects
+
+    def is_orphan(self) -> bool:
+        """Whether our table, which is there, has outlived its owner. Raises `FirewallError`."""
+        self._nft.set_json_output(False)
+        status, output, errors = self._nft.cmd(f"list table {NAME}")
+        if status:
+            raise FirewallError(f"nftables could not list its rules: {errors.strip()}")
+        # nft 1.0 knows no name for `persist`, and leaves the place empty.
+        return any(line.strip().startswith("flags") and "owner" not in line for line in output.splitlines()[:2])
+
+    def base_chains(self) -> list[Mapping[str, Any]]:
+        """Those at hooks, of all tables."""
+        status, objects, errors = self._list("list chains")
+        if status:
+            raise FirewallError(f"nftables could not list its chains: {errors.strip()}")
+        return [item["chain"] for item in objects if "hook" in item.get("chain", {})]
