@@ -49,8 +49,8 @@ def forwarding(host: Namespace) -> list[str]:
 
 
 def table(host: Namespace) -> str:
-    """As nft(8) lists it; empty: there is none."""
-    return host.run(f"nft list table inet {TABLE}", check=False).stdout
+    """As nft(8) lists it, but for what was counted; empty: there is none."""
+    return host.run(f"nft -s list table inet {TABLE}", check=False).stdout
 
 
 @pytest.mark.parametrize("owned", [True, False])
