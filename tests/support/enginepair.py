@@ -93,6 +93,11 @@ class End:
         """How many sessions it has agreed with `other`."""
         return sum(event.public_key == other.public for event in self.events(Event.Handshake))
 
+    def last_key(self) -> int | None:
+        """Name of the preshared key that the last session was agreed with."""
+        handshakes = self.events(Event.Handshake)
+        return handshakes[-1].preshared if handshakes else None
+
     def loss(self, name: str) -> int:
         """One of the engine's loss counters."""
         return self.engine.counters().losses.get(name, 0)
@@ -114,8 +119,16 @@ class Star:
     """
 
     def __init__(
-        self, clients: int = 1, *, interface: str = "wgt0", offload: bool = True, rekey_after: float | None = None
+        self,
+        clients: int = 1,
+        *,
+        interface: str = "wgt0",
+        offload: bool = True,
+        rekey_after: float | None = None,
+        uapi: bool = False,
     ) -> None:
+        """`uapi`: `wg` works on the first client's interface, so that its name must be one that nobody else has."""
+        self._uapi = uapi
         self._count = clients
         self._interface = interface
         self._offload = offload
@@ -127,16 +140,10 @@ class Star:
         with contextlib.ExitStack() as stack:
             for number in range(self._count + 1):
                 namespace = stack.enter_context(Namespace("server" if number == 0 else f"client{number}"))
-                with namespace.entered():
-                    engine = Engine(self._interface, offload=self._offload, uapi=False, rekey_after=self._rekey_after)
-                stack.callback(engine.close)
-                end = End(number, namespace, engine)
+                end = End(number, namespace, self._engine(number, namespace))
+                stack.callback(lambda end=end: end.engine.close())
                 self.ends.append(end)
-                namespace.ip(
-                    f"""addr add {end.inner4}/24 dev {self._interface}
-                    -6 addr add {end.inner6}/64 dev {self._interface}
-                    link set {self._interface} up"""
-                )
+                self._address(end)
                 if number:
                     self._wire(number)
             self._stack = stack.pop_all()
@@ -170,6 +177,25 @@ class Star:
     def address(self, client: End, *, over6: bool = False) -> tuple[str, int]:
         """Where the server listens on this client's wire."""
         return (f"fd99:{client.number}::fe" if over6 else f"10.99.{client.number}.254", PORT)
+
+    def restart(self, end: End) -> None:
+        """As after a crash: another engine, with the same keys, that knows nothing. It isn't configured."""
+        end.engine.close()
+        end.engine = self._engine(end.number, end.namespace)
+        end.seen.clear()
+        self._address(end)
+
+    def _engine(self, number: int, namespace: Namespace) -> Engine:
+        uapi = self._uapi and number == 1
+        with namespace.entered():
+            return Engine(self._interface, offload=self._offload, uapi=uapi, rekey_after=self._rekey_after)
+
+    def _address(self, end: End) -> None:
+        end.namespace.ip(
+            f"""addr add {end.inner4}/24 dev {self._interface}
+            -6 addr add {end.inner6}/64 dev {self._interface}
+            link set {self._interface} up"""
+        )
 
     def _wire(self, number: int) -> None:
         server, client = self.server.namespace, self.ends[number].namespace

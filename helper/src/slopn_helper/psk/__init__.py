@@ -10,7 +10,7 @@ ALGORITHM = "ML-KEM-768"
 """As `status` names it."""
 
 PORT = 17768
-"""UDP, on the gateway's address in the tunnel; reachable through the tunnel alone."""
+"""UDP, of both ends, at their addresses in the tunnel; reachable through the tunnel alone."""
 
 INTERVAL = 110.0
 """Seconds from one key to the next: before WireGuard would renew the session by itself (REKEY_AFTER_TIME, 120 s)."""

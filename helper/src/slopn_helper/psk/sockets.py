@@ -11,7 +11,7 @@ from slopn_helper.psk import PORT
 def open_socket(interface: str, address: str, port: int = PORT) -> socket.socket:
     """A UDP socket at our address in the tunnel that sends and receives by `interface` alone. Raises `OSError`.
 
-    A client takes port 0. What the strong binding gives: a datagram that comes in on another interface, with whatever addresses,
+    What the strong binding gives: a datagram that comes in on another interface, with whatever addresses,
     never arrives, and one that we send without the tunnel fails.
     """
     family = socket.AF_INET6 if ip_address(address).version == 6 else socket.AF_INET
