@@ -72,8 +72,19 @@ def run(desktop: Desktop, words: Words) -> int:
                 logging.getLogger(__name__).warning("%s", error)
 
     closing: list[Callable[[], None]] = []
+    failed: list[BaseException] = []
 
     def begin() -> None:
+        try:
+            serve()
+        except BaseException as error:
+            # An icon that nobody serves would be a lie: end, and be started again.
+            logging.getLogger(__name__).exception("The tray can't begin")
+            failed.append(error)
+            surface.stop()
+            raise
+
+    def serve() -> None:
         # Heavy: the icon is up by now.
         from slopn_app import preferences
         from slopn_app.tray.recent import Recent
@@ -91,7 +102,7 @@ def run(desktop: Desktop, words: Words) -> int:
     for close in closing:
         close()
     instance.close()
-    return 0
+    return 1 if failed else 0
 
 
 def _watch(changed: Callable[[Snapshot | Problem], None]) -> Watcher:
