@@ -25,6 +25,13 @@ def screen() -> Iterator[Screen]:
 
 
 @pytest.fixture
+def other() -> Iterator[Screen]:
+    """Where `window` isn't: there is one for each user."""
+    with Screen() as screen:
+        yield screen
+
+
+@pytest.fixture
 def foreign() -> Iterator[Foreign]:
     """The web site."""
     with Foreign() as foreign:
@@ -108,13 +115,13 @@ def test_the_driver_leads_nowhere_either(window: Window, foreign: Foreign) -> No
     assert foreign.hits == []
 
 
-def test_the_window_s_own_policy_holds(screen: Screen, foreign: Foreign, tmp_path: Path) -> None:
+def test_the_window_s_own_policy_holds(other: Screen, foreign: Foreign, tmp_path: Path) -> None:
     """Not the page's word for it: a page without one runs its files alone, and reaches nobody."""
     (tmp_path / "page").mkdir()
     (tmp_path / "page/index.html").write_text(_STRANGE.replace("SITE", foreign.url))
     (tmp_path / "page/own.js").write_text("window.own = 1; try { eval('window.evil = 1') } catch { /* refused */ }")
-    environ = {"SLOPN_SOCKET": str(screen.folder / "none"), "PAGE": str(tmp_path / "page")}
-    with Window(screen, environ, program="support.strange_page_window") as window:
+    environ = {"SLOPN_SOCKET": str(other.folder / "none"), "PAGE": str(tmp_path / "page")}
+    with Window(other, environ, program="support.strange_page_window") as window:
         until(lambda: window.js("return window.own") == 1, 20, "its file has run")
         found = window.js("return [window.inline, window.evil, getComputedStyle(document.body).color]")
         assert found == [None, None, "rgb(0, 0, 0)"]
@@ -129,10 +136,10 @@ _STRANGE = """<!doctype html><title>SloPN</title><body style="color: red" onload
 
 
 @pytest.mark.parametrize("start", ["/page", "/redirect"])
-def test_a_foreign_page_would_find_nothing(screen: Screen, foreign: Foreign, start: str) -> None:
+def test_a_foreign_page_would_find_nothing(other: Screen, foreign: Foreign, start: str) -> None:
     """Even without the rules: where another page is, there is no bridge, and what it says is heard by nobody."""
-    missing = {"SLOPN_SOCKET": str(screen.folder / "none")}
-    with Window(screen, missing, program="support.lax_window") as window:
+    missing = {"SLOPN_SOCKET": str(other.folder / "none")}
+    with Window(other, missing, program="support.lax_window") as window:
         until(lambda: window.js("return typeof window.pywebview") == "object", 20, "our page has the bridge")
         window.go(foreign.url + start)
         report = foreign.report()
