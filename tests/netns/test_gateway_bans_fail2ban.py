@@ -63,7 +63,7 @@ def test_five_bad_tokens_are_a_ban_until_it_is_lifted(world: BansWorld, tmp_path
             assert ban.until is not None
             assert ban.until - ban.since == 600
             assert abs(time.time() - ban.since) < 60
-            until(lambda: shown in world.sets(), 10.0, "the action has run")
+            until(lambda wanted=shown: wanted in world.sets(), 10.0, "the action has run")
             assert not world.answers_ping(world.attacker, target)
             for address in {source, ATTACKER6_TOO if source == ATTACKER6 else source}:
                 assert not world.reaches(world.attacker, target, source=address)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import collapse_addresses, ip_address, ip_network, summarize_address_range
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address, ip_network, summarize_address_range
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from slopn_helper.gateway.bans import Ban, BansError, By, Why
 from slopn_helper.gateway.bans.book import Change, Put
-from slopn_helper.gateway.bans.sources import source_of
 from slopn_helper.host.firewall import FirewallError
 from slopn_wire.profile import IPNetwork
 
@@ -145,7 +144,8 @@ def _commands(change: Change, now: float) -> str:
 
 def _ban(element: Any, now: float) -> Ban:
     inner = element["elem"] if isinstance(element, dict) and "elem" in element else {"val": element}
-    source = source_of(ip_address(inner["val"]))
+    value = inner["val"]
+    source: IPNetwork = IPv6Network((value, 64)) if ":" in value else IPv4Network(value)
     until = now + inner["expires"] if "expires" in inner else None
     found = _COMMENT.fullmatch(inner.get("comment", ""))
     if found is None:
