@@ -45,13 +45,17 @@ class Gateways:
     """Where the gateways of profiles are, as far as resolvers and the past tell."""
 
     def __init__(self, resolve: Resolve, last_good: LastGood, fwmark: int) -> None:
-        self.portal: tuple[IPAddress, ...] = ()
-        """Where to look for a captive portal, since connecting failed."""
+        self._portal: tuple[str, tuple[IPAddress, ...]] = ("", ())
         self._resolve = resolve
         self._last_good = last_good
         self._fwmark = fwmark
         self._failures = 0
         self._names: dict[bytes, str] = {}
+
+    def portal(self, url: str) -> tuple[IPAddress, ...]:
+        """Where to look for a captive portal by the page at `url`, since connecting failed; none after it succeeded."""
+        known, addresses = self._portal
+        return addresses if known == url else ()
 
     async def find(
         self,
@@ -92,11 +96,12 @@ class Gateways:
         async with asyncio.TaskGroup() as group:
             portal = group.create_task(self._find_portal(portal_url if failing else "", ask))
             found = [group.create_task(_outcome(one(endpoint))) for endpoint in wanted]
-        self.portal = portal.result()
+        self._portal = (portal_url, portal.result())
         return tuple(_value(task.result()) for task in found)
 
     def answered(self, public_key: bytes, at: IPAddress) -> None:
         """The gateway with that key has answered."""
+        self._portal = ("", ())
         if (name := self._names.get(public_key)) is not None:
             self._last_good.answered(name, at)
 

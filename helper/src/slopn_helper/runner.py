@@ -119,7 +119,7 @@ class HostRunner:
             resolvers=self._book.settings.resolvers or self.upstream,
             jitter=_random.random(),
             pause_left=self._book.pause_left(),
-            portal=self._gateways.portal,
+            portal=self._gateways.portal(self._book.settings.portal_url),
         )
 
     async def run(self, effect: Effect) -> Input | None:

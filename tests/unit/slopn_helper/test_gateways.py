@@ -102,16 +102,22 @@ def test_where_to_look_for_a_portal(tmp_path: Path) -> None:
     """Asked while connecting fails alone; a name that nobody knows costs nothing."""
     finder = Finder(tmp_path, "192.0.2.1")
     finder.find()
-    assert not finder.gateways.portal
+    assert not finder.gateways.portal(PORTAL)
     finder.find(failing=True)
-    assert finder.gateways.portal == (ip_address("192.0.2.1"),)
+    assert finder.gateways.portal(PORTAL) == (ip_address("192.0.2.1"),)
+    assert finder.gateways.portal("http://other.example/") == (), "its host is another"
     assert [asked[0] for asked in finder.resolve.asked] == ["vpn.example.org", "portal.example", "vpn.example.org"]
     finder.find()
-    assert not finder.gateways.portal
+    assert not finder.gateways.portal(PORTAL)
     finder.resolve.fails = OSError("no answer")
     finder.gateways.answered(KEY, ip_address("192.0.2.1"))
     assert finder.find(failing=True) == [("192.0.2.1",)]
-    assert not finder.gateways.portal
+    assert not finder.gateways.portal(PORTAL)
+    finder.resolve.fails = None
+    finder.find(failing=True)
+    assert finder.gateways.portal(PORTAL)
+    finder.gateways.answered(KEY, ip_address("192.0.2.1"))
+    assert not finder.gateways.portal(PORTAL), "the next failure is another network's"
 
 
 def test_nobody_to_connect_to(tmp_path: Path) -> None:
