@@ -34,7 +34,7 @@ def handle(state: ErrorState, inp: Input, ctx: Context) -> Next:
             return connecting.enter(state.profile, attempt=state.attempt + 1)
         case NetworkChanged(online=True) if state.cause not in UNTIL_THE_USER_ACTS:
             return connecting.enter(state.profile)
-        case SettingsApplied() if state.cause is ErrorCause.FIREWALL:
+        case SettingsApplied(host=host) if host or state.cause is ErrorCause.FIREWALL:
             return connecting.enter(state.profile)
         case EffectFailed():
             return Next(state, (_timer(state.cause, state.attempt, ctx),))

@@ -34,6 +34,7 @@ def test_other_settings_may_please_the_firewall() -> None:
     refused = ErrorState(ErrorCause.FIREWALL, "a")
     Playbook(refused).give(SettingsApplied()).then(Connecting("a"))
     Playbook(ERROR).give(SettingsApplied()).then(ERROR)
+    Playbook(ERROR).give(SettingsApplied(host=True)).then(Connecting("a"))
 
 
 def test_a_bad_profile_waits_for_the_user() -> None:
