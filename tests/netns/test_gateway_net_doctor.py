@@ -40,7 +40,7 @@ def test_a_working_gateway_is_in_order(world: World, tmp_path: Path) -> None:
             assert faults(world.gateway) == {}
     net = HostNet(world.gateway, tmp_path, owned=True)
     net.apply(POLICY)
-    net.net.close()
+    net.close()
     assert "left over from a gateway that has ended" in faults(world.gateway)["table"]
     with HostNet(world.gateway, tmp_path, owned=True) as again:
         again.apply(POLICY)

@@ -105,7 +105,7 @@ def test_a_foreign_flush_passes_an_owned_table_by(host: Namespace, tmp_path: Pat
     host.run("nft flush ruleset")
     assert "chain from_devices" in table(host)
     assert first.drift() is None
-    first.net.close()
+    first.close()
     assert "chain from_devices" in table(host)
     with HostNet(host, tmp_path / "second", owned=True) as second:
         second.apply(POLICY)
@@ -123,7 +123,7 @@ def test_counters_outlive_a_new_policy_and_a_new_gateway(host: Namespace, tmp_pa
         asks(far, "10.98.0.7", seconds=0.2)
         assert net.count(Refusal.UNASKED) == 1
         net.apply(VARIANTS[2])
-        net.net.close()
+        net.close()
         with HostNet(host, tmp_path, owned=True) as again:
             assert again.count(Refusal.UNASKED) == 1, "an orphan can be read too"
             again.apply(POLICY)
@@ -141,7 +141,7 @@ def test_a_second_gateway_is_refused(host: Namespace, tmp_path: Path) -> None:
             second.apply(VARIANTS[1])
         assert table(host) == before
         assert first.drift() is None
-    second.net.close()
+    second.close()
 
 
 def test_no_rules_no_forwarding(host: Namespace, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_no_rules_no_forwarding(host: Namespace, tmp_path: Path) -> None:
         second.apply(POLICY)
     assert forwarding(host) == ["0", "0"]
     for each in (first, second):
-        each.net.close()
+        each.close()
 
 
 def test_a_kernel_that_refuses_the_rules_lets_nothing_through(
@@ -181,7 +181,7 @@ def test_the_journal_alone_undoes_it_all(host: Namespace, tmp_path: Path) -> Non
     """As after a crash: `restore` needs nothing of the gateway's."""
     net = HostNet(host, tmp_path)
     net.apply(POLICY)
-    net.net.close()
+    net.close()
     with host.entered():
         assert asyncio.run(restore(net.journal)) == []
     assert (table(host), forwarding(host)) == ("", ["0", "0"])

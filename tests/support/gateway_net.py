@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import socket
 import threading
@@ -113,7 +114,13 @@ class HostNet:
         try:
             self.apply(None)
         finally:
-            self.net.close()
+            self.close()
+
+    def close(self) -> None:
+        """As a gateway that ends: all stays as it is."""
+        self.net.close()
+        # A context of libnftables that goes later, while another one counts its sockets, would confuse it.
+        gc.collect()
 
     def apply(self, policy: GatewayNetPolicy | None) -> None:
         """Raises `GatewayNetError`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from slopn_helper.gateway.net import GatewayNetError, readback, script
@@ -146,7 +146,8 @@ class Table:
     def _nft(self) -> _Context:
         if self._context is None:
             try:
-                self._context = _Context()
+                # It finds its own socket by counting, and those of others, bans' for instance, may come and go meanwhile.
+                self._context = _tried(_Context, times=3)
             except FirewallError as error:
                 raise GatewayNetError(str(error)) from error
         return self._context
@@ -155,6 +156,13 @@ class Table:
         if self._kernel is None:
             self._kernel = Kernel()
         return self._kernel
+
+
+def _tried(make: Callable[[], _Context], times: int) -> _Context:
+    for _ in range(times - 1):
+        with contextlib.suppress(FirewallError):
+            return make()
+    return make()
 
 
 class _Context(Nft):

@@ -12,6 +12,7 @@ from slopn_helper.gateway.net.policy import GatewayNetPolicy
 from slopn_helper.gateway.net.rules import chains
 from slopn_helper.gateway.net.script import filling
 from slopn_helper.gateway.net.table import Table
+from slopn_helper.host.firewall import FirewallError
 
 DATA = Path(__file__).parents[4] / "data/gateway_net"
 LISTED: list[dict[str, Any]] = json.loads((DATA / "usual.json").read_text(encoding="utf-8"))
@@ -112,3 +113,19 @@ def test_nothing_is_listed_while_nobody_changes_anything(fake: FakeContext, monk
     fake.number += 1
     fake.objects = None
     assert held.drift() == "the table inet slopn_gateway is gone"
+
+
+def test_a_context_that_miscounts_its_sockets_is_made_again(fake: FakeContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one came or went meanwhile; what fails each time is an error."""
+    failures = [FirewallError("0 sockets")] * 2
+
+    def make() -> FakeContext:
+        if failures:
+            raise failures.pop()
+        return fake
+
+    monkeypatch.setattr(table, "_Context", make)
+    Table().put(WANTED)
+    failures.extend([FirewallError("no library")] * 3)
+    with pytest.raises(GatewayNetError, match="no library"):
+        Table().put(WANTED)
