@@ -204,7 +204,7 @@ class World:
             if silent_since is not None and self.now - silent_since >= 15.0:
                 silent_since = self.now
                 self.stale()
-            self.pass_time(0.25)
+            self.pass_time(0.5)
         return None
 
     def is_protected(self) -> bool:
