@@ -30,7 +30,7 @@ def test_a_new_network_is_a_reason_to_hope() -> None:
 
 
 def test_other_settings_may_please_the_firewall() -> None:
-    """Only there: no other error is mended by settings."""
+    """Other errors may be mended by settings that routes or DNS depend on."""
     refused = ErrorState(ErrorCause.FIREWALL, "a")
     Playbook(refused).give(SettingsApplied()).then(Connecting("a"))
     Playbook(ERROR).give(SettingsApplied()).then(ERROR)
