@@ -1,4 +1,4 @@
-"""Make this checkout ready to run: system packages, Rust, virtual environment, our members, the page, the engine.
+"""Make this checkout ready to run: system packages, Rust, virtual environment, our members, the page, the icons, the engine.
 
 Safe to run again at any time: each step looks at what is there and does only what is missing.
 """
@@ -31,6 +31,7 @@ def main() -> None:
         python_packages()
         members()
         run([VENV / "bin/python", "-m", "tools.ui", "build"])
+        run([VENV / "bin/python", "-m", "tools.icons"])
         engine.build(version)
     say(f"setup: everything is in place ({time.monotonic() - start:.1f} s)")
 
