@@ -11,6 +11,19 @@ SOURCES = ("app/src", "helper/src", "helper/wire/src")
 TESTED_ELSEWHERE = {
     # It only wires the real parts together, and the real parts need a host of their own.
     "slopn_helper/bootstrap.py": "tests/e2e/test_kill_after_each_effect.py",
+    # The registry is its tables: what could be said of it without a database would repeat the code.
+    "slopn_helper/gateway/registry/__init__.py": "tests/gateway/test_registry_devices.py",
+    "slopn_helper/gateway/registry/backup.py": "tests/gateway/test_registry_backup.py",
+    "slopn_helper/gateway/registry/database.py": "tests/gateway/test_registry_gone.py",
+    "slopn_helper/gateway/registry/errors.py": "tests/gateway/test_registry_redeem.py",
+    "slopn_helper/gateway/registry/feed.py": "tests/gateway/test_registry_feed.py",
+    "slopn_helper/gateway/registry/leases.py": "tests/gateway/test_registry_redeem.py",
+    "slopn_helper/gateway/registry/migrations/__init__.py": "tests/gateway/test_registry_schema.py",
+    "slopn_helper/gateway/registry/migrations/versions/v0001_devices.py": "tests/gateway/test_registry_schema.py",
+    "slopn_helper/gateway/registry/rows.py": "tests/gateway/test_registry_devices.py",
+    "slopn_helper/gateway/registry/statements.py": "tests/gateway/test_registry_redeem.py",
+    "slopn_helper/gateway/registry/tables.py": "tests/gateway/test_registry_schema.py",
+    "slopn_helper/gateway/registry/writer.py": "tests/gateway/test_registry_kill.py",
     # They speak to the kernel alone: what could be said of them without one stands in their pure neighbours.
     "slopn_helper/host/firewall/table.py": "tests/netns/test_firewall_table.py",
     "slopn_helper/host/netmon/linux.py": "tests/netns/test_netmon_linux.py",

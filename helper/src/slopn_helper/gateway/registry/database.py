@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from slopn_helper.gateway.registry import migrations
 from slopn_helper.gateway.registry.errors import Unavailable, WrongSchema
+from slopn_helper.gateway.registry.writer import WritingConnection, connect
 
 PATIENCE = 10.0
 """Seconds that an operation waits for its turn, a lock or an answer, each."""
@@ -114,8 +117,8 @@ class Database:
     def _engines(self) -> tuple[AsyncEngine, AsyncEngine]:
         if self._file is None:
             return self._postgres("REPEATABLE READ", connections=4), self._postgres("READ COMMITTED", connections=6)
-        writer = self._sqlite("BEGIN IMMEDIATE", connections=1)
-        reader = self._sqlite("BEGIN", connections=4)
+        writer = self._sqlite(WritingConnection, "BEGIN IMMEDIATE", connections=1)
+        reader = self._sqlite(aiosqlite.Connection, "BEGIN", connections=4)
         return reader, writer
 
     def _postgres(self, isolation: Literal["REPEATABLE READ", "READ COMMITTED"], connections: int) -> AsyncEngine:
@@ -129,22 +132,23 @@ class Database:
             connect_args=postgres_arguments(self._patience),
         )
 
-    def _sqlite(self, begin: str, connections: int) -> AsyncEngine:
+    def _sqlite(self, kind: type[aiosqlite.Connection], begin: str, connections: int) -> AsyncEngine:
         # mode=rw: a missing file is an error, and no new and empty registry.
-        url = sa.URL.create(
-            "sqlite+aiosqlite",
-            database=f"file:{quote(str(self._file))}",
-            query={"mode": "rw", "uri": "true"},
+        path = f"file:{quote(str(self._file))}?mode=rw"
+        engine = create_async_engine(
+            "sqlite+aiosqlite://",
+            async_creator=lambda: connect(path, self._patience, kind),
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=self._patience,
         )
-        engine = create_async_engine(url, pool_size=connections, max_overflow=0, pool_timeout=self._patience)
 
         @sa.event.listens_for(engine.sync_engine, "connect")
         def _(connection: Any, record: Any) -> None:
             del record
-            connection.isolation_level = None  # the driver shall begin nothing by itself
             cursor = connection.cursor()
             for pragma in (
-                f"busy_timeout = {int(self._patience * 1000)}",
                 "journal_mode = WAL",
                 "synchronous = FULL",
                 "foreign_keys = ON",
