@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import Any, cast
 
 from slopn_helper.host.firewall import FirewallError, owner
 from slopn_helper.host.firewall.readback import Objects
 from slopn_helper.host.firewall.ruleset import FAMILY, TABLE
+
+
+_OPENING = threading.Lock()
+"""Which socket is a context's own is seen by what is new, so that one is opened at a time."""
 
 
 class Nft:
@@ -26,12 +31,13 @@ class Nft:
             import nftables
         except ImportError as error:
             raise FirewallError("the Python binding of libnftables is missing (Debian: python3-nftables)") from error
-        before = owner.netfilter_sockets()
-        try:
-            self._nft = nftables.Nftables()
-        except OSError as error:
-            raise FirewallError(f"libnftables can't be loaded: {error}") from error
-        made = owner.netfilter_sockets() - before
+        with _OPENING:
+            before = owner.netfilter_sockets()
+            try:
+                self._nft = nftables.Nftables()
+            except OSError as error:
+                raise FirewallError(f"libnftables can't be loaded: {error}") from error
+            made = owner.netfilter_sockets() - before
         if len(made) != 1:
             raise FirewallError(f"libnftables has opened {len(made)} netlink sockets where one was expected")
         self._socket = made.pop()

@@ -8,6 +8,7 @@ into one form before they are compared.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -90,7 +91,10 @@ def _rules_difference(wanted: Chain, found: tuple[Rule, ...]) -> str | None:
 
 @lru_cache(maxsize=2048)
 def canonical(rule: Rule) -> Rule:
-    """The same rule with its matches and the members of its sets in order, and addresses as numbers."""
+    """The same rule with its matches and the members of its sets in order, and addresses as numbers.
+
+    A word that isn't an address, in somebody else's rule, stays as it is.
+    """
     *matches, verdict = (_canonical_match(statement) for statement in rule)
     return (*sorted(matches), verdict)
 
@@ -99,7 +103,8 @@ def _canonical_match(statement: str) -> str:
     left, is_set, inside = statement.removesuffix(" }").partition("{ ")
     if _ADDRESSES.search(left if is_set else statement):
         key, _, single = statement.rpartition(" ")
-        return _joined(left if is_set else f"{key} ", inside.split(", ") if is_set else [single])
+        with contextlib.suppress(ValueError):
+            return _joined(left if is_set else f"{key} ", inside.split(", ") if is_set else [single])
     return f"{left}{{ {', '.join(sorted(inside.split(', ')))} }}" if is_set else statement
 
 

@@ -161,3 +161,9 @@ def test_contents_names_all_but_rules_and_chains_first() -> None:
         {"rule": {"chain": "c"}},
     ]
     assert contents(found) == ("chain c", "set s")
+
+
+def test_a_strangers_rule_by_a_named_set_is_another_rule() -> None:
+    """What isn't an address is compared as it stands; nothing is raised."""
+    assert canonical(("ip saddr @theirs", "accept")) != canonical(("ip saddr 10.0.0.1", "accept"))
+    assert canonical(("ip saddr { 10.0.0.1, @theirs }", "drop"))[-1] == "drop"
