@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test leak bench load kills fuzz wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
+.PHONY: help demo setup check test leak bench load kills long fuzz wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +45,9 @@ load: setup ## the control plane under load: many watchers, restarts, logs, comm
 kills: setup ## kill the helper at hundreds of moments; `slopn-helper restore` gives the host back each time (ARGS=--help)
 	$(TESTS) -m kills $(ARGS)
 	$(TESTS) -m pytest -m long tests/kills tests/netns/test_dns_*.py tests/netns/test_journal_kill.py
+
+long: setup wireguard-go boot-root ## every test that is too long for `make test` (ARGS="tests/FOLDER", or -k)
+	$(TESTS) -m pytest -m long $(ARGS)
 
 fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and perhaps a target's name")
 	@$(TOOL).fuzz $(ARGS)

@@ -48,6 +48,7 @@ def banned(system: BootedSystem) -> list[str]:
     return system.run("fail2ban-client get slopn banip").stdout.split()
 
 
+@pytest.mark.long
 def test_the_units_lines_ban_and_nobody_elses(system: BootedSystem) -> None:
     """By Debian's Fail2Ban, from the journal: neither logger(1) nor another unit can have somebody banned."""
     forged = as_json(LogLine(1, 1.0, "warning", "gateway.refusals", line(Refusal(ip_address(VICTIM), Why.BAD_TOKEN))))
@@ -69,6 +70,7 @@ def test_the_units_lines_ban_and_nobody_elses(system: BootedSystem) -> None:
     until(lambda: "203.0.113.7" not in rules(), 10.0, "they are let in")
 
 
+@pytest.mark.long
 def test_debians_fail2ban_takes_all_our_files(system: BootedSystem) -> None:
     """Its own check finds nothing wrong, and the local users' jail is there but off."""
     told = system.run("fail2ban-client -t")
