@@ -6,12 +6,12 @@ import asyncio
 import logging
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import IPv6Address
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from slopn_helper import overlap
 from slopn_helper.addresses import MOST, LastGood, candidates
-from slopn_helper.host.firewall.words import plain
 from slopn_helper.tunnel.driver import ProfileError
 from slopn_wire.profile import Endpoint, IPAddress, Profile
 
@@ -149,7 +149,7 @@ def _usable(profile: Profile, endpoint: Endpoint, found: Sequence[IPAddress]) ->
 
     Raises `ProfileError` when the only one stands in the profile, `LookupError` when that is a resolver's word.
     """
-    found = tuple(dict.fromkeys(map(plain, found)))
+    found = tuple(dict.fromkeys(map(_plain, found)))
     refused = [overlap.own_endpoint(profile.addresses, address) for address in found]
     usable = [address for address, why in zip(found, refused, strict=True) if why is None]
     if not usable:
@@ -157,3 +157,8 @@ def _usable(profile: Profile, endpoint: Endpoint, found: Sequence[IPAddress]) ->
             raise ProfileError(str(refused[0]))
         raise LookupError(f"what the resolver says of {endpoint.host} can't be: {refused[0]}")
     return usable
+
+
+def _plain(address: IPAddress) -> IPAddress:
+    """As packets carry it: IPv4 where IPv6 only wraps it."""
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
