@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { address, countdown, Scale, size } from "../src/lib/format.ts";
-import { n, number, speak, t } from "../src/lib/i18n.svelte.ts";
+import { isTag, n, number, speak, t } from "../src/lib/i18n.svelte.ts";
 
 test("a unit gives way only when a number no longer fits it well", () => {
   const scale = new Scale();
@@ -64,4 +64,8 @@ test("a language with more than two forms picks by its own rules", () => {
   } finally {
     speak(null);
   }
+});
+
+test("a locale that is no language's breaks nothing", () => {
+  expect([isTag("de-AT"), isTag("C"), isTag(""), isTag("en_US")]).toEqual([true, false, false, false]);
 });

@@ -24,7 +24,16 @@ export function language(): string {
 /** How numbers and times are written: the user's own way, if it belongs to the language that is spoken. */
 export function locale(): string {
   const own = typeof navigator === "undefined" ? [] : (navigator.languages ?? []);
-  return own.find((tag) => tag.split("-")[0] === language()) ?? language();
+  return own.find((tag) => tag.split("-")[0] === language() && isTag(tag)) ?? language();
+}
+
+/** A browser may name what is none, as WebKitGTK does in the locale “C”; every formatter would refuse it. */
+export function isTag(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false;
+  }
 }
 
 /** `msgid` in the user's language, with `{names}` filled in. */
