@@ -213,7 +213,7 @@ class Registry:
         """Say that a gateway is there, with what it is now. Raises `RegistryError` if another has its key."""
         async with self.database.write() as connection:
             values = gateway_row(gateway)
-            statement = statements.insert(connection)(tables.gateway).values(values)
+            statement = statements.insert(connection.dialect.name)(tables.gateway).values(values)
             changes = {name: value for name, value in values.items() if name != "id"}
             try:
                 await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes))

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from slopn_helper.gateway.pools import FreeAddresses
 from slopn_helper.gateway.registry import tables
 from slopn_helper.gateway.registry.errors import PoolExhausted
 from slopn_helper.gateway.registry.rows import lease_row, read_pools
+from slopn_helper.gateway.registry.statements import insert_once
 from slopn_helper.gateway.types import Lease
 
 
@@ -65,19 +65,13 @@ class Addresses:
         return lease
 
     async def _lend(self, connection: AsyncConnection, device: str, version: int) -> Lease | None:
-        insert = (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+        once = insert_once(connection.dialect.name, tables.lease, "address")
         for free in [each for each in self._free if each.pool.network.version == version]:
             while (address := free.next()) is not None:
                 free.take(address)
                 lease = Lease(device, free.pool.name, address)
-                statement = (
-                    insert(tables.lease)
-                    .values(lease_row(lease))
-                    .on_conflict_do_nothing(index_elements=["address"])
-                    .returning(tables.lease.c.device)
-                )
                 try:
-                    lent = (await connection.execute(statement)).first()
+                    lent = (await connection.execute(once, lease_row(lease))).first()
                 except BaseException:
                     free.give_back(address)
                     raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +14,20 @@ from slopn_helper.gateway.registry import tables
 from slopn_helper.gateway.registry.errors import Ended, KeyTaken, TokenRefused, UnknownDevice
 from slopn_helper.gateway.registry.rows import device_row, read_enrolled, token_of
 from slopn_helper.gateway.types import Device, Enrolled
+
+_INSERT_DEVICE = sa.insert(tables.device)
+_TOKEN = tables.token.c
+_SPEND = (
+    sa.update(tables.token)
+    .where(
+        _TOKEN.hash == sa.bindparam("spent"),
+        _TOKEN.left > 0,
+        _TOKEN.revoked.is_(None),
+        _TOKEN.expires > sa.bindparam("since"),
+    )
+    .values({"left": _TOKEN.left - 1})
+    .returning(_TOKEN.left)
+)
 
 
 class Again(Exception):
@@ -41,9 +56,16 @@ async def admit(connection: AsyncConnection, device: Device, now: float) -> None
         raise Again(again)
 
 
-def insert(connection: AsyncConnection) -> Any:
+def insert(dialect: str) -> Any:
     """The dialect's INSERT, which knows ON CONFLICT."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert
+    return sqlite.insert if dialect == "sqlite" else postgresql.insert
+
+
+@cache
+def insert_once(dialect: str, table: sa.Table, column: str) -> sa.Executable:
+    """An INSERT that returns a row only if nobody had that `column`'s value before. Made once: that takes a while."""
+    statement = insert(dialect)(table)
+    return cast("sa.Executable", statement.on_conflict_do_nothing(index_elements=[column]).returning(table.c[column]))
 
 
 def ended_by(moment: float) -> sa.ColumnElement[bool]:
@@ -54,10 +76,8 @@ def ended_by(moment: float) -> sa.ColumnElement[bool]:
 
 async def spend(connection: AsyncConnection, token: bytes, now: float) -> bool:
     """Take one use of a token, if it may be used; it is locked until the transaction ends."""
-    column = tables.token.c
-    usable = (column.hash == token, column.left > 0, column.revoked.is_(None), column.expires > now - token_rules.SKEW)
-    spend = sa.update(tables.token).where(*usable).values({"left": column.left - 1}).returning(column.left)
-    return (await connection.execute(spend)).first() is not None
+    values = {"spent": token, "since": now - token_rules.SKEW}
+    return (await connection.execute(_SPEND, values)).first() is not None
 
 
 async def why_not(connection: AsyncConnection, token: bytes, now: float) -> token_rules.Refusal:
@@ -69,15 +89,15 @@ async def why_not(connection: AsyncConnection, token: bytes, now: float) -> toke
 
 async def insert_device(connection: AsyncConnection, device: Device) -> bool:
     """With its key. False: the key is somebody's; the caller rolls back."""
-    await connection.execute(sa.insert(tables.device).values(device_row(device)))
+    await connection.execute(_INSERT_DEVICE, device_row(device))
     return await insert_key(connection, device.id, device.public_key, tables.CURRENT)
 
 
 async def insert_key(connection: AsyncConnection, device: str, public_key: bytes, role: str) -> bool:
     """False: the key is somebody's."""
-    statement = insert(connection)(tables.key).values(public_key=public_key, device=device, role=role)
-    once = statement.on_conflict_do_nothing(index_elements=["public_key"]).returning(tables.key.c.role)
-    return (await connection.execute(once)).first() is not None
+    once = insert_once(connection.dialect.name, tables.key, "public_key")
+    row = {"public_key": public_key, "device": device, "role": role}
+    return (await connection.execute(once, row)).first() is not None
 
 
 async def redeemed(connection: AsyncConnection, token: bytes, public_key: bytes, now: float) -> Enrolled | None:
