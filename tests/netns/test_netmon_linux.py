@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from slopn_helper.host import rtevents
 from slopn_helper.host.journal import Journal
 from slopn_helper.host.netmon import NetworkState, linux
 from slopn_helper.host.netmon.linux import NetlinkMonitor
@@ -260,7 +261,7 @@ def test_lost_notifications_cost_a_look_and_no_more(
         def __getattr__(self, name: str) -> object:
             return getattr(socket, name)
 
-    monkeypatch.setattr(linux, "socket", Patched())
+    monkeypatch.setattr(rtevents, "socket", Patched())
 
     async def scenario(watcher: Watcher) -> None:
         # The monitor can't read while this thread is busy, so the buffer runs over.

@@ -78,6 +78,7 @@ class Helper:
             dns=self.dns,
             portal=self._portal,
             rules=self.firewall,
+            changes=(self.firewall.changes, self.dns.changes, self.router.changes),
             serve=self._serve,
             diagnose=self._diagnose,
             replay=lambda _: Replayed((), ""),

@@ -80,6 +80,15 @@ class FakeRouter(Refusing):
     config: RouteConfig | None = None
     links: tuple[tuple[IPNetwork, str], ...] = ()
 
+    def __init__(self, calls: list[str]) -> None:
+        super().__init__(calls)
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def changes(self) -> AsyncIterator[str]:
+        """What the test puts into `told`."""
+        while True:
+            yield await self.told.get()
+
     async def on_link(self) -> tuple[tuple[IPNetwork, str], ...]:
         """What the test says."""
         return self.links

@@ -78,6 +78,7 @@ if sys.platform == "linux":
     from slopn_helper.host.portal import Verdict
     from slopn_helper.host.resolver import resolve
     from slopn_helper.host.restore import restore
+    from slopn_helper.host.routes import watch
     from slopn_helper.host.routes.linux import LinuxRouter
     from slopn_helper.host.seats.logind import LogindSeats
     from slopn_helper.ipc.endpoints.unix import UnixEndpoint
@@ -178,6 +179,7 @@ if sys.platform == "linux":
             dns=dns,
             portal=look_for_portal,
             rules=firewall,
+            changes=(firewall.changes, dns.changes, watch.changes),
             serve=server.run,
             beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive),
             diagnose=partial(diagnose, sources),

@@ -46,20 +46,12 @@ class Dns(Protocol):
         """The resolvers that the host had before us."""
         ...
 
-    def changes(self) -> AsyncIterator[str]:
-        """A word each time that somebody may have changed DNS, or the machine has slept. Never ends."""
-        ...
-
     async def check(self, interface: str, config: DnsConfig, *, blocked: bool) -> tuple[str, str] | None:
         """See `checks.Dns.check`."""
 
 
 class Rules(Protocol):
     """What the daemon needs of the firewall, beside the runner."""
-
-    def changes(self) -> AsyncIterator[str]:
-        """What others have done to the rules, a sentence each, once it is put back. Never ends."""
-        ...
 
     async def links_changed(self) -> None:
         """A device may have come: it needs its guard. Raises nothing."""
@@ -82,6 +74,7 @@ class Daemon:
         monitor: NetworkMonitor,
         dns: Dns,
         rules: Rules,
+        changes: Sequence[Callable[[], AsyncIterator[str]]],
         serve: Callable[[], Coroutine[None, None, None]],
         beside: Sequence[Callable[[], Coroutine[None, None, None]]] = (),
         portal: PortalCheck,
@@ -90,7 +83,7 @@ class Daemon:
         note: Note,
         follow_settings: Callable[[Settings], None],
     ) -> None:
-        """`beside`: what else runs as long as the helper. `follow_settings` takes those that are nobody else's here."""
+        """`changes`: a word each time that others may have changed what we have set; none ends. `beside`: what else runs as long as the helper. `follow_settings` takes those that are nobody else's here."""
         self._control = control
         self._hub = hub
         self._runner = runner
@@ -98,6 +91,7 @@ class Daemon:
         self._monitor = monitor
         self._dns = dns
         self._rules = rules
+        self._changes = changes
         self._serve = serve
         self._beside = beside
         self._follow_settings = follow_settings
@@ -129,8 +123,7 @@ class Daemon:
                 tasks.create_task(self._watch_engine()),
                 tasks.create_task(self._watch_counters()),
                 tasks.create_task(self._watch_drift()),
-                tasks.create_task(self._watch_rules()),
-                tasks.create_task(self._watch_dns()),
+                *(tasks.create_task(self._hear(changes())) for changes in self._changes),
                 tasks.create_task(self._watch_links()),
                 tasks.create_task(self._upstream.watch(self._look_again)),
                 tasks.create_task(self._checks.watch_dns()),
@@ -251,13 +244,9 @@ class Daemon:
         async for _ in self._monitor.links():
             await self._rules.links_changed()
 
-    async def _watch_rules(self) -> None:
-        # They are back in force by now; the look tells of it.
-        async for _ in self._rules.changes():
-            self._driver.look()
-
-    async def _watch_dns(self) -> None:
-        async for _ in self._dns.changes():
+    async def _hear(self, words: AsyncIterator[str]) -> None:
+        # What others have done to the rules is mended by now; the look tells of it, and mends the rest.
+        async for _ in words:
             self._driver.look()
 
     async def _watch_counters(self) -> None:

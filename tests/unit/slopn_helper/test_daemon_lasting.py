@@ -88,6 +88,16 @@ async def test_word_of_changed_rules_is_looked_into_at_once(tmp_path: Path) -> N
 
 
 @in_loop
+async def test_word_of_routes_that_went_is_looked_into_at_once(tmp_path: Path) -> None:
+    """And they are set again."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        helper.router.changed = "route gone"
+        helper.router.told.put_nowait("routes were removed")
+        await until_async(lambda: helper.router.changed is None, 4, "put back before the next look")
+
+
+@in_loop
 async def test_a_device_that_comes_is_guarded_at_once(tmp_path: Path) -> None:
     """Each link event reaches the firewall; it doesn't wait for the next look."""
     async with running(tmp_path) as helper:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import socket
 import struct
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import msgspec
 from pyroute2.netlink.exceptions import NetlinkError
 
-from slopn_helper.host import rtnl
+from slopn_helper.host import rtevents, rtnl
 from slopn_helper.host.netmon import NetworkState, hints, nl80211
 from slopn_helper.host.netmon.debounce import Debounce
 from slopn_helper.host.netmon.state import WakeUps, best_default, without_link_local
@@ -31,12 +30,15 @@ log = logging.getLogger(__name__)
 TICK = 3.0
 """Seconds between two looks at the clocks: where no logind tells of it, waking up sends no notification."""
 
-_RTMGRP_LINK = 0x1
-_GROUPS = _RTMGRP_LINK | 0x4 | 0x10 | 0x40 | 0x100 | 0x400
-"""RTMGRP_LINK, NEIGH, IPV4_IFADDR, IPV4_ROUTE, IPV6_IFADDR, IPV6_ROUTE."""
+_GROUPS = (
+    rtevents.LINK
+    | rtevents.NEIGH
+    | rtevents.IPV4_ADDRESS
+    | rtevents.IPV4_ROUTE
+    | rtevents.IPV6_ADDRESS
+    | rtevents.IPV6_ROUTE
+)
 _ROUTE, _LINK, _ADDRESS, _NEIGHBOUR = {24, 25}, {16, 17}, {20, 21}, {28, 29}
-_HEADER = struct.Struct("=IHHII")
-_SO_RCVBUFFORCE = 33
 
 
 class _LookAgain(Protocol):
@@ -68,7 +70,7 @@ class NetlinkMonitor:
             debounce.event(loop.time(), decisive=decisive)
             happened.set()
 
-        with _notifications(_GROUPS) as sock:
+        with rtevents.notifications(_GROUPS) as sock:
             loop.add_reader(sock, self._drain, sock, look_again)
             hearing = [
                 loop.create_task(self._hear_of_sleep(wakeups, look_again)),
@@ -104,14 +106,14 @@ class NetlinkMonitor:
         """See `NetworkMonitor.links`: a device that was plugged in must be guarded before it carries its first packet."""
         loop = asyncio.get_running_loop()
         happened = asyncio.Event()
-        with _notifications(_RTMGRP_LINK) as sock:
+        with rtevents.notifications(rtevents.LINK) as sock:
             loop.add_reader(sock, happened.set)
             try:
                 yield
                 while True:
                     await happened.wait()
                     happened.clear()
-                    if [message for message in _received(sock) if message is None or message[0] in _LINK]:
+                    if [message for message in rtevents.received(sock) if message is None or message[0] in _LINK]:
                         yield
             finally:
                 loop.remove_reader(sock)
@@ -129,7 +131,7 @@ class NetlinkMonitor:
 
     def _drain(self, sock: socket.socket, look_again: _LookAgain) -> None:
         """Read all notifications that wait; a reader of its own loses none when a time-out cancels a wait."""
-        heard = [message for message in _received(sock) if message is None or self._concerns_us(message)]
+        heard = [message for message in rtevents.received(sock) if message is None or self._concerns_us(message)]
         if heard:
             look_again(decisive=any(message is None or message[0] in _ROUTE for message in heard))
 
@@ -194,42 +196,6 @@ class NetlinkMonitor:
         elif self._gateway_mac is not None and self._gateway_mac[0] == where:
             found = self._gateway_mac[1]
         return found
-
-
-@contextlib.contextmanager
-def _notifications(groups: int) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0) as sock:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 1 << 20)
-        sock.bind((0, groups))
-        yield sock
-
-
-def _received(sock: socket.socket) -> Iterator[tuple[int, bytes] | None]:
-    """All notifications that wait, as `_messages`; None: some were lost."""
-    while True:
-        try:
-            data, sender = sock.recvfrom(65536)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise
-            yield None
-            continue
-        if sender[0] == 0:
-            yield from _messages(data)
-
-
-def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Type and body of each netlink message; what is cut short ends the datagram."""
-    at = 0
-    while at + _HEADER.size <= len(data):
-        length, kind, *_ = _HEADER.unpack_from(data, at)
-        if length < _HEADER.size or at + length > len(data):
-            return
-        yield kind, data[at + _HEADER.size : at + length]
-        at += (length + 3) & ~3
 
 
 def _clocks() -> tuple[float, float]:
