@@ -167,6 +167,25 @@ def test_a_second_pool_is_used_when_the_first_is_full(url: str) -> None:
     asyncio.run(body())
 
 
+def test_an_address_that_was_not_kept_is_the_next(url: str) -> None:
+    """Who finds no IPv6 address lets go of the IPv4 one it had got: the next device has it."""
+
+    async def body() -> None:
+        async with opened(url, (POOLS[0], Pool("v6", ip_network("fd00::/126")))) as registry:
+            secret = await new_token(registry, uses=9)
+            for _ in range(2):
+                await redeem(registry, secret)
+            for _ in range(3):
+                with pytest.raises(PoolExhausted):
+                    await redeem(registry, secret)
+            async with opened(url, (Pool("v6-2", ip_network("fd01::/64")),)):  # by another gateway
+                pass
+            enrolled = await redeem(registry, secret)
+            assert [str(lease.address) for lease in enrolled.leases] == ["10.0.0.4", "fd01::2"]
+
+    asyncio.run(body())
+
+
 def test_cut_off_at_any_moment(url: str) -> None:
     """A request that is cancelled midway, as by a client that hangs up, leaves all or nothing, and the next one works."""
 
