@@ -148,7 +148,7 @@ impl Inbound {
     ) {
         let index = if let WgKind::Data(m) = &message { Some(m.header.receiver_idx.get()) } else { None };
         let mut state = peer.state.lock();
-        match state.receive(message) {
+        match state.receive(message, now) {
             TunnResult::WriteToNetwork(answer) => {
                 let unused = state.unused_answers();
                 if unused > 0 && matches!(answer, WgKind::HandshakeResp(_)) {

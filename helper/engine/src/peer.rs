@@ -196,7 +196,7 @@ pub mod tests {
         let mut b = PeerState::new(&theirs, mine.public.as_bytes(), None, table(), None);
         a.set_endpoint("192.0.2.1:1".parse().unwrap());
         let init = a.kick(Instant::now()).unwrap().into();
-        let TunnResult::WriteToNetwork(WgKind::HandshakeResp(m)) = b.receive(init) else { panic!() };
+        let TunnResult::WriteToNetwork(WgKind::HandshakeResp(m)) = b.receive(init, Instant::now()) else { panic!() };
         let index = m.sender_idx.get();
         assert!(!b.confirmed(index.wrapping_add(1)));
         assert!(b.confirmed(index));
