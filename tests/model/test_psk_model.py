@@ -128,7 +128,7 @@ class Demanding(Crashing):
     demanded = True
 
 
-_SETTINGS = settings(max_examples=100, stateful_step_count=40, deadline=None)
+_SETTINGS = settings(max_examples=300, stateful_step_count=40, deadline=None)
 TestExchanging = Exchanging.TestCase
 TestExchanging.settings = _SETTINGS
 TestCrashing = Crashing.TestCase

@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 import threading
+from functools import partial
 
 from support.enginepair import End, Star
 from support.until import until
@@ -14,6 +15,11 @@ _DEVICE = f"wp{os.getpid()}{secrets.token_hex(2)}"[:15]
 def shown(end: End) -> str:
     """The preshared key of its only peer, as `wg` has it."""
     return end.namespace.run(["wg", "show", _DEVICE, "preshared-keys"]).stdout.split()[1]
+
+
+def agreed(client: End, server: End, label: int) -> bool:
+    """Whether the last session of both has the key of that name."""
+    return client.last_key() == server.last_key() == label
 
 
 def test_a_key_changes_20_times_under_1000_packets_a_second() -> None:
@@ -36,7 +42,7 @@ def test_a_key_changes_20_times_under_1000_packets_a_second() -> None:
             client.engine.set_preshared_keys(server.public, [old, new])
             server.engine.set_preshared_keys(client.public, [new, old])
             client.engine.set_preshared_keys(server.public, [new, old], initiate=True)
-            until(lambda label=label: client.last_key() == server.last_key() == label, 10, "a session with the new key")
+            until(partial(agreed, client, server, label), 10, "a session with the new key")
             client.engine.set_preshared_keys(server.public, [new])
             server.engine.set_preshared_keys(client.public, [new])
             assert shown(client) == base64.b64encode(new[1]).decode()

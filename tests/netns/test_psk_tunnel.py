@@ -4,9 +4,8 @@ import asyncio
 import os
 import secrets
 import socket
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 
@@ -15,21 +14,19 @@ from slopn_helper.psk.sockets import open_socket
 from support.enginepair import PORT as WIREGUARD
 from support.enginepair import End, Star
 from support.psk_tunnel import Worker
+from support.until import until_async
 
 _DEVICE = f"wq{os.getpid()}{secrets.token_hex(2)}"[:15]
-
-
-async def wait(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """`until`, while the loop goes on."""
-    ends_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends_at, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.02)
 
 
 def protected(*workers: Worker) -> bool:
     """All of them are."""
     return all(worker.status.protected for worker in workers)
+
+
+def has_agreed(worker: Worker, count: int) -> bool:
+    """Whether so many keys were agreed and used."""
+    return worker.status.agreed >= count
 
 
 async def shown(end: End) -> str:
@@ -46,11 +43,11 @@ def test_keys_are_agreed_again_and_again_without_a_lost_packet(monkeypatch: pyte
         client, gateway = star.clients[0], star.server
         async with Worker(_DEVICE, gateway, client) as there, Worker(_DEVICE, client, gateway) as here:
             star.connect()
-            await wait(lambda: protected(here, there), 20, "a key of the protocol")
+            await until_async(lambda: protected(here, there), 20, "a key of the protocol")
             pings = asyncio.create_task(asyncio.to_thread(client.pings, gateway.inner4, "-q -c9000 -i0.001 -W2"))
             keys = set()
             for count in range(2, 8):
-                await wait(lambda count=count: here.status.agreed >= count, 20, "the next key")
+                await until_async(partial(has_agreed, here, count), 20, "the next key")
                 keys.add(await shown(client))
             assert await pings
             assert len(keys) == 6
@@ -76,23 +73,23 @@ def test_an_end_that_is_started_anew_is_let_in_and_protected_again() -> None:
 
             there, here = await start(gateway, client), await start(client, gateway)
             star.connect()
-            await wait(lambda: protected(here, there), 20, "a key of the protocol")
+            await until_async(lambda: protected(here, there), 20, "a key of the protocol")
             assert here.gates == there.gates == [False, True]
 
             await here.close()
             star.restart(client)
             here = await start(client, gateway)
             client.apply(gateway.as_peer(star.address(client)))
-            await wait(lambda: here.status.protected, 40, "the client is protected again")
-            await wait(lambda: there.gates == [False, True, False, True], 5, "the gateway as well")
+            await until_async(lambda: here.status.protected, 40, "the client is protected again")
+            await until_async(lambda: there.gates == [False, True, False, True], 5, "the gateway as well")
 
             await there.close()
             star.restart(gateway)
             there = await start(gateway, client)
             gateway.apply(client.as_peer(), port=WIREGUARD)
             await asyncio.to_thread(client.pings, gateway.inner4)
-            await wait(lambda: there.status.protected, 60, "the gateway is protected again")
-            await wait(lambda: here.gates == [False, True, False, True], 5, "the client as well")
+            await until_async(lambda: there.status.protected, 60, "the gateway is protected again")
+            await until_async(lambda: here.gates == [False, True, False, True], 5, "the client as well")
 
     with Star(interface=_DEVICE) as star:
         asyncio.run(run(star))

@@ -54,6 +54,10 @@ class End:
         """Its public key."""
         return base64.b64decode(self.keys.public)
 
+    def close(self) -> None:
+        """End whichever engine it has now."""
+        self.engine.close()
+
     def as_peer(
         self, endpoint: tuple[str, int] | None = None, *, extra: tuple[str, ...] = (), psk: bytes | None = None
     ) -> Peer:
@@ -141,7 +145,7 @@ class Star:
             for number in range(self._count + 1):
                 namespace = stack.enter_context(Namespace("server" if number == 0 else f"client{number}"))
                 end = End(number, namespace, self._engine(number, namespace))
-                stack.callback(lambda end=end: end.engine.close())
+                stack.callback(end.close)
                 self.ends.append(end)
                 self._address(end)
                 if number:

@@ -119,7 +119,7 @@ class Client(Side):
             return []
         if isinstance(message, Accept) and current.stage is Stage.OFFERING:
             return self._accepted(current, message, now)
-        if isinstance(message, Done) and current.stage is Stage.CONFIRMING and current.agreement is not None:
+        if isinstance(message, Done) and current.agreement is not None and self._keys.first.label != current.label:
             if not same(message.mac, current.agreement.done_mac):
                 return []
             self._keys = self._keys.switch(current.label)
@@ -195,10 +195,9 @@ class Client(Side):
     def _bare(self, now: float) -> list[Output]:
         """The session has the configured key."""
         outputs = self._unprotect()
+        self._session = 0
         if self._used:
             self._status = replace(self._status, lost=self._status.lost + 1)
-        self._session = 0
-        if self._used or (self._round is None and self._keys.newest):
             self._lose()
             self._round = None
             outputs.append(self._keys.orders())

@@ -35,9 +35,11 @@ class Side:
         return tuple(key.label for key in self._keys.keys)
 
     def _agreed(self, label: Label, now: float) -> bool:
-        """A session has this key of the protocol. True when it is the first with the newest."""
+        """A session has this key of the protocol. True when it is the first with the newest.
+
+        An older one changes nothing: its answer was on its way when the newer one came into force.
+        """
         self._session = label
-        self._keys = self._keys.switch(label)
         is_new = label == self._keys.newest != self._used
         if is_new:
             self._used = label

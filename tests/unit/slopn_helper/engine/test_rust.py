@@ -12,6 +12,7 @@ import pytest
 import slopn_engine
 from slopn_engine import Event
 from slopn_helper.engine import (
+    AnswerUnused,
     Engine,
     EngineConfig,
     EngineDown,
@@ -66,6 +67,12 @@ class Fake:
     def rebind(self) -> None:
         """Note it."""
         self.calls.append("rebind")
+
+    def set_preshared_keys(self, *arguments: Any, initiate: bool) -> None:
+        """Refuse, or note it."""
+        if Fake.refuse:
+            raise Fake.refuse
+        self.calls.append(("preshared", *arguments, initiate))
 
     def set_mtu(self, mtu: int) -> None:
         """Note it."""
@@ -132,6 +139,23 @@ def test_a_configuration_is_handed_over_whole() -> None:
     asyncio.run(run())
 
 
+def test_preshared_keys_are_handed_over() -> None:
+    """With their names and the order kept; refused while stopped, and when the engine refuses."""
+
+    async def run() -> None:
+        engine = RustEngine()
+        with pytest.raises(EngineError, match="stopped"):
+            await engine.set_preshared_keys(_KEY, [(0, None)])
+        await engine.apply(_CONFIG)
+        await engine.set_preshared_keys(_KEY, ((2, b"new"), (0, None)), initiate=True)
+        assert Fake.made[0].calls[-1] == ("preshared", _KEY, [(2, b"new"), (0, None)], True)
+        Fake.refuse = slopn_engine.EngineError("no such peer")
+        with pytest.raises(EngineError, match="no such peer"):
+            await engine.set_preshared_keys(_KEY, [(0, None)])
+
+    asyncio.run(run())
+
+
 def test_events_are_translated_in_order() -> None:
     """Handshakes, silence and the end come through; a log line goes to the log."""
 
@@ -140,13 +164,17 @@ def test_events_are_translated_in_order() -> None:
         await engine.apply(_CONFIG)
         Fake.made[0].tell(
             Event.Handshake(_KEY, 0.5),
+            Event.Handshake(_KEY, None, 7),
+            Event.Unused(_KEY, 2),
             Event.Roamed(_KEY, ("192.0.2.2", 1)),
             Event.Stale(_KEY, None),
             Event.Down("gone"),
         )
-        assert await take(engine.events(), 4) == [
+        assert await take(engine.events(), 6) == [
             EngineUp("slopn0"),
             HandshakeDone(_KEY, 0.5),
+            HandshakeDone(_KEY, None, 7),
+            AnswerUnused(_KEY, 2),
             HandshakeStale(_KEY, None),
             EngineDown("gone"),
         ]
