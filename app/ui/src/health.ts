@@ -3,6 +3,7 @@
 
 export const HEALTH: Record<string, string[]> = {
   "firewall_refused": ["{what}", "SloPN tries again by itself; `slopn logs` says why the firewall refused."],
+  "no_tunnel": ["No tunnel comes up: {why}.", "SloPN tries again, at once when something changes here."],
   "restore_incomplete": ["Not everything could be put back as it was: {what}.", "Run `sudo slopn-helper restore`."],
   "packet_sockets": ["Programs of root that send by packet sockets get past the kill switch: {why}.", "Use a kernel from 5.16 on; other programs are held back all the same."],
   "changed_by_others": ["Another program has changed what SloPN had set, and SloPN has put it back: {what}.", "If it comes again, find out which program does it: two of them can't manage the same thing."],

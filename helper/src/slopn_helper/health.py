@@ -13,7 +13,7 @@ from slopn_helper.host.firewall.policy import FirewallPolicy
 from slopn_helper.tunnel.policy import closed
 from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connected, TunnelState
+from slopn_wire.state import Connected, Connecting, ErrorState, TunnelState
 
 
 class Kind(Struct, frozen=True):
@@ -31,6 +31,9 @@ FIREWALL_REFUSED = "firewall_refused"
 REGISTRY: dict[str, Kind] = {
     FIREWALL_REFUSED: Kind(
         Severity.ERROR, "{what}", "SloPN tries again by itself; `slopn logs` says why the firewall refused."
+    ),
+    "no_tunnel": Kind(
+        Severity.WARNING, "No tunnel comes up: {why}.", "SloPN tries again, at once when something changes here."
     ),
     "restore_incomplete": Kind(
         Severity.WARNING,
@@ -136,6 +139,8 @@ class Facts(Struct, frozen=True):
     drifted: tuple[str, ...] = ()
     unguarded: str | None = None
     """Why programs with packet sockets pass the closed policy in force."""
+    why: str = ""
+    """What exactly failed last, while there is no tunnel because of it."""
     stored: tuple[Warning, ...] = ()
     """What was found when the helper started and lasts, and what a look from time to time found."""
 
@@ -149,7 +154,15 @@ def warning(code: str, **about: str) -> Warning:
 def warnings(facts: Facts) -> tuple[Warning, ...]:
     """The health list, gravest first."""
     return sort(
-        [*_firewall(facts), *_restore(facts), *_drift(facts), *_guard(facts), *facts.stored, *_kill_switch(facts)]
+        [
+            *_firewall(facts),
+            *_no_tunnel(facts),
+            *_restore(facts),
+            *_drift(facts),
+            *_guard(facts),
+            *facts.stored,
+            *_kill_switch(facts),
+        ]
     )
 
 
@@ -169,6 +182,11 @@ def _firewall(facts: Facts) -> list[Warning]:
     else:
         what = "The firewall could not be reached, so rules that an earlier run left behind may still block traffic."
     return [warning(FIREWALL_REFUSED, what=what)]
+
+
+def _no_tunnel(facts: Facts) -> list[Warning]:
+    fails = isinstance(facts.state, ErrorState | Connecting)
+    return [warning("no_tunnel", why=facts.why.rstrip("."))] if facts.why and fails else []
 
 
 def _restore(facts: Facts) -> list[Warning]:

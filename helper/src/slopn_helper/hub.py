@@ -123,6 +123,7 @@ class Hub:
             unrestored,
             drifted,
             unguarded,
+            position.why,
             self._lasting(),
         )
         self._set_health(facts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from slopn_helper.engine import HandshakeDone, HandshakeStale
 from slopn_helper.host.portal import Found, Verdict
 from slopn_wire.commands import ApplySettings, Connect, Disconnect
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connected, Step
+from slopn_wire.state import Connected, ErrorCause, ErrorState, Step
 from support.aio import in_loop
-from support.daemon import running
+from support.daemon import CAFE, running
 from support.until import until_async
 
 
@@ -66,3 +67,19 @@ async def test_in_mode_always_the_way_to_a_portal_is_another(tmp_path: Path, mon
         await helper.connect()
         helper.engine.queue.put_nowait(HandshakeStale(helper.peer))
         await until_async(lambda: "captive_portal_always" in str(helper.hub.snapshot().health), 10, "told")
+
+
+@in_loop
+async def test_a_refused_profile_says_why(tmp_path: Path) -> None:
+    """In the health list, with the names of what is in the way; gone once the tunnel is up."""
+    async with running(tmp_path) as helper:
+        helper.router.links = ((ip_network("10.9.0.0/24"), "eth0"),)
+        await helper.ask(Connect("lab"))
+        await helper.reaches(lambda s: isinstance(s, ErrorState) and s.cause is ErrorCause.OVERLAP, "refused")
+        assert "which eth0 is connected to" in str(helper.hub.snapshot().health)
+        helper.router.links = ()
+        helper.monitor.queue.put_nowait(CAFE)
+        await helper.at(Step.HANDSHAKE)
+        helper.engine.queue.put_nowait(HandshakeDone(helper.peer))
+        await helper.reaches(lambda s: isinstance(s, Connected), "connected")
+        assert "eth0" not in str(helper.hub.snapshot().health)

@@ -8,7 +8,7 @@ from slopn_helper.health import REGISTRY, Facts, warning, warnings
 from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open
 from slopn_wire.events import Severity, Warning  # noqa: A004 - the health list's word
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Connected, Disconnected
+from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, ErrorState, TunnelState
 
 ON, OFF = Settings(), Settings(kill_switch=KillSwitchMode.OFF)
 DAMAGED = Warning("profile_damaged", Severity.ERROR, "A stored profile was damaged.")
@@ -80,3 +80,18 @@ def test_the_gravest_comes_first() -> None:
     state = Connected("a", (), "slopn0")
     found = warnings(Facts(state, OFF, Open(), Open(), unrestored=("x",), stored=(DAMAGED,)))
     assert [w.severity for w in found] == [Severity.ERROR, Severity.WARNING, Severity.INFO]
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (ErrorState(ErrorCause.OVERLAP, "a"), True),
+        (Connecting("a", 1, cause=ErrorCause.RESOLVE), True),
+        (Connected("a", (), "slopn0"), False),
+        (Disconnected(), False),
+    ],
+)
+def test_what_exactly_failed_is_told(state: TunnelState, *, told: bool) -> None:
+    """For as long as there is no tunnel because of it: the cause alone names nothing of this host's."""
+    found = warnings(Facts(state, ON, Blocked(), Blocked(), why="10.0.0.0/24 is eth0's, too."))
+    assert ([one.text for one in found] == ["No tunnel comes up: 10.0.0.0/24 is eth0's, too."]) is told

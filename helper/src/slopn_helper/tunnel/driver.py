@@ -90,6 +90,8 @@ class Position(Struct, frozen=True):
     wanted: FirewallPolicy
     next_try: float | None = None
     """Unix time of the next attempt to connect, if one is being waited for."""
+    why: str = ""
+    """What exactly failed last, of an attempt that failed or a tunnel that is impossible."""
 
 
 class _Item(Struct, frozen=True):
@@ -134,6 +136,7 @@ class TunnelDriver:
         self._stopping = False
         self._stopped = asyncio.Event()
         self._looking = False
+        self._why = ""
 
     def post(self, inp: Input) -> None:
         """Hand over an input. It is handled after those before it; never waits."""
@@ -211,6 +214,10 @@ class TunnelDriver:
             nxt = step(self._state, inp, self._settings, context)
             _log.debug("%s: %s", inp, ", ".join(map(name, nxt.effects)) or "nothing to do")
             self._state = nxt.state
+            if isinstance(inp, EffectFailed):
+                self._why = inp.detail
+            elif getattr(nxt.state, "cause", None) != getattr(before, "cause", None):
+                self._why = ""
             self._note(before, inp, self._settings, context, nxt.state)
             if (now := told(nxt.state)) != told(before):
                 _log.info("%s", now)
@@ -220,7 +227,8 @@ class TunnelDriver:
             if follow is not None:
                 pending.append(follow)
         wanted = policy_for(self._state, self._settings, self._runner.context())
-        self._publish(Position(self._state, self._in_force, wanted, self._timer_ends if _waits(self._state) else None))
+        next_try = self._timer_ends if _waits(self._state) else None
+        self._publish(Position(self._state, self._in_force, wanted, next_try, self._why))
 
     async def _carry_out(self, effects: tuple[Effect, ...], tasks: asyncio.TaskGroup) -> Input | None:
         """Do `effects` in order until one fails. No list of the core's has two that something follows from."""
