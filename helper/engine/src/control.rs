@@ -6,7 +6,7 @@ use crate::events::{Event, Level};
 use crate::key::{PublicKey, Secret, short};
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Prefix;
-use crate::preshared::Label;
+use crate::preshared::{Preshared, leave_agreed};
 use crate::shared::{Shared, View};
 use crate::tun::Link;
 use crate::uapi::{PeerChange, SetRequest};
@@ -61,12 +61,7 @@ impl Core {
     pub fn apply(&self, config: &Config) -> io::Result<()> {
         let mut control = self.control.lock();
         let mut change = config.as_change(control.peers.keys().copied());
-        for peer in &mut change.peers {
-            let wanted = peer.preshared_key.as_ref().map(|key| key.as_ref().map(Secret::from));
-            if wanted.is_some() && wanted.as_ref() == control.preshared.get(&peer.public_key) {
-                peer.preshared_key = None;
-            }
-        }
+        leave_agreed(&mut change, &control.preshared);
         self.change(&mut control, change, Some(config.bind_device.clone()))
     }
 

@@ -2,8 +2,8 @@
 use crate::config::Config;
 use crate::control::Core;
 use crate::events::{Events, Level};
-use crate::key::{PublicKey, Secret};
-use crate::preshared::Label;
+use crate::key::PublicKey;
+use crate::preshared::Preshared;
 use crate::shared::Shared;
 use crate::threads;
 use crate::tun::{Link, Tun};
@@ -114,12 +114,7 @@ impl Engine {
     /// of them is accepted in an answer. The session lives on.
     ///
     /// They hold through `apply` until that has another preshared key for the peer than before.
-    pub fn set_preshared(
-        &self,
-        peer: &PublicKey,
-        keys: Vec<(Label, Option<Secret>)>,
-        initiate: bool,
-    ) -> io::Result<()> {
+    pub fn set_preshared(&self, peer: &PublicKey, keys: Preshared, initiate: bool) -> io::Result<()> {
         self.alive()?;
         if keys.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "no preshared key, not even none"));

@@ -2,15 +2,20 @@
 //! handshake takes the first of its keys, and who asked accepts any of its own, so that no handshake fails for the change.
 //!
 //! An initiation doesn't tell the key. Who answers, and isn't understood, takes the next key for the next initiation.
-use crate::key::Secret;
+use crate::key::{PublicKey, Secret};
 use crate::peer::PeerState;
+use crate::uapi::SetRequest;
 use gotatun::noise::TunnResult;
 use gotatun::noise::errors::WireGuardError;
 use gotatun::packet::{Packet, WgKind};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Names a key to its owner, who chose it. 0: the configured one.
 pub type Label = u64;
+
+/// Keys with their names; None is WireGuard's "no preshared key".
+pub type Preshared = Vec<(Label, Option<Secret>)>;
 
 /// gotatun forgets a session when as many newer ones have been made, whether they are ever used or not.
 const SESSIONS: usize = 8;
@@ -18,10 +23,20 @@ const SESSIONS: usize = 8;
 /// most keepalives.
 const LATELY: Duration = Duration::from_secs(30);
 
+/// Takes out of a change what is `configured` already: the keys agreed since then stay.
+pub fn leave_agreed(change: &mut SetRequest, configured: &BTreeMap<PublicKey, Option<Secret>>) {
+    for peer in &mut change.peers {
+        let wanted = peer.preshared_key.as_ref().map(|key| key.as_ref().map(Secret::from));
+        if wanted.is_some() && wanted.as_ref() == configured.get(&peer.public_key) {
+            peer.preshared_key = None;
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Keys {
-    /// Never empty; None is WireGuard's "no preshared key".
-    all: Vec<(Label, Option<Secret>)>,
+    /// Never empty.
+    all: Preshared,
     /// Which key our last answer was made with, unless it has been used, or we have been answered since.
     turn: Option<usize>,
     /// Our answers that nobody has used yet, the newest last: index of the session, and the key.
@@ -56,7 +71,7 @@ impl Keys {
 
 impl PeerState {
     /// Use these keys from the next handshake on, the first for answers; the session that there is lives on.
-    pub fn set_preshared(&mut self, all: Vec<(Label, Option<Secret>)>) {
+    pub fn set_preshared(&mut self, all: Preshared) {
         debug_assert!(!all.is_empty());
         self.keys.all = all;
         self.keys.turn = None;

@@ -68,12 +68,6 @@ class Fake:
         """Note it."""
         self.calls.append("rebind")
 
-    def set_preshared_keys(self, *arguments: Any, initiate: bool) -> None:
-        """Refuse, or note it."""
-        if Fake.refuse:
-            raise Fake.refuse
-        self.calls.append(("preshared", *arguments, initiate))
-
     def set_mtu(self, mtu: int) -> None:
         """Note it."""
         self.calls.append(("mtu", mtu))
@@ -135,23 +129,6 @@ def test_a_configuration_is_handed_over_whole() -> None:
         assert made.calls == [("apply", _KEY, None, 5, None, [peer], True)]
         assert made.alternatives == {_KEY: [("2001:db8::1", 51820)]}
         assert await take(engine.events(), 1) == [EngineUp("slopn0")]
-
-    asyncio.run(run())
-
-
-def test_preshared_keys_are_handed_over() -> None:
-    """With their names and the order kept; refused while stopped, and when the engine refuses."""
-
-    async def run() -> None:
-        engine = RustEngine()
-        with pytest.raises(EngineError, match="stopped"):
-            await engine.set_preshared_keys(_KEY, [(0, None)])
-        await engine.apply(_CONFIG)
-        await engine.set_preshared_keys(_KEY, ((2, b"new"), (0, None)), initiate=True)
-        assert Fake.made[0].calls[-1] == ("preshared", _KEY, [(2, b"new"), (0, None)], True)
-        Fake.refuse = slopn_engine.EngineError("no such peer")
-        with pytest.raises(EngineError, match="no such peer"):
-            await engine.set_preshared_keys(_KEY, [(0, None)])
 
     asyncio.run(run())
 
