@@ -136,6 +136,10 @@ def test_how_sqlite_is_opened(sqlite_url: str) -> None:
                         for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
                     ]
                 assert found == ["wal", 2, 1, 60_000]
+            folder = Path(str(registry.database.url.database)).parent
+            modes = {each.name: each.stat().st_mode & 0o777 for each in folder.glob("registry.db*")}
+            assert len(modes) == 3
+            assert set(modes.values()) == {0o600}
 
     asyncio.run(body())
 
