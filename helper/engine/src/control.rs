@@ -79,11 +79,10 @@ impl Core {
     }
 
     /// Keys of a peer from now on, the first in force, until the configuration has another; never an empty list.
-    pub fn set_preshared(&self, key: &PublicKey, keys: Vec<(Label, Option<Secret>)>, initiate: bool) -> io::Result<()> {
+    pub fn set_preshared(&self, key: &PublicKey, keys: Preshared, initiate: bool) -> io::Result<()> {
         let control = self.control.lock();
-        let Some(peer) = control.peers.get(key) else {
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("{} is no peer", short(key))));
-        };
+        let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("{} is no peer", short(key)));
+        let peer = control.peers.get(key).ok_or_else(unknown)?;
         peer.state.lock().set_preshared(keys);
         if initiate {
             self.begin(std::iter::once(peer), PeerState::kick);
