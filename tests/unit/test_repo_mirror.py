@@ -9,6 +9,11 @@ SOURCES = ("app/src", "helper/src", "helper/wire/src")
 
 # What a unit test can't say anything about: module → the test that does.
 TESTED_ELSEWHERE = {
+    # They are calls of GTK and WebKit: what they decide stands in their pure neighbours.
+    "slopn_app/host/appindicator.py": "tests/e2e/test_tray_panel.py",
+    "slopn_app/window/bootstrap.py": "tests/e2e/test_window_desktop.py",
+    "slopn_app/window/gtk.py": "tests/e2e/test_window_desktop.py",
+    "slopn_app/window/webkit.py": "tests/e2e/test_window_foreign.py",
     # It only wires the real parts together, and the real parts need a host of their own.
     "slopn_helper/bootstrap.py": "tests/e2e/test_kill_after_each_effect.py",
     # The registry is its tables: what could be said of it without a database would repeat the code.
