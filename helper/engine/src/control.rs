@@ -84,9 +84,7 @@ impl Core {
         let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("{} is no peer", short(key)));
         let peer = control.peers.get(key).ok_or_else(unknown)?;
         peer.state.lock().set_preshared(keys);
-        if initiate {
-            self.begin(std::iter::once(peer), PeerState::kick);
-        }
+        self.begin(initiate.then_some(peer).into_iter(), PeerState::kick);
         Ok(())
     }
 
