@@ -147,7 +147,13 @@ def test_connected() -> None:
             {"health": (events.Warning("clock", Severity.WARNING, "The clock is wrong.", "Set it."),)},
             {
                 "warnings": [
-                    {"code": "clock", "severity": "warning", "text": "The clock is wrong.", "remedy": "Set it.", "args": {}}
+                    {
+                        "code": "clock",
+                        "severity": "warning",
+                        "text": "The clock is wrong.",
+                        "remedy": "Set it.",
+                        "args": {},
+                    }
                 ]
             },
         ),

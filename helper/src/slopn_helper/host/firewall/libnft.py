@@ -15,7 +15,6 @@ from slopn_helper.host.firewall import FirewallError, owner
 from slopn_helper.host.firewall.readback import Objects
 from slopn_helper.host.firewall.ruleset import FAMILY, TABLE
 
-
 _OPENING = threading.Lock()
 """Which socket is a context's own is seen by what is new, so that one is opened at a time."""
 
