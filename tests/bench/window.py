@@ -11,15 +11,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from support.desktop import DesktopSession
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED
-from support.screen import Screen
 
 TESTS = Path(__file__).resolve().parents[1]
 TARGET = 1.3
 
 
-def painted(kind: str, screen: Screen, helper: FakeHelper) -> float:
+def painted(kind: str, screen: DesktopSession, helper: FakeHelper) -> float:
     """Seconds to the first paint of one start."""
     environ = {
         **screen.environ,
@@ -35,7 +35,7 @@ def painted(kind: str, screen: Screen, helper: FakeHelper) -> float:
 def measure(rounds: int) -> dict[str, list[float]]:
     """Each kind's times; the first round, which warms the disk's cache, is left out."""
     found: dict[str, list[float]] = {"bare": [], "ours": []}
-    with Screen() as screen, tempfile.TemporaryDirectory() as folder, FakeHelper(Path(folder)) as helper:
+    with DesktopSession() as screen, tempfile.TemporaryDirectory() as folder, FakeHelper(Path(folder)) as helper:
         helper.show(CONNECTED)
         for turn in range(rounds + 1):
             for kind in sorted(found, reverse=bool(turn % 2)):

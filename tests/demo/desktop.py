@@ -13,9 +13,9 @@ from slopn_app.cli.failure import Failure
 from slopn_app.cli.report import headline
 from slopn_app.preferences import Geometry, Preferences, Stored
 from slopn_app.words import unreachable
+from support.desktop import DesktopSession
 from support.desktop_tray import Tray
 from support.helper_process import BIN, HelperProcess
-from support.screen import Screen
 from support.until import until
 from support.window import Window
 
@@ -35,13 +35,13 @@ class Desktop:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            self._screen = stack.enter_context(Screen(panel=True))
+            self._screen = stack.enter_context(DesktopSession(panel=True))
             file = preferences.path(self._screen.environ)
             preferences.save(file, Stored(Preferences(welcomed=True, appearance="light"), _SIZE))
             tray = self._screen.start(BIN / "slopn-tray", "--login", environ=self._helper.front_end)
             stack.callback(tray.terminate)
             self.window = stack.enter_context(Window(self._screen, self._helper.front_end))
-            self.tray = stack.enter_context(Tray(self._screen)).wait()  # type: ignore[arg-type]
+            self.tray = stack.enter_context(Tray(self._screen)).wait()
             self._stack = stack.pop_all()
         return self
 

@@ -22,7 +22,7 @@ from slopn_wire.events import (
     Warning,  # noqa: A004 - the health list's word
 )
 from slopn_wire.state import AfterDisconnect, Connecting, Disconnecting, ErrorCause, ErrorState, Step
-from support.desktop_screen import Screen
+from support.desktop import DesktopSession
 from support.desktop_tray import Tray
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED, DISCONNECTED
@@ -49,10 +49,10 @@ def test_the_tray_agrees(tmp_path: Path) -> None:
     """Icon, title and first lines, after each of the changes. How long the slowest took is logged."""
     icons.main()
     chance = random.Random(SEED)
-    with Screen(tmp_path / "session") as screen:
+    with DesktopSession(panel=True) as screen:
         helper = FakeHelper(tmp_path / "helper", everybody=True).__enter__()
         try:
-            screen.popen(PROGRAM, "--login", SLOPN_SOCKET=helper.path, SLOPN_KEYRING="no")
+            screen.start(PROGRAM, "--login", environ={"SLOPN_SOCKET": helper.path, "SLOPN_KEYRING": "no"})
             took = []
             with Tray(screen) as tray:
                 tray.wait()

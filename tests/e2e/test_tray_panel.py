@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from msgspec.structs import replace
 from slopn_wire.commands import ApplySettings, Connect, Disconnect, Pause, Reconnect
 from slopn_wire.events import ErrorKind, PolicyKind, Refused, Snapshot
 from slopn_wire.state import Connecting, ErrorCause, ErrorState, TargetState
-from support.desktop_screen import Screen
+from support.desktop import DesktopSession
 from support.desktop_tray import TIMEOUT, Tray
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED, DISCONNECTED
@@ -30,7 +28,7 @@ _WINDOW = '#!/bin/sh\nprintf \'%s\\n\' "window $*" >> "$HOME/window"\n'
 class Place:
     """A session with a helper, and the tray in it."""
 
-    def __init__(self, screen: Screen, helper: FakeHelper) -> None:
+    def __init__(self, screen: DesktopSession, helper: FakeHelper) -> None:
         self.screen = screen
         self.helper = helper
 
@@ -44,7 +42,7 @@ class Place:
             for program in programs.iterdir():
                 program.chmod(0o755)
         environ |= {"SLOPN_SOCKET": self.helper.path, "SLOPN_KEYRING": "no"}
-        self.screen.popen(programs / "slopn-tray", *words, **environ)
+        self.tray = self.screen.start(programs / "slopn-tray", *words, environ=environ)
 
     def show(self, view: Snapshot) -> None:
         """The helper says this from now on."""
@@ -63,7 +61,10 @@ class Place:
 def place(tmp_path: Path) -> Iterator[Place]:
     """A panel and notifications; no tray yet."""
     icons.main()
-    with Screen(tmp_path / "session") as screen, FakeHelper(tmp_path / "helper", everybody=True) as helper:
+    with (
+        DesktopSession(panel=True, notifications=True) as screen,
+        FakeHelper(tmp_path / "helper", everybody=True) as helper,
+    ):
         helper.show(DISCONNECTED)
         yield Place(screen, helper)
 
@@ -139,10 +140,10 @@ def test_notifications_come_once_and_do_what_they_offer(place: Place) -> None:
     with Tray(place.screen) as tray:
         until(lambda: tray.wait().icon == "slopn-tick", TIMEOUT, "the tunnel stands")
         place.show(LOST)
-        until(lambda: _shown(place) == 1, TIMEOUT, "the loss is told")
+        until(lambda: place.screen.shown() == 1, TIMEOUT, "the loss is told")
         place.screen.press("Disconnect")
         until(lambda: Disconnect() in place.helper.commands, TIMEOUT, "the button's command")
-        until(lambda: _shown(place) == 0, TIMEOUT, "the notification is gone")
+        until(lambda: place.screen.shown() == 0, TIMEOUT, "the notification is gone")
         place.show(DISCONNECTED)
         until(lambda: "Connect" in tray.menu().labels(), TIMEOUT, "it is down")
         tray.click("Connect")
@@ -150,11 +151,11 @@ def test_notifications_come_once_and_do_what_they_offer(place: Place) -> None:
         place.show(CONNECTED)
         until(lambda: tray.icon == "slopn-tick", TIMEOUT, "the tunnel stands")
         place.show(LOST)
-        until(lambda: _shown(place) == 1, TIMEOUT, "the loss is told")
+        until(lambda: place.screen.shown() == 1, TIMEOUT, "the loss is told")
         place.show(CONNECTED)
         until(lambda: len(place.screen.told()) == 2, TIMEOUT, "the loss is taken back")
         assert [told["summary"] for told in place.screen.told()] == ["The connection is lost"] * 2
-        until(lambda: _shown(place) == 1, TIMEOUT, "that it is back")
+        until(lambda: place.screen.shown() == 1, TIMEOUT, "that it is back")
         place.screen.press("")
         until(place.windows, TIMEOUT, "the window")
 
@@ -166,7 +167,7 @@ def test_a_refusal_is_told(place: Place) -> None:
     with Tray(place.screen) as tray:
         until(lambda: "Connect" in tray.wait().menu().labels(), TIMEOUT, "the menu")
         tray.click("Connect")
-        until(lambda: _shown(place) == 1, TIMEOUT, "the refusal is told")
+        until(lambda: place.screen.shown() == 1, TIMEOUT, "the refusal is told")
         place.screen.run("dunstctl", "close")
         until(place.screen.told, TIMEOUT, "it is closed")
         assert place.screen.told()[0]["body"] == "There is no such profile."
@@ -178,7 +179,7 @@ def test_there_is_one_tray(place: Place) -> None:
     with Tray(place.screen) as tray:
         tray.wait()
         for words in ((), ("--login",), ("--disconnect",)):
-            done = place.screen.run(
+            done = place.screen.attempt(
                 place.screen.folder / "bin/slopn-tray", *words, environ={"SLOPN_SOCKET": place.helper.path}
             )
             assert (done.returncode, done.stderr) == (0, "")
@@ -214,11 +215,11 @@ def test_a_pause_counts_down(place: Place) -> None:
 def test_without_a_panel_the_window_opens_and_it_is_said_once(tmp_path: Path) -> None:
     """As on stock GNOME; when a panel comes, the icon is in it. The session's own start opens nothing the second time."""
     icons.main()
-    with Screen(tmp_path / "session", panel=False) as screen, FakeHelper(tmp_path / "helper", everybody=True) as helper:
+    with DesktopSession(notifications=True) as screen, FakeHelper(tmp_path / "helper", everybody=True) as helper:
         place = Place(screen, helper)
         place.start()
         until(place.windows, TIMEOUT, "the window")
-        until(lambda: _shown(place) == 1, TIMEOUT, "it is said")
+        until(lambda: place.screen.shown() == 1, TIMEOUT, "it is said")
         stored = screen.folder / "config/slopn/preferences.json"
         assert '"told_no_tray": true' in stored.read_text()
         screen.start_panel()
@@ -234,15 +235,14 @@ def test_many_updates_cost_no_memory(place: Place, updates: int) -> None:
     with Tray(place.screen) as tray:
         tray.wait()
         states = ((CONNECTED, "slopn-tick"), (DISCONNECTED, "slopn-open"))
-        process = _child(place)
         start = 0
         for number in range(updates + 40):
             view, icon = states[number % 2]
             place.helper.publish(place.helper.state(view.state, policy=view.policy))
             until(lambda icon=icon: tray.icon == icon, TIMEOUT, icon)  # type: ignore[misc]
             if number == 39:  # libraries for notifications and the like are there by now
-                start = _resident(process)
-        assert _resident(process) - start < 5 << 20
+                start = _resident(place.tray.pid)
+        assert _resident(place.tray.pid) - start < 5 << 20
 
 
 def test_it_speaks_german(place: Place) -> None:
@@ -261,36 +261,12 @@ def test_a_crash_leaves_nothing_in_the_way(place: Place) -> None:
     place.start("--login")
     with Tray(place.screen) as tray:
         tray.wait()
-        os.kill(int(_child(place).name), signal.SIGKILL)
+        place.tray.kill()
         until(lambda: not tray.there(), TIMEOUT, "the icon is gone")
         place.start("--login")
         tray.wait()
 
 
-def _shown(place: Place) -> int:
-    """How many notifications stand on the screen."""
-    return int(place.screen.run("dunstctl", "count", "displayed").stdout)
-
-
-def _child(place: Place) -> Path:
-    """The tray's folder in /proc."""
-    found = [
-        path.parent
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if str(place.screen.folder / "bin/slopn-tray").encode() in _read(path)
-        and not _read(path).startswith(b"nsenter")
-    ]
-    assert len(found) == 1
-    return found[0]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def _resident(process: Path) -> int:
+def _resident(process: int) -> int:
     """Bytes."""
-    return int((process / "statm").read_text().split()[1]) * 4096
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * 4096

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.desktop_screen import Screen
+from support.desktop import DesktopSession
 from support.desktop_tray import Tray
 from support.scene import Scene
 from support.topology import GATEWAY4
@@ -20,15 +20,15 @@ TIMEOUT = 40.0
 
 
 @pytest.fixture
-def screen(tmp_path: Path, scene: Scene) -> Iterator[Screen]:
+def screen(scene: Scene) -> Iterator[DesktopSession]:
     """A session whose tray is up."""
     icons.main()
-    with Screen(tmp_path / "session") as screen:
-        screen.popen(PROGRAM, "--login", **scene.helper.front_end)
+    with DesktopSession(panel=True, notifications=True) as screen:
+        screen.start(PROGRAM, "--login", environ=scene.helper.front_end)
         yield screen
 
 
-def test_connect_cut_reconnect(scene: Scene, screen: Screen) -> None:
+def test_connect_cut_reconnect(scene: Scene, screen: DesktopSession) -> None:
     """By the menu alone: up, the cable pulled, up again by itself, then down; the loss and its end are told."""
     with Tray(screen) as tray:
         until(lambda: tray.wait().icon == "slopn-open", TIMEOUT, "not protected")
@@ -38,11 +38,11 @@ def test_connect_cut_reconnect(scene: Scene, screen: Screen) -> None:
         assert tray.menu().labels()[0] == "Protected through lab"
         scene.lab.pull("eth0")
         until(lambda: tray.icon != "slopn-tick", TIMEOUT, "the tray notices")
-        until(lambda: _shown(screen) == 1, TIMEOUT, "the loss is told")
+        until(lambda: screen.shown() == 1, TIMEOUT, "the loss is told")
         assert scene.visitor(seconds=1) is None
         scene.lab.plug("eth0")
         until(lambda: tray.icon == "slopn-tick", TIMEOUT, "protected again, by itself")
-        until(lambda: len(screen.told()) == 1 and _shown(screen) == 1, TIMEOUT, "the loss is taken back")
+        until(lambda: len(screen.told()) == 1 and screen.shown() == 1, TIMEOUT, "the loss is taken back")
         tray.click("Reconnect")
         until(lambda: tray.icon != "slopn-tick", TIMEOUT, "on its way")
         until(lambda: tray.icon == "slopn-tick", TIMEOUT, "protected")
@@ -51,7 +51,7 @@ def test_connect_cut_reconnect(scene: Scene, screen: Screen) -> None:
         assert scene.status()["state"] == "disconnected"
 
 
-def test_a_helper_that_is_killed(scene: Scene, screen: Screen) -> None:
+def test_a_helper_that_is_killed(scene: Scene, screen: DesktopSession) -> None:
     """The tray claims nothing meanwhile, and is right again once there is one."""
     with Tray(screen) as tray:
         until(lambda: tray.wait().icon == "slopn-open", TIMEOUT, "not protected")
@@ -70,7 +70,3 @@ def test_a_helper_that_is_killed(scene: Scene, screen: Screen) -> None:
         assert tray.menu().children[0].label.startswith("Paused for ")
         tray.click("Disconnect")
         until(lambda: tray.icon == "slopn-bar", TIMEOUT, "blocked, as wanted")
-
-
-def _shown(screen: Screen) -> int:
-    return int(screen.run("dunstctl", "count", "displayed").stdout)

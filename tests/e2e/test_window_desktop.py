@@ -14,10 +14,10 @@ from slopn_app import preferences
 from slopn_app.preferences import Geometry, Preferences, Stored
 from slopn_wire.commands import CheckProfile, ImportProfile
 from slopn_wire.events import Checked
+from support.desktop import DesktopSession
 from support.fake_helper import FakeHelper
 from support.helper_process import BIN
 from support.samples import BERLIN, CONNECTED
-from support.screen import Screen
 from support.until import until
 from support.window import TESTS, Window
 
@@ -25,9 +25,9 @@ PLACE = Geometry(width=700, height=600, x=400, y=100)
 
 
 @pytest.fixture
-def screen() -> Iterator[Screen]:
+def screen() -> Iterator[DesktopSession]:
     """With a panel, of a user whose first run is over."""
-    with Screen(panel=True) as screen:
+    with DesktopSession(panel=True) as screen:
         preferences.save(preferences.path(screen.environ), Stored(Preferences(welcomed=True), PLACE))
         yield screen
 
@@ -46,12 +46,12 @@ def front_end(helper: FakeHelper, folder: Path) -> dict[str, str]:
     return {"SLOPN_SOCKET": helper.path, "XDG_STATE_HOME": str(folder / "front-end")}
 
 
-def visible(screen: Screen) -> bool:
+def visible(screen: DesktopSession) -> bool:
     """Whether there is a window to be seen."""
     return "SloPN" in screen.run("wmctrl", "-l")
 
 
-def test_a_second_start_is_the_first_one_s(screen: Screen, helper: FakeHelper, tmp_path: Path) -> None:
+def test_a_second_start_is_the_first_one_s(screen: DesktopSession, helper: FakeHelper, tmp_path: Path) -> None:
     """It ends at once; the window that runs comes to the front and shows what the second was to."""
     with Window(screen, front_end(helper, tmp_path)) as window:
         window.wait_text("Protected through berlin", "h1")
@@ -63,7 +63,7 @@ def test_a_second_start_is_the_first_one_s(screen: Screen, helper: FakeHelper, t
         until(lambda: not window.js("return document.hidden"), 20, "it is seen again")
 
 
-def test_closing_hides_while_there_is_a_tray(screen: Screen, helper: FakeHelper, tmp_path: Path) -> None:
+def test_closing_hides_while_there_is_a_tray(screen: DesktopSession, helper: FakeHelper, tmp_path: Path) -> None:
     """Without one it is the end; where the window was is kept."""
     environ = front_end(helper, tmp_path)
     tray = screen.start(BIN / "slopn-tray", "--login", environ=environ)
@@ -86,7 +86,7 @@ def test_closing_hides_while_there_is_a_tray(screen: Screen, helper: FakeHelper,
     assert (geometry.width, geometry.height) == (720, 640)
 
 
-def test_files_are_dropped(screen: Screen, helper: FakeHelper, tmp_path: Path) -> None:
+def test_files_are_dropped(screen: DesktopSession, helper: FakeHelper, tmp_path: Path) -> None:
     """From another program, by the mouse: shown, checked by the helper, added when the user says so; the view stays."""
     file = tmp_path / "Zürich.conf"
     file.write_text("[Interface]\nPrivateKey = x\n")
@@ -109,7 +109,7 @@ def test_files_are_dropped(screen: Screen, helper: FakeHelper, tmp_path: Path) -
     source.terminate()
 
 
-def _drag(screen: Screen, start: tuple[int, int], x: int, y: int) -> None:
+def _drag(screen: DesktopSession, start: tuple[int, int], x: int, y: int) -> None:
     """As a hand does it, in small steps: a jump is no drag."""
     screen.run("xdotool", "mousemove", *map(str, start), "mousedown", "1")
     for step in range(41):
@@ -119,7 +119,7 @@ def _drag(screen: Screen, start: tuple[int, int], x: int, y: int) -> None:
     screen.run("xdotool", "mousemove_relative", "3", "3", "sleep", "0.3", "mouseup", "1")
 
 
-def test_a_number_is_repeated(screen: Screen, tmp_path: Path) -> None:
+def test_a_number_is_repeated(screen: DesktopSession, tmp_path: Path) -> None:
     """A helper that doesn't know the window shows one; typed into the window, it opens the door. It is kept for next time."""
     with FakeHelper(tmp_path, posing=True) as helper:
         helper.show(CONNECTED)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from slopn_app.window.policy import HOME
+from support.desktop import DesktopSession
 from support.foreign import SENTENCE, Foreign
-from support.screen import Screen
 from support.until import until
 from support.window import ScriptError, Window
 
@@ -18,16 +18,16 @@ PYTHON = sys.executable
 
 
 @pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
+def screen() -> Iterator[DesktopSession]:
     """One for all."""
-    with Screen() as screen:
+    with DesktopSession() as screen:
         yield screen
 
 
 @pytest.fixture
-def other() -> Iterator[Screen]:
+def other() -> Iterator[DesktopSession]:
     """Where `window` isn't: there is one for each user."""
-    with Screen() as screen:
+    with DesktopSession() as screen:
         yield screen
 
 
@@ -39,7 +39,7 @@ def foreign() -> Iterator[Foreign]:
 
 
 @pytest.fixture(scope="module")
-def window(screen: Screen) -> Iterator[Window]:
+def window(screen: DesktopSession) -> Iterator[Window]:
     """One for all: each test leaves it where it was. There is no helper."""
     with Window(screen, {"SLOPN_SOCKET": str(screen.folder / "none")}) as window:
         window.js("window.marker = 1")
@@ -115,7 +115,7 @@ def test_the_driver_leads_nowhere_either(window: Window, foreign: Foreign) -> No
     assert foreign.hits == []
 
 
-def test_the_window_s_own_policy_holds(other: Screen, foreign: Foreign, tmp_path: Path) -> None:
+def test_the_window_s_own_policy_holds(other: DesktopSession, foreign: Foreign, tmp_path: Path) -> None:
     """Not the page's word for it: a page without one runs its files alone, and reaches nobody."""
     (tmp_path / "page").mkdir()
     (tmp_path / "page/index.html").write_text(_STRANGE.replace("SITE", foreign.url))
@@ -136,7 +136,7 @@ _STRANGE = """<!doctype html><title>SloPN</title><body style="color: red" onload
 
 
 @pytest.mark.parametrize("start", ["/page", "/redirect"])
-def test_a_foreign_page_would_find_nothing(other: Screen, foreign: Foreign, start: str) -> None:
+def test_a_foreign_page_would_find_nothing(other: DesktopSession, foreign: Foreign, start: str) -> None:
     """Even without the rules: where another page is, there is no bridge, and what it says is heard by nobody."""
     missing = {"SLOPN_SOCKET": str(other.folder / "none")}
     with Window(other, missing, program="support.lax_window") as window:
@@ -148,7 +148,7 @@ def test_a_foreign_page_would_find_nothing(other: Screen, foreign: Foreign, star
         assert heard == "undefined"
 
 
-def test_stock_pywebview_would_be_reached(screen: Screen, foreign: Foreign, tmp_path: Path) -> None:
+def test_stock_pywebview_would_be_reached(screen: DesktopSession, foreign: Foreign, tmp_path: Path) -> None:
     """The control: the same page calls Python in a window as pywebview makes it, so that it can find what there is."""
     file = tmp_path / "reached"
     process = screen.start(PYTHON, "-m", "support.stock_window", f"{foreign.url}/page", file, environ=_PATH)

@@ -11,9 +11,9 @@ import pytest
 
 from slopn_wire.commands import FollowLogs
 from slopn_wire.events import Stats
+from support.desktop import DesktopSession
 from support.fake_helper import FakeHelper
 from support.samples import DISCONNECTED
-from support.screen import Screen
 from support.until import until
 from support.window import Window
 
@@ -39,9 +39,9 @@ window.slopn.receive = (batch) => {
 
 
 @pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
+def screen() -> Iterator[DesktopSession]:
     """One for all."""
-    with Screen() as screen:
+    with DesktopSession() as screen:
         yield screen
 
 
@@ -54,7 +54,7 @@ def helper(tmp_path: Path) -> Iterator[FakeHelper]:
 
 
 @pytest.fixture
-def window(screen: Screen, helper: FakeHelper, tmp_path: Path) -> Iterator[Window]:
+def window(screen: DesktopSession, helper: FakeHelper, tmp_path: Path) -> Iterator[Window]:
     """At the log, which it follows."""
     environ = {"SLOPN_SOCKET": helper.path, "XDG_STATE_HOME": str(tmp_path / "front-end")}
     with Window(screen, environ) as window:
@@ -100,7 +100,7 @@ def test_no_line_is_lost(window: Window, helper: FakeHelper, seconds: int) -> No
     window.wait_text(f"{sent:,} lines")
 
 
-def test_a_hidden_window_pulls_nothing(screen: Screen, window: Window, helper: FakeHelper) -> None:
+def test_a_hidden_window_pulls_nothing(screen: DesktopSession, window: Window, helper: FakeHelper) -> None:
     """Neither lines nor events come while it is minimized, then it hangs up; seen again it has everything."""
     write(helper, 10)
     until(lambda: window.js("return got.lines") == 10, 20, "the first lines are there")

@@ -27,9 +27,9 @@ from slopn_wire.state import (
     TargetState,
     TunnelState,
 )
+from support.desktop import DesktopSession
 from support.fake_helper import FakeHelper
 from support.samples import DISCONNECTED
-from support.screen import Screen
 from support.window import Window
 from support.window_told import Told
 
@@ -38,16 +38,16 @@ NEAR = 0.5
 
 
 @pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
+def screen() -> Iterator[DesktopSession]:
     """One for all."""
-    with Screen() as screen:
+    with DesktopSession() as screen:
         yield screen
 
 
 class Story:
     """A helper that goes through states by chance, and a window that is held against it."""
 
-    def __init__(self, folder: Path, screen: Screen, seed: int) -> None:
+    def __init__(self, folder: Path, screen: DesktopSession, seed: int) -> None:
         self._folder = folder
         self._chance = random.Random(seed)
         self._helper = self._new(1)
@@ -125,7 +125,7 @@ class Story:
 
 
 @pytest.mark.parametrize("changes", [40, pytest.param(200, marks=pytest.mark.long)])
-def test_the_window_agrees(tmp_path: Path, screen: Screen, changes: int) -> None:
+def test_the_window_agrees(tmp_path: Path, screen: DesktopSession, changes: int) -> None:
     """After each change, each restart and each event that was lost; nearly always within half a second."""
     with Story(tmp_path, screen, seed=changes) as story:
         for number in range(1, changes + 1):

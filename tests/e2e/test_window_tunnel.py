@@ -9,22 +9,22 @@ import pytest
 
 from slopn_app import preferences
 from slopn_app.preferences import Preferences, Stored
+from support.desktop import DesktopSession
 from support.scene import Scene
-from support.screen import Screen
 from support.topology import GATEWAY4
 from support.window import Window
 
 
 @pytest.fixture(scope="module")
-def screen() -> Iterator[Screen]:
+def screen() -> Iterator[DesktopSession]:
     """One for all, of a user whose first run is over."""
-    with Screen() as screen:
+    with DesktopSession() as screen:
         preferences.save(preferences.path(screen.environ), Stored(Preferences(welcomed=True, language="en")))
         yield screen
 
 
 @pytest.fixture
-def window(scene: Scene, screen: Screen) -> Iterator[Window]:
+def window(scene: Scene, screen: DesktopSession) -> Iterator[Window]:
     """A window that has reached the helper."""
     with Window(screen, scene.helper.front_end) as window:
         window.wait_text("Not protected", "h1")
@@ -75,7 +75,7 @@ def test_the_log_is_followed(scene: Scene, window: Window) -> None:
     assert "GetSnapshot" not in shown
 
 
-def test_a_profile_comes_by_file(scene: Scene, screen: Screen, tmp_path: Path) -> None:
+def test_a_profile_comes_by_file(scene: Scene, screen: DesktopSession, tmp_path: Path) -> None:
     """Given on the command line: shown, and added when the user says so, not before."""
     file = tmp_path / "Café.conf"
     file.write_text(scene.gateway.config())

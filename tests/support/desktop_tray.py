@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from jeepney import DBusAddress, MessageType, new_method_call  # type: ignore[import-untyped]
 
-from support.desktop_screen import WATCHER, Screen
+from support.desktop import WATCHER, DesktopSession
 from support.until import until
 
 TIMEOUT = 20.0
@@ -52,7 +52,7 @@ class Item:
 class Tray:
     """The first icon that is called `name`, as the panel of `screen` has it; a context."""
 
-    def __init__(self, screen: Screen, name: str = "slopn") -> None:
+    def __init__(self, screen: DesktopSession, name: str = "slopn") -> None:
         self._name = name
         self._bus = screen.bus()
         self._place: tuple[str, str] | None = None

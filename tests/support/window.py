@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from support.screen import Screen, stop
+from support.desktop import DesktopSession, stop
 from support.until import until
 
 BROWSER = "SloPN"
@@ -30,7 +30,7 @@ class Window:
     """A context. `environ`: where the helper is. `words`: its arguments. `program`: what is driven, as a module."""
 
     def __init__(
-        self, screen: Screen, environ: dict[str, str], *words: str, program: str = "support.driven_window"
+        self, screen: DesktopSession, environ: dict[str, str], *words: str, program: str = "support.driven_window"
     ) -> None:
         self.screen = screen
         self._environ = environ
