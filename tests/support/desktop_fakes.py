@@ -1,14 +1,11 @@
-"""What a tray stands on, in memory: a surface whose time passes when a test says so, a helper that answers as scripted."""
+"""What a tray stands on, in memory: a surface whose time passes when a test says so, and notifications."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
 from typing import Any
 
 from slopn_app.desktop.faces import Entry, Face
-from slopn_wire.commands import Command
-from slopn_wire.events import Done, Result
 
 
 class FakeSurface:
@@ -75,41 +72,6 @@ class FakeSurface:
         assert found is not None
         assert found.act is not None
         found.act()
-
-
-class FakeWatcher:
-    """A `Watcher` that answers as scripted."""
-
-    def __init__(self) -> None:
-        self.asked: list[Command] = []
-        self.answer: Result | Exception = Done()
-        self.numbers: list[str] = []
-        self.retried = 0
-        self.closed = False
-
-    def ask(self, command: Command, _within: float = 0.0) -> Future[Result]:
-        """With what is scripted."""
-        self.asked.append(command)
-        future: Future[Result] = Future()
-        if isinstance(self.answer, CancelledError):
-            future.cancel()
-        elif isinstance(self.answer, Exception):
-            future.set_exception(self.answer)
-        else:
-            future.set_result(self.answer)
-        return future
-
-    def give_number(self, number: str) -> None:
-        """It is remembered."""
-        self.numbers.append(number)
-
-    def retry(self) -> None:
-        """It is counted."""
-        self.retried += 1
-
-    def close(self) -> None:
-        """It is remembered."""
-        self.closed = True
 
 
 class FakeNotifications:

@@ -4,65 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from slopn_app.feed import Problem
 from slopn_app.window.session import Said, Session
-from slopn_wire.commands import Command
-from slopn_wire.events import Done, Result
-from slopn_wire.logs import LogFilter, Logs
+from support.fake_watcher import FakeWatcher
 from support.samples import CONNECTED
 from support.until import until
 from support.window_shell import FakeShell
-
-
-class FakeWatcher:
-    """A helper that says what the test has it say."""
-
-    def __init__(self, tell: Callable[[Said], None]) -> None:
-        self.tell = tell
-        self.asked: list[Command] = []
-        self.result: Result | Exception = Done()
-        self.following: list[tuple[LogFilter, int, Callable[[Logs | Problem], None]]] = []
-        self.stopped = 0
-        self.numbers: list[str] = []
-        self.retried = 0
-        self.closed = False
-
-    def ask(self, command: Command, _within: float = 0.0) -> Future[Result]:
-        """As the real one."""
-        self.asked.append(command)
-        done: Future[Result] = Future()
-        if isinstance(self.result, Exception):
-            done.set_exception(self.result)
-        else:
-            done.set_result(self.result)
-        return done
-
-    def follow_logs(
-        self, wanted: LogFilter, on_lines: Callable[[Logs | Problem], None], _since: float = 0.0, after: int = 0
-    ) -> Callable[[], None]:
-        """As the real one."""
-        self.following.append((wanted, after, on_lines))
-
-        def stop() -> None:
-            self.stopped += 1
-
-        return stop
-
-    def give_number(self, number: str) -> None:
-        """As the real one."""
-        self.numbers.append(number)
-
-    def retry(self) -> None:
-        """As the real one."""
-        self.retried += 1
-
-    def close(self) -> None:
-        """As the real one."""
-        self.closed = True
 
 
 class World:

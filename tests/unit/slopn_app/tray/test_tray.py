@@ -17,7 +17,8 @@ from slopn_app.trouble import HungUp
 from slopn_wire.commands import Connect, Disconnect
 from slopn_wire.events import Done, ErrorKind, PolicyKind, Refused
 from slopn_wire.state import Connecting, ErrorCause
-from support.desktop_fakes import FakeNotifications, FakeSurface, FakeWatcher
+from support.desktop_fakes import FakeNotifications, FakeSurface
+from support.fake_watcher import FakeWatcher
 from support.samples import CONNECTED, DISCONNECTED
 
 LOST = replace(CONNECTED, state=Connecting("berlin", 1, cause=ErrorCause.STALE), policy=PolicyKind.BLOCKED)

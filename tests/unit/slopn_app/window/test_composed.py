@@ -9,10 +9,10 @@ from slopn_app import preferences
 from slopn_app.preferences import Preferences
 from slopn_app.window.composed import Composed
 from slopn_app.window.shell import Listener
+from support.fake_watcher import FakeWatcher
 from support.samples import CONNECTED
 from support.until import until
 from support.window_shell import FakeShell
-from support.window_world import FakeWatcher
 
 
 class Frame(FakeShell):

@@ -78,10 +78,10 @@ def test_a_report_is_saved_as_it_was_previewed(seen: World, tmp_path: Path) -> N
     """And not at all before it was."""
     seen.shell.place_for = tmp_path / "report.zip"
     assert seen.call("local", {"do": "save_bundle"})["error"]["code"] == "invalid"
-    seen.watcher.result = Diagnosis((), {"log.txt": "then"})
+    seen.watcher.answer = Diagnosis((), {"log.txt": "then"})
     shown = seen.local("bundle_preview")
     assert isinstance(seen.watcher.asked[-1], Diagnose)
-    seen.watcher.result = Diagnosis((), {"log.txt": "later"})
+    seen.watcher.answer = Diagnosis((), {"log.txt": "later"})
     seen.local("save_bundle")
     with zipfile.ZipFile(tmp_path / "report.zip") as archive:
         assert {name: archive.read(name).decode() for name in archive.namelist()} == shown["files"]

@@ -107,9 +107,9 @@ def test_commands_go_to_the_helper(seen: World) -> None:
     """The result as the wire has it; a refusal and a failure as errors with their kinds."""
     assert seen.call("ask", {"type": "connect", "profile": "berlin"}) == {"ok": {"type": "done", "notes": []}}
     assert seen.watcher.asked == [Connect("berlin")]
-    seen.watcher.result = Refused(ErrorKind.INVALID, "No such profile: Zürich.")
+    seen.watcher.answer = Refused(ErrorKind.INVALID, "No such profile: Zürich.")
     assert seen.call("ask", {"type": "connect"}) == {"error": {"code": "invalid", "text": "No such profile: Zürich."}}
-    seen.watcher.result = Trouble("timed_out", "It took too long.", "Try again.")
+    seen.watcher.answer = Trouble("timed_out", "It took too long.", "Try again.")
     assert seen.call("ask", {"type": "connect"}) == {
         "error": {"code": "timed_out", "text": "It took too long. Try again."}
     }
