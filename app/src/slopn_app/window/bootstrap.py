@@ -100,9 +100,31 @@ if sys.platform == "linux":
         systemd.start_helper()
 
 else:
+    if sys.platform == "win32":
+        from slopn_app.window.webview_windows import Edge as Native
+    else:
+        from slopn_app.window.webview_macos import Cocoa as Native
 
     def _start_helper() -> None:
         raise OSError("Start SloPN's service by hand.")
 
-    def _shown(_desktop: Desktop, _words: Words) -> Composed:
-        raise Impossible("SloPN has no window for this system yet.")
+    def _shown(desktop: Desktop, words: Words) -> Composed:
+        from slopn_app.window import native, pages, webview
+        from slopn_app.window.composed import Composed
+
+        store = preferences.path(os.environ)
+        stored = preferences.load(store)
+        locale.speak(stored.preferences.language, os.environ)
+
+        def keep(geometry: Geometry) -> None:
+            preferences.change(store, geometry=geometry)
+
+        def may_hide() -> bool:
+            return desktop.call(TRAY, _NOTHING)
+
+        try:
+            page = pages.Pages(pages.folder())
+            shell = webview.WebviewShell(page, Native(), stored.geometry, keep, may_hide)
+        except (pages.Missing, native.NoView) as error:
+            raise Impossible(str(error)) from None
+        return Composed(shell, watch, store, SystemActions(desktop.autostart), words)
