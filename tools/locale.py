@@ -1,7 +1,8 @@
 """One catalogue of words for tray, page and command line: assets/locale/LANGUAGE/slopn.po, in gettext's format.
 
 `update` brings every catalogue the sentences of today's sources, `check` says what is missing, `compile` makes what programs
-read: LC_MESSAGES/slopn.mo beside the .po for Python, app/ui/src/generated/locale/LANGUAGE.json for the page. Sentences are
+read: LC_MESSAGES/slopn.mo beside the .po for Python, which has the health list's sentences by their codes, too, and
+app/ui/src/generated/locale/LANGUAGE.json for the page. Sentences are
 
 * the first string of `t("…")`, the first two of `n("…", "…", count)`, in the page and in slopn_app;
 * the strings of the tables in TABLES, which stand in Python as data.
@@ -20,19 +21,24 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import polib
 
+from tools import ui_types
+
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUES = ROOT / "assets/locale"
 PAGE = ROOT / "app/ui/src"
 COMPILED = PAGE / "generated/locale"
 TABLES = {
     "helper/wire/src/slopn_wire/words.py": ("_CAUSES", "_MEANINGS"),
-    "app/src/slopn_app/words.py": ("STEPS", "RIGHTS", "BASES", "VERDICTS"),
+    "app/src/slopn_app/words.py": ("STEPS", "RIGHTS", "BASES", "VERDICTS", "SEVERITIES"),
+    "app/src/slopn_app/cli/verbs/unlock.py": ("_WHAT",),
     "helper/src/slopn_helper/health.py": ("REGISTRY",),
 }
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _CALL = re.compile(rf"(?<![\w.])([tn])\(\s*(?:({_STRING})(?:,\s*({_STRING}))?)?")
 _HOLE = re.compile(r"\{\w+\}")
 _UNREAD = ("lib/i18n.svelte.ts", "fake/", "generated/")
+HEALTH, REMEDY = "health", "remedy"
+"""Contexts of the health list's sentences by their codes, as slopn_app.locale has them."""
 _FORMS = "X-Plural-Categories"
 """Header of a catalogue: the categories of CLDR in the order of msgstr[0], msgstr[1], …"""
 
@@ -84,7 +90,6 @@ def compile_all() -> None:
         catalogue, language = _read(path), path.parent.name
         binary = path.parent / "LC_MESSAGES/slopn.mo"
         binary.parent.mkdir(exist_ok=True)
-        _write(binary, catalogue.to_binary())
         document = {
             "language": language,
             "forms": [form.strip() for form in catalogue.metadata[_FORMS].split(",")],
@@ -92,6 +97,21 @@ def compile_all() -> None:
         }
         text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         _write(COMPILED / f"{language}.json", text.encode())
+        catalogue.extend(_by_code(catalogue))
+        _write(binary, catalogue.to_binary())
+
+
+def _by_code(catalogue: polib.POFile) -> list[polib.POEntry]:
+    """The health list once more: a front end in Python knows a warning's code, and has no list of its own."""
+    import polib
+
+    said = {entry.msgid: entry.msgstr for entry in catalogue}
+    return [
+        polib.POEntry(msgctxt=context, msgid=code, msgstr=said[text])
+        for code, texts in ui_types.warnings().items()
+        for context, text in zip((HEALTH, REMEDY), texts, strict=False)
+        if said.get(text)
+    ]
 
 
 def catalogues() -> list[Path]:
@@ -143,8 +163,8 @@ def _from_tables() -> Iterator[tuple[str, str, str]]:
         for node in ast.parse((ROOT / name).read_text(encoding="utf-8")).body:
             target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
             value = getattr(node, "value", None)
-            if isinstance(target, ast.Name) and target.id in tables and isinstance(value, ast.Dict):
-                for inner in value.values:
+            if isinstance(target, ast.Name) and target.id in tables and isinstance(value, ast.Dict | ast.Tuple):
+                for inner in value.values if isinstance(value, ast.Dict) else value.elts:
                     texts = (part.value for part in ast.walk(inner) if isinstance(part, ast.Constant))
                     yield from ((text, "", name) for text in texts if isinstance(text, str))
 

@@ -47,6 +47,13 @@ def documents() -> dict[Path, str]:
 
 def health() -> str:
     """The health list's sentences by their codes, for a page in another language than English."""
+    rows = [f"  {json.dumps(code)}: {json.dumps(texts, ensure_ascii=False)},\n" for code, texts in warnings().items()]
+    about = "// Sentence and remedy by code, from slopn_helper.health.\n"
+    return f"{_HEADER_HEALTH}{about}\nexport const HEALTH: Record<string, string[]> = {{\n{''.join(rows)}}};\n"
+
+
+def warnings() -> dict[str, list[str]]:
+    """Sentence and remedy of each warning by its code, read without running the helper's sources."""
     tree = ast.parse((ROOT / "helper/src/slopn_helper/health.py").read_text(encoding="utf-8"))
     names = {
         node.targets[0].id: node.value.value
@@ -58,13 +65,12 @@ def health() -> str:
     registry = next(node.value for node in tree.body if isinstance(node, ast.AnnAssign) and _is_registry(node))
     if not isinstance(registry, ast.Dict):
         raise TypeError("the health list's REGISTRY isn't written out as a dict")
-    rows = []
+    found = {}
     for key, kind in zip(registry.keys, registry.values, strict=True):
         code = names[key.id] if isinstance(key, ast.Name) else ast.literal_eval(key or ast.Constant(""))
         texts = [ast.literal_eval(part) for part in getattr(kind, "args", []) if isinstance(part, ast.Constant)]
-        rows.append(f"  {json.dumps(code)}: {json.dumps(texts, ensure_ascii=False)},\n")
-    about = "// Sentence and remedy by code, from slopn_helper.health.\n"
-    return f"{_HEADER_HEALTH}{about}\nexport const HEALTH: Record<string, string[]> = {{\n{''.join(rows)}}};\n"
+        found[str(code)] = [str(text) for text in texts]
+    return found
 
 
 def _is_registry(node: ast.AnnAssign) -> bool:

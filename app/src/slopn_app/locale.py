@@ -1,18 +1,21 @@
-"""A person's language: English stands in the source, the others in assets/locale (gettext), the same ones for every front end."""
+"""A person's language: English stands in the source, the others in assets/locale (gettext), the same ones for every front end.
+
+Every `slopn status` imports this: what reads a catalogue is imported only for a language that has one.
+"""
 
 from __future__ import annotations
 
-import gettext
-import re
-from collections.abc import Mapping
-from pathlib import Path
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import gettext
+    from collections.abc import Mapping
+    from pathlib import Path
 
-from slopn_app import assets
-
-_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-# In this order: gettext(3).
-_HOLE = re.compile(r"\{(\w+)\}")
-_speaking: gettext.NullTranslations = gettext.NullTranslations()
+HEALTH, REMEDY = "health", "remedy"
+"""Contexts of a compiled catalogue: there it has a warning's two sentences by the warning's code."""
+_LOCALES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_NONE = frozenset({"C", "POSIX"})
+_speaking: gettext.NullTranslations | None = None  # None: English
 
 
 def speak(language: str, environ: Mapping[str, str], folder: Path | None = None) -> str:
@@ -21,36 +24,64 @@ def speak(language: str, environ: Mapping[str, str], folder: Path | None = None)
     English where there is no catalogue. `folder`: where the catalogues are, if not where the program's other files are.
     """
     global _speaking  # noqa: PLW0603 - a program speaks one language at a time
+    _speaking = None
     for code in _wanted(environ) if language == "auto" else (language,):
-        file = (folder or assets.folder("locale")) / code / "LC_MESSAGES/slopn.mo"
         if code == "en":
             break
-        try:
-            with file.open("rb") as stream:
-                _speaking = gettext.GNUTranslations(stream)
-        except (OSError, UnicodeDecodeError):
-            continue
-        return code
-    _speaking = gettext.NullTranslations()
+        _speaking = _catalogue(code, folder)
+        if _speaking is not None:
+            return code
     return "en"
 
 
 def t(msgid: str, **args: object) -> str:
     """`msgid` in the language that is spoken, with `args` for the words in braces."""
-    return _fill(_speaking.gettext(msgid), args)
+    return _fill(msgid if _speaking is None else _speaking.gettext(msgid), args)
 
 
 def n(one: str, many: str, count: int, **args: object) -> str:
     """The form for `count`, which fills in `{count}` too."""
-    return _fill(_speaking.ngettext(one, many, count), {"count": count, **args})
+    form = (one if count == 1 else many) if _speaking is None else _speaking.ngettext(one, many, count)
+    return _fill(form, {"count": count, **args})
+
+
+def warned(code: str, text: str, remedy: str, args: Mapping[str, object]) -> tuple[str, str]:
+    """What is wrong and what to do, of a warning of the health list; as the helper says it where there is no translation."""
+    if _speaking is None:
+        return text, remedy
+    what, then = _speaking.pgettext(HEALTH, code), _speaking.pgettext(REMEDY, code)
+    # A catalogue gives back what it doesn't know.
+    return text if what == code else _fill(what, args), remedy if then == code else _fill(then, args)
+
+
+def _catalogue(code: str, folder: Path | None) -> gettext.NullTranslations | None:
+    import gettext
+
+    from slopn_app import assets
+
+    file = (folder or assets.folder("locale")) / code / "LC_MESSAGES/slopn.mo"
+    try:
+        with file.open("rb") as stream:
+            return gettext.GNUTranslations(stream)
+    except (OSError, ValueError):
+        return None
 
 
 def _wanted(environ: Mapping[str, str]) -> list[str]:
-    """Languages, the most wanted first: `de_AT.UTF-8:fr` is German, then French."""
-    value = next((environ[name] for name in _VARIABLES if environ.get(name)), "")
+    """Languages, the most wanted first: `de_AT.UTF-8:fr` is German, then French. As gettext(3) has it."""
+    place = next((environ[name] for name in _LOCALES if environ.get(name)), "")
+    if place.split(".")[0] in _NONE:
+        return []  # whatever LANGUAGE says
+    value = environ.get("LANGUAGE") or place
     return [word.split(".")[0].split("@")[0].split("_")[0].split("-")[0].lower() for word in value.split(":") if word]
 
 
 def _fill(text: str, args: Mapping[str, object]) -> str:
     # In one go: what is filled in may hold braces of its own.
-    return _HOLE.sub(lambda hole: str(args.get(hole[1], hole[0])), text)
+    first, *rest = text.split("{")
+    return first + "".join(_filled(piece, args) for piece in rest)
+
+
+def _filled(piece: str, args: Mapping[str, object]) -> str:
+    name, end, after = piece.partition("}")
+    return f"{args[name]}{after}" if end and name in args else "{" + piece

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from slopn_app.locale import t
+
 UNREACHABLE = "unreachable"
 """Nobody answers at the endpoint, or the helper hung up."""
 TIMED_OUT = "timed_out"
@@ -26,7 +28,7 @@ class Trouble(Exception):
     def __init__(self, kind: str, *lines: str) -> None:
         super().__init__(*lines)
         self.kind = kind
-        self.lines = lines or ("SloPN's service refuses this, and doesn't say why.",)
+        self.lines = lines or (t("SloPN's service refuses this, and doesn't say why."),)
 
     def __str__(self) -> str:
         return " ".join(self.lines)
@@ -36,7 +38,7 @@ class Late(Trouble):
     """The helper gave no answer in time."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(TIMED_OUT, f"SloPN's service gave no answer within {seconds:g} s.")
+        super().__init__(TIMED_OUT, t("SloPN's service gave no answer within {seconds} s.", seconds=f"{seconds:g}"))
 
 
 class HungUp(Trouble):
@@ -44,7 +46,7 @@ class HungUp(Trouble):
 
     def __init__(self) -> None:
         super().__init__(
-            UNREACHABLE, "SloPN's service has closed the connection.", "Rules that were in force stay in force."
+            UNREACHABLE, t("SloPN's service has closed the connection."), t("Rules that were in force stay in force.")
         )
 
 
@@ -52,7 +54,7 @@ class Nonsense(Trouble):
     """What was said is no answer of a helper's; `why` goes on after a colon."""
 
     def __init__(self, why: object) -> None:
-        super().__init__(INCOMPATIBLE, f"The helper's answer makes no sense: {why}.")
+        super().__init__(INCOMPATIBLE, t("The helper's answer makes no sense: {why}.", why=why))
 
 
 class Impostor(Exception):
@@ -67,8 +69,8 @@ def not_permitted() -> Trouble:
     """The endpoint isn't for this user."""
     return Trouble(
         NOT_PERMITTED,
-        "You may not use SloPN on this computer.",
-        "Root may allow it with `sudo slopn users add YOUR_NAME`.",
+        t("You may not use SloPN on this computer."),
+        t("Root may allow it with `sudo slopn users add YOUR_NAME`."),
     )
 
 
@@ -85,21 +87,21 @@ def other_version(major: object, ours: int) -> Trouble:
     """The helper speaks another major version of the protocol."""
     return Trouble(
         INCOMPATIBLE,
-        f"The helper speaks version {major} of the protocol, this program version {ours}.",
-        "Install both from the same release, then restart the helper.",
+        t("The helper speaks version {major} of the protocol, this program version {ours}.", major=major, ours=ours),
+        t("Install both from the same release, then restart the helper."),
     )
 
 
 def no_helper(path: str) -> Trouble:
     """Something else listens at the endpoint."""
-    return Trouble(INCOMPATIBLE, f"What answers at {path} isn't SloPN's service.")
+    return Trouble(INCOMPATIBLE, t("What answers at {path} isn't SloPN's service.", path=path))
 
 
 def keyring_locked() -> Trouble:
     """The front end's key is to be in it, or is in it."""
     return Trouble(
         KEYRING_LOCKED,
-        "Your keyring is locked, and this program's key belongs into it.",
-        "Unlock it (logging in at the screen does, or the program Passwords and Keys), then try again.",
-        "To keep the key in a file instead that only you can read: SLOPN_KEYRING=no slopn pair.",
+        t("Your keyring is locked, and this program's key belongs into it."),
+        t("Unlock it (logging in at the screen does, or the program Passwords and Keys), then try again."),
+        t("To keep the key in a file instead that only you can read: SLOPN_KEYRING=no slopn pair."),
     )

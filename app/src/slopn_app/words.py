@@ -1,11 +1,13 @@
 """What a front end says about the tunnel: one headline, one line under it.
 
 "Protected", "not protected" and "blocked" mean exactly the policies tunnelled, open and blocked, and nothing is claimed
-that the helper has not confirmed. Takes the wire's plain words, so that nothing heavy is imported to speak.
+that the helper has not confirmed. Takes the wire's plain words, so that nothing heavy is imported to speak, and says
+everything in the language of `slopn_app.locale`.
 """
 
 from __future__ import annotations
 
+from slopn_app.locale import t
 from slopn_wire import words
 
 STEPS = {
@@ -34,6 +36,9 @@ BASES = {
 VERDICTS = {"fine": "fine", "notice": "worth knowing", "broken": "broken", "unknown": "not known"}
 """What a check found, by the wire's `Verdict`."""
 
+SEVERITIES = {"info": "Info", "warning": "Warning", "error": "Error"}
+"""What stands before a warning, by the wire's `Severity`."""
+
 PATIENCE = 10.0
 """Seconds after which a step that isn't done gets a hint."""
 _LIKELY = {"resolving": "resolve", "handshake": "handshake", "configuring": "host"}
@@ -48,18 +53,18 @@ def disconnected(policy: str) -> Headline:
     """No tunnel, and none wanted."""
     match policy:
         case "open":
-            return "Not protected", words.meaning(policy)
+            return t("Not protected"), meaning(policy)
         case "blocked":
-            return "Blocked", "Nothing leaves this computer until you connect."
+            return t("Blocked"), t("Nothing leaves this computer until you connect.")
         case _:
-            return "Not connected", words.meaning(policy)
+            return t("Not connected"), meaning(policy)
 
 
 def paused(left: float, policy: str) -> Headline:
     """No tunnel for `left` seconds more."""
     return (
-        f"Paused for {countdown(left)}",
-        f"{words.meaning(policy)} SloPN connects again by itself; `slopn connect` ends the pause now.",
+        t("Paused for {time}", time=countdown(left)),
+        f"{meaning(policy)} {t('SloPN connects again by itself; `slopn connect` ends the pause now.')}",
     )
 
 
@@ -86,15 +91,17 @@ def connecting(
     `seconds`: for how long this step has been running. `again`: seconds until the next try, if that is waited for.
     """
     if again is not None:
-        doing = f"next try in {max(again, 0):.0f} s"
+        doing = t("next try in {seconds} s", seconds=f"{max(again, 0):.0f}")
+    elif seconds is not None:
+        doing = t("{doing} · {seconds} s", doing=t(STEPS[step]), seconds=f"{max(seconds, 0):.0f}")
     else:
-        doing = STEPS[step] if seconds is None else f"{STEPS[step]} · {max(seconds, 0):.0f} s"
+        doing = t(STEPS[step])
     if attempt and cause is not None:
         return (
-            f"Reconnecting to {profile}…",
-            f"{_capital(words.short(cause))} · try {attempt + 1}: {doing} · {_meanwhile(policy)}",
+            t("Reconnecting to {profile}…", profile=profile),
+            f"{short(cause)} · {t('try {number}', number=attempt + 1)}: {doing} · {meanwhile(policy)}",
         )
-    return f"Connecting to {profile}…", f"{_capital(doing)} · {_meanwhile(policy)}"
+    return t("Connecting to {profile}…", profile=profile), f"{capital(doing)} · {meanwhile(policy)}"
 
 
 def hint(step: str, seconds: float, cause: str | None) -> str:
@@ -104,54 +111,83 @@ def hint(step: str, seconds: float, cause: str | None) -> str:
     """
     if cause is None and seconds >= PATIENCE:
         cause = _LIKELY.get(step)
-    return "" if cause is None else words.sentences(cause, "open")[2]
+    return "" if cause is None else t(words.sentences(cause, "open")[2])
 
 
 def connected(profile: str, detail: str, policy: str, warning: str | None) -> Headline:
     """Up. `detail`: endpoint, time and the like; `warning`: the first of the health list that matters."""
     if policy != "tunnelled":
         rest = (
-            "The kill switch is off: if the tunnel fails, your traffic goes out directly."
+            t("The kill switch is off: if the tunnel fails, your traffic goes out directly.")
             if policy == "open"
-            else words.meaning(policy)
+            else meaning(policy)
         )
-        return f"Connected through {profile}", f"{detail} · {rest}"
+        return t("Connected through {profile}", profile=profile), f"{detail} · {rest}"
     if warning is not None:
-        return "Protected, with a problem", warning
-    return f"Protected through {profile}", detail
+        return t("Protected, with a problem"), warning
+    return t("Protected through {profile}", profile=profile), detail
 
 
 def disconnecting(policy: str, *, then: str) -> Headline:
     """On the way down; `then`: where that leads, the wire's `AfterDisconnect`."""
-    title = {"reconnect": "Reconnecting…", "pause": "Pausing…"}.get(then, "Disconnecting…")
-    return title, _capital(_meanwhile(policy))
+    title = {"reconnect": t("Reconnecting…"), "pause": t("Pausing…")}.get(then, t("Disconnecting…"))
+    return title, capital(meanwhile(policy))
 
 
 def failed(cause: str, policy: str) -> Headline:
     """No tunnel is possible until something changes."""
-    title = {"blocked": "Blocked", "open": "Not protected"}.get(policy, "Not connected")
-    _, meaning, remedy = words.sentences(cause, policy)
-    return f"{title}: {words.short(cause)}", f"{meaning} {remedy}"
+    _, what_it_means, remedy = sentences(cause, policy)
+    return stopped(cause, policy), f"{what_it_means} {remedy}"
+
+
+def stopped(cause: str, policy: str) -> str:
+    """A headline for what stands in the way."""
+    why = t(words.short(cause))
+    match policy:
+        case "blocked":
+            return t("Blocked: {cause}", cause=why)
+        case "open":
+            return t("Not protected: {cause}", cause=why)
+        case _:
+            return t("Not connected: {cause}", cause=why)
+
+
+def sentences(cause: str, policy: str) -> words.Sentences:
+    """What happened, what it means, what to do."""
+    what, what_it_means, remedy = words.sentences(cause, policy)
+    return t(what), t(what_it_means), t(remedy)
+
+
+def short(cause: str) -> str:
+    """`cause` in a few words, as a sentence begins."""
+    return capital(t(words.short(cause)))
 
 
 def unreachable() -> words.Sentences:
     """The helper doesn't answer."""
     return (
-        "SloPN's service isn't running.",
-        "Rules that were in force stay in force.",
-        "Start it with `sudo systemctl start slopn-helper`.",
+        t("SloPN's service isn't running."),
+        t("Rules that were in force stay in force."),
+        t("Start it with `sudo systemctl start slopn-helper`."),
     )
 
 
-def _meanwhile(policy: str) -> str:
+def meaning(policy: str) -> str:
+    """What `policy` means for a person's traffic."""
+    return t(words.meaning(policy))
+
+
+def meanwhile(policy: str) -> str:
+    """The same, within a sentence."""
     match policy:
         case "blocked" | "tunnelled":
-            return "nothing leaves meanwhile"
+            return t("nothing leaves meanwhile")
         case "open":
-            return "your traffic still goes out directly"
+            return t("your traffic still goes out directly")
         case _:
-            return "your traffic may be going out directly"
+            return t("your traffic may be going out directly")
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """A sentence begins with a capital."""
     return text[:1].upper() + text[1:]

@@ -7,7 +7,7 @@ import polib
 import pytest
 
 from slopn_app import assets
-from slopn_app.locale import n, speak, t
+from slopn_app.locale import HEALTH, REMEDY, n, speak, t, warned
 
 
 @pytest.fixture
@@ -21,6 +21,9 @@ def catalogues(tmp_path: Path) -> Iterator[Path]:
             msgid="{count} line", msgid_plural="{count} lines", msgstr_plural={0: "{count} Zeile", 1: "{count} Zeilen"}
         )
     )
+    german.append(polib.POEntry(msgctxt=HEALTH, msgid="no_tunnel", msgstr="Kein Tunnel kommt zustande: {why}."))
+    german.append(polib.POEntry(msgctxt=REMEDY, msgid="no_tunnel", msgstr="SloPN versucht es weiter."))
+    german.append(polib.POEntry(msgctxt=HEALTH, msgid="silent", msgstr="Nichts kommt zurück."))
     file = tmp_path / "de/LC_MESSAGES/slopn.mo"
     file.parent.mkdir(parents=True)
     file.write_bytes(german.to_binary())
@@ -44,12 +47,34 @@ def test_braces_in_what_is_filled_in_stay(catalogues: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("no_tunnel", ("Kein Tunnel kommt zustande: {x} ist weg.", "SloPN versucht es weiter.")),
+        ("silent", ("Nichts kommt zurück.", "Wait.")),
+        ("newer", ("No tunnel: {x} ist weg.", "Wait.")),
+    ],
+)
+def test_warnings_are_known_by_their_codes(catalogues: Path, code: str, said: tuple[str, str]) -> None:
+    """With what the helper filled in; a sentence that the catalogue lacks stays as the helper said it."""
+    speak("de", {}, catalogues)
+    assert warned(code, "No tunnel: {x} ist weg.", "Wait.", {"why": "{x} ist weg"}) == said
+
+
+def test_english_warnings_are_the_helpers_own() -> None:
+    """Word for word."""
+    assert warned("no_tunnel", "As it is: {why}.", "Wait.", {"why": "x"}) == ("As it is: {why}.", "Wait.")
+
+
+@pytest.mark.parametrize(
     ("environ", "language"),
     [
         ({"LANG": "de_AT.UTF-8"}, "de"),
         ({"LANG": "de_DE.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
         ({"LANG": "en_GB.UTF-8", "LANGUAGE": "xx:de:en"}, "de"),
         ({"LANGUAGE": "en:de"}, "en"),
+        ({"LANG": "C.UTF-8", "LANGUAGE": "de"}, "en"),
+        ({"LC_ALL": "POSIX", "LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "de_CH"}, "de"),
         ({"LANG": "fr_FR@euro"}, "en"),
         ({}, "en"),
     ],

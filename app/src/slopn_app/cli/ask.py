@@ -6,6 +6,7 @@ import sys
 
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import clean
+from slopn_app.locale import t
 
 
 def asks() -> bool:
@@ -16,8 +17,10 @@ def asks() -> bool:
 def agreed(question: str, instead: str) -> bool:
     """Whether the person says yes. Raises `Failure` where nobody can be asked; `instead`: what to call there."""
     if not asks():
-        raise Failure(Status.USAGE, "There is nobody to ask here, so nothing was done.", f"Use `{instead}`.")
-    return answer(f"{question} [y/N] ").lower() in {"y", "yes"}
+        raise Failure(
+            Status.USAGE, t("There is nobody to ask here, so nothing was done."), t("Use `{command}`.", command=instead)
+        )
+    return answer(f"{question} {t('[y/N]')} ").lower() in {"y", "yes", *t("y|yes").split("|")}
 
 
 def answer(question: str) -> str:

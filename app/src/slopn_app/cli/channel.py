@@ -11,6 +11,7 @@ from slopn_app.bootstrap import host
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import warn
 from slopn_app.endpoint import socket_path
+from slopn_app.locale import t
 from slopn_app.pairing import Pairing
 from slopn_app.trouble import Trouble
 
@@ -222,11 +223,11 @@ def ask_number(wanted: NumberWanted) -> str | None:
         warn(wanted.wrong)
     else:
         warn(
-            "SloPN's service doesn't know this program yet. It shows a number of six digits:",
-            "`sudo slopn devices` says it, and `journalctl -u slopn-helper` does.",
+            t("SloPN's service doesn't know this program yet. It shows a number of six digits:"),
+            t("`sudo slopn devices` says it, and `journalctl -u slopn-helper` does."),
         )
     while time.time() < wanted.expires:
-        sys.stderr.write("Number: ")
+        sys.stderr.write(t("Number: "))
         sys.stderr.flush()
         line = sys.stdin.readline()
         if not line:
@@ -256,4 +257,6 @@ def _raise_refused(result: ResultDoc) -> None:
 
 
 def _unexpected(result: ResultDoc) -> Failure:
-    return Failure(Status.FAILED, f"The helper gave an answer that doesn't fit the question: {result['type']}.")
+    return Failure(
+        Status.FAILED, t("The helper gave an answer that doesn't fit the question: {type}.", type=result["type"])
+    )

@@ -10,6 +10,7 @@ from slopn_app.cli.output import put_json_lines, say
 from slopn_app.cli.rates import Rates
 from slopn_app.cli.report import headline, lines, status
 from slopn_app.cli.screen import Screen, redraws
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _picture(follower: Follower, screen: Screen) -> NoReturn:
 
 def frame(follower: Follower, now: float, rates: str) -> list[Line]:
     """What stands on the screen."""
-    ending: list[Line] = ["", (("Ctrl-C ends this view and nothing else.", "faint"),)]
+    ending: list[Line] = ["", ((t("Ctrl-C ends this view and nothing else."), "faint"),)]
     if follower.view is None or follower.lost is not None:
         return [*_unreachable(), *ending]
     return [*lines(follower.view, now, live=True, rates=rates), *ending]

@@ -8,6 +8,7 @@ import sys
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, warn
 from slopn_app.cli.verb import parse
+from slopn_app.locale import speak
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _run(arguments: list[str]) -> int:
     module = load(name)
     parsed = parse(name, module.VERB, rest)
     parsed.json = as_json or parsed.json
+    # What programs read is the same everywhere.
+    speak("en" if parsed.json else "auto", os.environ)
     try:
         return int(module.run(parsed))
     except Failure as failure:

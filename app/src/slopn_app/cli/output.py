@@ -7,6 +7,8 @@ import os
 import sys
 import time
 
+from slopn_app.locale import t
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -135,7 +137,7 @@ def ago(seconds: float) -> str:
         return f"{seconds / 60:.0f} min"
     if seconds < 172_800:
         return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86_400:.0f} days"
+    return t("{count} days", count=f"{seconds / 86_400:.0f}")
 
 
 def _padded(text: str, columns: int) -> str:

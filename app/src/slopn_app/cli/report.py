@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from slopn_app import words
 from slopn_app.cli.output import ago, clock, size, table
+from slopn_app.locale import t, warned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from slopn_app.cli.documents import SnapshotDoc, StatusDoc
     from slopn_app.cli.output import Line
-    from slopn_app.cli.snapshot_documents import EndpointDoc
+    from slopn_app.cli.snapshot_documents import EndpointDoc, NetworkDoc, WarningDoc
 
 SEVERITIES = {"info": "", "warning": "attention", "error": "bad"}
 """The colour of a warning."""
@@ -73,10 +74,10 @@ def headline(snapshot: SnapshotDoc, now: float, *, live: bool = False) -> words.
             state["profile"], state["step"], state["attempt"], state["cause"], policy, seconds, again
         )
     if state["type"] == "connected":
-        details = [endpoint(snapshot), f"since {clock(snapshot['since'], now)}"]
+        details = [endpoint(snapshot), t("since {time}", time=clock(snapshot["since"], now))]
         if snapshot["live"]["path_mtu"] is not None:
-            details.append(f"path MTU {snapshot['live']['path_mtu']}")
-        problem = next((found["text"] for found in snapshot["health"] if found["severity"] != "info"), None)
+            details.append(t("path MTU {mtu}", mtu=snapshot["live"]["path_mtu"]))
+        problem = next((_said(found)[0] for found in snapshot["health"] if found["severity"] != "info"), None)
         return words.connected(state["profile"], " · ".join(filter(None, details)), policy, problem)
     if state["type"] == "disconnecting":
         return words.disconnecting(policy, then=state["then"])
@@ -114,26 +115,38 @@ def _facts(snapshot: SnapshotDoc, now: float, rates: str) -> list[tuple[str, str
     live, stats, network = snapshot["live"], snapshot["stats"], snapshot["network"]
     rows = []
     if live["interface"]:
-        rows.append(("interface", ", ".join([live["interface"], *live["addresses"]])))
-        rows.append(("DNS", ", ".join(live["dns"]["servers"]) or "unchanged"))
+        rows.append((t("interface"), ", ".join([live["interface"], *live["addresses"]])))
+        rows.append(("DNS", ", ".join(live["dns"]["servers"]) or t("unchanged")))
         handshake = stats["last_handshake"]
-        rows.append(("last handshake", "none yet" if handshake is None else f"{ago(now - handshake)} ago"))
-        rows.append(("received, sent", f"{size(stats['rx_bytes'])}, {size(stats['tx_bytes'])}"))
+        last = t("none yet") if handshake is None else t("{time} ago", time=ago(now - handshake))
+        rows.append((t("last handshake"), last))
+        rows.append((t("received, sent"), f"{size(stats['rx_bytes'])}, {size(stats['tx_bytes'])}"))
         if rates:
-            rows.append(("right now", rates))
-    rows.append(("kill switch", snapshot["settings"]["kill_switch"]))
-    uplink = f" through {network['interface']}" if network["interface"] else ""
-    rows.append(("network", f"online{uplink}" if network["online"] else "offline"))
+            rows.append((t("right now"), rates))
+    rows.append((t("kill switch"), snapshot["settings"]["kill_switch"]))
+    rows.append((t("network"), _network(network)))
     if snapshot["pairings"]:
-        rows.append(("waiting", f"{len(snapshot['pairings'])} to be paired: `slopn devices`"))
+        rows.append((t("waiting"), t("{count} to be paired: `slopn devices`", count=len(snapshot["pairings"]))))
     return rows
+
+
+def _network(network: NetworkDoc) -> str:
+    if not network["online"]:
+        return t("offline")
+    return t("online through {interface}", interface=network["interface"]) if network["interface"] else t("online")
 
 
 def _warnings(snapshot: SnapshotDoc) -> list[Line]:
     found: list[Line] = []
     for warning in snapshot["health"]:
         kind = SEVERITIES.get(warning["severity"], "attention")
-        found.append(((f"  {warning['severity'].capitalize()}:", kind), (f" {warning['text']}", "")))
-        if warning["remedy"]:
-            found.append(f"    {warning['remedy']}")
+        text, remedy = _said(warning)
+        severity = t(words.SEVERITIES.get(warning["severity"], warning["severity"].capitalize()))
+        found.append(((f"  {severity}:", kind), (f" {text}", "")))
+        if remedy:
+            found.append(f"    {remedy}")
     return found
+
+
+def _said(warning: WarningDoc) -> tuple[str, str]:
+    return warned(warning["code"], warning["text"], warning["remedy"], warning["args"])

@@ -8,6 +8,7 @@ import time
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.fold import folded
 from slopn_app.cli.output import warn
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,13 +58,14 @@ def connected(
         if new and state["type"] == "error":
             raise _impossible(state["cause"], view["policy"])
         if new and state["type"] == "disconnected" and view["target"] != "secured":
-            from slopn_wire.words import meaning
+            from slopn_app.words import meaning
 
-            what = "paused" if view["target"] == "paused" else "disconnected"
-            raise Failure(Status.FAILED, f"The tunnel was {what} meanwhile.", meaning(view["policy"]))
+            was = {"paused": t("The tunnel was paused meanwhile.")}
+            what = was.get(view["target"], t("The tunnel was disconnected meanwhile."))
+            raise Failure(Status.FAILED, what, meaning(view["policy"]))
         return False
 
-    return _follow(channel, command, seconds, done, "Not connected")
+    return _follow(channel, command, seconds, done, t("Not connected"))
 
 
 def disconnected(channel: Channel, command: Command, seconds: float) -> tuple[SnapshotDoc, list[str]]:
@@ -75,7 +77,7 @@ def disconnected(channel: Channel, command: Command, seconds: float) -> tuple[Sn
             raise _impossible(state["cause"], view["policy"])
         return state["type"] == "disconnected"
 
-    return _follow(channel, command, seconds, done, "Not disconnected")
+    return _follow(channel, command, seconds, done, t("Not disconnected"))
 
 
 def unlocked(channel: Channel, seconds: float) -> tuple[SnapshotDoc, list[str]]:
@@ -87,7 +89,7 @@ def unlocked(channel: Channel, seconds: float) -> tuple[SnapshotDoc, list[str]]:
             raise _impossible(state["cause"], view["policy"])
         return state["type"] == "disconnected" and view["policy"] == "open" and view["target"] == "unsecured"
 
-    return _follow(channel, {"type": "unlock"}, seconds, done, "Not unlocked")
+    return _follow(channel, {"type": "unlock"}, seconds, done, t("Not unlocked"))
 
 
 def _follow(
@@ -108,13 +110,14 @@ def _follow(
     while not done(tunnel.view, before):
         if not tunnel.changed(deadline):
             title, line = headline(tunnel.view, time.time())
-            raise Failure(Status.TIMED_OUT, f"{failure} after {seconds:g} s: {title}", line, "SloPN goes on trying.")
+            late = t("{failure} after {seconds} s: {title}", failure=failure, seconds=f"{seconds:g}", title=title)
+            raise Failure(Status.TIMED_OUT, late, line, t("SloPN goes on trying."))
         shown = _show(tunnel.view, shown)
     return tunnel.view, notes
 
 
 def _impossible(cause: str, policy: str) -> Failure:
-    from slopn_wire.words import sentences
+    from slopn_app.words import sentences
 
     return Failure(Status.FAILED, *sentences(cause, policy))
 

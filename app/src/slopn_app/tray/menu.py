@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from slopn_app.desktop.faces import Entry
 from slopn_app.feed import Problem, ProblemKind
-from slopn_app.locale import n, t
+from slopn_app.locale import n, t, warned
 from slopn_app.preferences import Preferences
 from slopn_app.tray.sentences import headline
 from slopn_wire.commands import ApplySettings, Command, Connect, Disconnect, Pause, Reconnect
@@ -158,7 +158,8 @@ def _more(view: Snapshot) -> tuple[Line, ...]:
 
 
 def _said(warning: Found) -> str:
-    return " ".join(warning.text.split()) or warning.code
+    text, _ = warned(warning.code, warning.text, warning.remedy, warning.args)
+    return " ".join(text.split()) or warning.code
 
 
 def _remedies(view: Problem) -> tuple[Line, ...]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slopn_app.feed import Problem, ProblemKind
-from slopn_app.locale import t
+from slopn_app.locale import t, warned
 from slopn_app.tray.menu import Act, Ask, Show
-from slopn_app.tray.sentences import capital, failed, headline, meaning
-from slopn_wire import words
+from slopn_app.tray.sentences import headline
+from slopn_app.words import meaning, sentences, short, stopped
 from slopn_wire.commands import Disconnect, Pause
 from slopn_wire.events import PolicyKind, Snapshot
 from slopn_wire.state import Connected, Connecting, Disconnecting, ErrorState, TargetState
@@ -156,14 +156,14 @@ def _wrong(before: Snapshot, after: Snapshot, *, asked: bool) -> Notice | None:
         if isinstance(before.state, ErrorState) and before.policy is after.policy:
             return None
         blocked = after.policy is PolicyKind.BLOCKED
-        title = failed(state.cause, after.policy)
-        text = f"{meaning(after.policy)} {t(words.sentences(state.cause, after.policy)[2])}"
+        title = stopped(state.cause, after.policy)
+        text = f"{meaning(after.policy)} {sentences(state.cause, after.policy)[2]}"
         return Notice(Kind.BLOCKED if blocked else Kind.LOST, title, text, buttons, urgent=not blocked)
     if after.target is not TargetState.SECURED:
         return None
     if isinstance(before.state, Connected) and not asked and _failed(after):
         cause = getattr(state, "cause", None)
-        why = capital(t(words.short(cause))) + ". " if cause is not None else ""
+        why = short(cause) + ". " if cause is not None else ""
         return Notice(Kind.LOST, t("The connection is lost"), f"{why}{_traffic(after)}", buttons)
     if asked and _failed(after) and not isinstance(before.state, ErrorState):
         return Notice(Kind.LOST, *headline(after, after.since), buttons)
@@ -195,7 +195,7 @@ def _portal(view: Snapshot) -> bool:
 def _sign_in(view: Snapshot) -> Notice:
     found = next(found for found in view.health if found.code in PORTALS)
     pause = ((t("Pause for 5 minutes"), Ask(Pause(300))),) if found.code == "captive_portal" else ()
-    text = f"{found.text} {found.remedy}".strip()
+    text = " ".join(warned(found.code, found.text, found.remedy, found.args)).strip()
     return Notice(
         Kind.PORTAL, t("The network wants a sign-in first"), text, (*pause, (t("Open SloPN"), Show("health")))
     )

@@ -12,11 +12,10 @@ from ipaddress import IPv6Address, ip_address
 from slopn_app.feed import Problem, ProblemKind
 from slopn_app.locale import t
 from slopn_app.tray.looks import problem
-from slopn_app.words import STEPS, countdown
-from slopn_wire import words
+from slopn_app.words import STEPS, capital, countdown, disconnected, disconnecting, meaning, meanwhile, short, stopped
 from slopn_wire.events import PolicyKind, Snapshot
 from slopn_wire.profile import Endpoint
-from slopn_wire.state import AfterDisconnect, Connected, Connecting, Disconnecting, ErrorState, Step, TargetState
+from slopn_wire.state import Connected, Connecting, Disconnecting, ErrorState, Step, TargetState
 
 Headline = tuple[str, str]
 """What is so, and one line about it; that one may be empty."""
@@ -34,19 +33,12 @@ def headline(view: Snapshot | Problem | None, now: float) -> Headline:
         case Connected(profile=profile):
             return _connected(view, profile)
         case Disconnecting(then=then):
-            title = {AfterDisconnect.RECONNECT: t("Reconnecting…"), AfterDisconnect.PAUSE: t("Pausing…")}
-            return title.get(then, t("Disconnecting…")), capital(meanwhile(view.policy))
+            return disconnecting(view.policy, then=then)
         case ErrorState(cause=cause):
-            return failed(cause, view.policy), meaning(view.policy)
+            return stopped(cause, view.policy), meaning(view.policy)
     if view.target is TargetState.PAUSED and view.paused_until is not None:
         return t("Paused for {time}", time=countdown(view.paused_until - now)), meaning(view.policy)
-    match view.policy:
-        case PolicyKind.OPEN:
-            return t("Not protected"), meaning(view.policy)
-        case PolicyKind.BLOCKED:
-            return t("Blocked"), t("Nothing leaves this computer until you connect.")
-        case _:
-            return t("Not connected"), meaning(view.policy)
+    return disconnected(view.policy)
 
 
 def counts(view: Snapshot | Problem | None) -> bool:
@@ -55,34 +47,6 @@ def counts(view: Snapshot | Problem | None) -> bool:
         (view.target is TargetState.PAUSED and view.paused_until is not None)
         or (isinstance(view.state, Connecting) and view.state.step is Step.WAITING and view.next_try is not None)
     )
-
-
-def failed(cause: str, policy: str) -> str:
-    """A headline for what stands in the way."""
-    short = t(words.short(cause))
-    match policy:
-        case PolicyKind.BLOCKED:
-            return t("Blocked: {cause}", cause=short)
-        case PolicyKind.OPEN:
-            return t("Not protected: {cause}", cause=short)
-        case _:
-            return t("Not connected: {cause}", cause=short)
-
-
-def meaning(policy: str) -> str:
-    """What `policy` means for a person's traffic."""
-    return t(words.meaning(policy))
-
-
-def meanwhile(policy: str) -> str:
-    """The same, within a sentence."""
-    match policy:
-        case PolicyKind.BLOCKED | PolicyKind.TUNNELLED:
-            return t("nothing leaves meanwhile")
-        case PolicyKind.OPEN:
-            return t("your traffic still goes out directly")
-        case _:
-            return t("your traffic may be going out directly")
 
 
 def address(endpoint: Endpoint) -> str:
@@ -94,19 +58,14 @@ def address(endpoint: Endpoint) -> str:
     return f"[{endpoint.host}]:{endpoint.port}" if six else f"{endpoint.host}:{endpoint.port}"
 
 
-def capital(text: str) -> str:
-    """A sentence begins with a capital."""
-    return text[:1].upper() + text[1:]
-
-
 def _connecting(view: Snapshot, state: Connecting, now: float) -> Headline:
     if state.step is Step.WAITING and view.next_try is not None:
         doing = t("next try in {seconds} s", seconds=max(math.ceil(view.next_try - now), 0))
     else:
         doing = t(STEPS[state.step])
     if state.attempt and state.cause is not None:
-        cause = capital(t(words.short(state.cause)))
-        return t("Reconnecting to {profile}…", profile=state.profile), f"{cause} · {doing} · {meanwhile(view.policy)}"
+        line = f"{short(state.cause)} · {doing} · {meanwhile(view.policy)}"
+        return t("Reconnecting to {profile}…", profile=state.profile), line
     return t("Connecting to {profile}…", profile=state.profile), f"{capital(doing)} · {meanwhile(view.policy)}"
 
 

@@ -35,7 +35,7 @@ export interface Headline {
 
 /** Seconds after which a step that isn't done gets a hint. */
 const PATIENCE = 10;
-/** slopn_app/words.py says these; said here in the user's language. */
+/** slopn_app/words.py says these in the window's language, which is English before the page's is known to it. */
 const NOT_RUNNING = "SloPN's service isn't running";
 const IN_FORCE = "Rules that were in force stay in force.";
 const LIKELY: Partial<Record<Step, ErrorCause>> = { resolving: "resolve", handshake: "handshake", configuring: "host" };
@@ -89,13 +89,15 @@ function unreachable(link: Link): Headline {
     };
   }
   const [what = "", ...rest] = link.text.split(/(?<=\.)\s+/);
-  const stopped = !what || what.startsWith(NOT_RUNNING);
+  const notRunning = t("SloPN's service isn't running");
+  const inForce = t("Rules that were in force stay in force.");
+  const stopped = !what || what.startsWith(NOT_RUNNING) || what.startsWith(notRunning);
   return {
     ...blank,
     tone: "attention",
-    title: stopped ? t("SloPN's service isn't running") : what.replace(/\.$/, ""),
-    line: t("Rules that were in force stay in force."),
-    hint: rest.filter((one) => one !== IN_FORCE).join(" "),
+    title: stopped ? notRunning : what.replace(/\.$/, ""),
+    line: inForce,
+    hint: rest.filter((one) => one !== inForce && one !== IN_FORCE).join(" "),
     primary: stopped ? { label: t("Start it"), act: "start_helper" } : { label: t("Try again"), act: "ready" },
   };
 }

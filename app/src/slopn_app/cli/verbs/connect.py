@@ -9,6 +9,7 @@ from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure
 from slopn_app.cli.verb import Argument, Verb
 from slopn_app.cli.verbs.disconnect import WAIT, accepted, arrived, seconds
+from slopn_app.locale import t
 
 VERB = Verb(
     "bring a tunnel up",
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     command = {"type": "connect", "profile": profile}
     with Channel() as channel:
         if limit is None:
-            return accepted(channel.do(command)["notes"], "SloPN connects now.", as_json=arguments.json)
+            return accepted(channel.do(command)["notes"], t("SloPN connects now."), as_json=arguments.json)
         return arrived(*wait.connected(channel, command, limit), as_json=arguments.json)
 
 

@@ -9,6 +9,7 @@ from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import ago, clock, day, put_json, say, table, warn
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,12 +69,14 @@ def meant(text: str, devices: Sequence[DeviceDoc]) -> DeviceDoc:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise Failure(Status.USAGE, f"There is no device {text!r}.", "`slopn devices` lists them all.")
+        raise Failure(
+            Status.USAGE, t("There is no device {name}.", name=repr(text)), t("`slopn devices` lists them all.")
+        )
     short = abbreviated([device["id"] for device in devices])
     raise Failure(
         Status.USAGE,
-        f"{text!r} may be one of {len(found)} devices; use an id.",
-        *(f"{short[device['id']]}  {device['name']} of {device['user']}" for device in found),
+        t("{name} may be one of {count} devices; use an id.", name=repr(text), count=len(found)),
+        *(f"{short[device['id']]}  {_named(device)}" for device in found),
     )
 
 
@@ -114,19 +117,19 @@ def _waiting(channel: Channel, snapshot: SnapshotDoc) -> list[dict[str, Any]]:
 
 def _tell_devices(devices: Sequence[DeviceDoc], now: float) -> None:
     if not devices:
-        say("No front end is paired yet. `slopn pair` pairs this one.")
+        say(t("No front end is paired yet. `slopn pair` pairs this one."))
         return
     short = abbreviated([device["id"] for device in devices])
-    rows = [("ID", "NAME", "USER", "MAY", "PAIRED", "EXPIRES", "LAST SEEN")]
+    rows = [("ID", t("NAME"), t("USER"), t("MAY"), t("PAIRED"), t("EXPIRES"), t("LAST SEEN"))]
     rows += [
         (
             short[device["id"]],
             device["name"],
             device["user"],
-            ", ".join(device["rights"]) or "nothing",
+            ", ".join(device["rights"]) or t("nothing"),
             day(device["created"]),
-            "expired" if device["expires"] <= now else day(device["expires"]),
-            "never" if device["last_seen"] is None else day(device["last_seen"]),
+            t("expired") if device["expires"] <= now else day(device["expires"]),
+            t("never") if device["last_seen"] is None else day(device["last_seen"]),
         )
         for device in devices
     ]
@@ -136,13 +139,13 @@ def _tell_devices(devices: Sequence[DeviceDoc], now: float) -> None:
 def _tell_waiting(waiting: list[dict[str, Any]], now: float) -> None:
     if not waiting:
         return
-    rows = [("NUMBER", "WAITS TO BE PAIRED", "USER", "PROGRAM", "WANTS TO", "UNTIL")]
+    rows = [(t("NUMBER"), t("WAITS TO BE PAIRED"), t("USER"), t("PROGRAM"), t("WANTS TO"), t("UNTIL"))]
     rows += [
         (
-            found["number"] or "hidden",
+            found["number"] or t("hidden"),
             found["pairing"]["name"],
             found["pairing"]["user"],
-            found["pairing"]["program"] or "unknown",
+            found["pairing"]["program"] or t("unknown"),
             ", ".join(found["pairing"]["rights"]),
             f"{clock(found['pairing']['expires'], now)} ({ago(found['pairing']['expires'] - now)})",
         )
@@ -150,9 +153,9 @@ def _tell_waiting(waiting: list[dict[str, Any]], now: float) -> None:
     ]
     say("", *table(rows))
     if all(found["number"] for found in waiting):
-        warn("Repeat a number only where you started the pairing yourself, just now.")
+        warn(t("Repeat a number only where you started the pairing yourself, just now."))
     else:
-        warn("The numbers are for front ends that may configure, and in the service's own log (`journalctl`).")
+        warn(t("The numbers are for front ends that may configure, and in the service's own log (`journalctl`)."))
 
 
 def _rename(text: str, name: str, *, as_json: bool) -> int:
@@ -163,7 +166,7 @@ def _rename(text: str, name: str, *, as_json: bool) -> int:
     if as_json:
         put_json({"device": device["id"], "name": name, "notes": notes})
     else:
-        say(f"{device['name']} is now called {name}.")
+        say(t("{old} is now called {new}.", old=device["name"], new=name))
     return Status.DONE
 
 
@@ -181,8 +184,12 @@ def _revoke(texts: list[str], *, as_json: bool) -> int:
     if as_json:
         put_json({"revoked": list(chosen), "notes": notes})
     else:
-        say(*(f"Revoked {device['name']} of {device['user']}." for device in chosen.values()))
+        say(*(t("Revoked {device}.", device=_named(device)) for device in chosen.values()))
     return Status.DONE
+
+
+def _named(device: DeviceDoc) -> str:
+    return t("{name} of {user}", name=device["name"], user=device["user"])
 
 
 def _own() -> str | None:

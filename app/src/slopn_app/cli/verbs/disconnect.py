@@ -11,6 +11,7 @@ from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, warn
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     command = {"type": "disconnect"}
     with Channel() as channel:
         if limit is None:
-            return accepted(channel.do(command)["notes"], "SloPN disconnects now.", as_json=arguments.json)
+            return accepted(channel.do(command)["notes"], t("SloPN disconnects now."), as_json=arguments.json)
         return arrived(*wait.disconnected(channel, command, limit), as_json=arguments.json)
 
 
@@ -49,7 +50,7 @@ def seconds(text: str | None) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 86_400:
-        raise Failure(Status.USAGE, f"--wait takes seconds, from 0 to 86400; {text!r} is none.")
+        raise Failure(Status.USAGE, t("--wait takes seconds, from 0 to 86400; {text} is none.", text=repr(text)))
     return value
 
 

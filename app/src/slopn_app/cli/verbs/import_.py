@@ -11,6 +11,7 @@ from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, warn
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import n, t
 
 VERB = Verb(
     "store wg-quick files as profiles",
@@ -48,9 +49,9 @@ class _Result(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     """Import each file; says which were stored and what is wrong with the rest."""
     if arguments.name is not None and len(arguments.files) > 1:
-        raise Failure(Status.USAGE, "--name is for one file; with several each is named after itself.")
+        raise Failure(Status.USAGE, t("--name is for one file; with several each is named after itself."))
     if _STDIN in arguments.files and arguments.name is None:
-        raise Failure(Status.USAGE, "A profile from stdin needs a --name.")
+        raise Failure(Status.USAGE, t("A profile from stdin needs a --name."))
     with Channel() as channel:
         results = [
             _import(channel, file, _name(file) if arguments.name is None else arguments.name, replace=arguments.replace)
@@ -87,11 +88,17 @@ def _tell(results: list[_Result]) -> None:
         if result.error is not None:
             warn(result.error)
         else:
-            say(f"Imported {result.name} from {result.file}.")
+            say(t("Imported {name} from {file}.", name=result.name, file=result.file))
             warn(*result.notes)
     refused = sum(result.error is not None for result in results)
     if refused and len(results) > 1:
-        warn(f"slopn: {refused} of {len(results)} files were refused; nothing of theirs was stored.")
+        said = n(
+            "{count} of {all} files were refused; nothing of theirs was stored.",
+            "{count} of {all} files were refused; nothing of theirs was stored.",
+            refused,
+            all=len(results),
+        )
+        warn(f"slopn: {said}")
 
 
 def _document(results: list[_Result]) -> dict[str, list[dict[str, object]]]:
@@ -117,7 +124,7 @@ def _read(file: str, shown: str) -> bytes:
         reason = error.strerror if isinstance(error, OSError) else error
         raise _Bad(f"{shown}: {reason}") from None
     if len(raw) > _MOST:
-        raise _Bad(f"{shown}:1:1: found more than {_MOST} bytes; a wg-quick file has at most {_MOST}")
+        raise _Bad(f"{shown}:1:1: {t('found more than {most} bytes; a wg-quick file has at most {most}', most=_MOST)}")
     return raw
 
 
@@ -126,8 +133,9 @@ def _decode(raw: bytes, shown: str) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         if raw.startswith(_UTF16):
-            raise _Bad(f"{shown}:1:1: found UTF-16 text; save the file as UTF-8") from None
+            raise _Bad(f"{shown}:1:1: {t('found UTF-16 text; save the file as UTF-8')}") from None
         before = raw[: error.start].decode()
         line = before.count("\n") + 1
         column = len(before) - (before.rfind("\n") + 1) + 1
-        raise _Bad(f"{shown}:{line}:{column}: found byte 0x{raw[error.start]:02x}; the file must be UTF-8") from None
+        found = t("found byte {byte}; the file must be UTF-8", byte=f"0x{raw[error.start]:02x}")
+        raise _Bad(f"{shown}:{line}:{column}: {found}") from None

@@ -9,6 +9,7 @@ import sys
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json
 from slopn_app.cli.verb import Verb
+from slopn_app.locale import t
 
 PROGRAM = "slopn-window"
 VERB = Verb(
@@ -26,15 +27,15 @@ def run(arguments: argparse.Namespace) -> int:
     if path is None:
         raise Failure(
             Status.FAILED,
-            f"SloPN's window isn't installed: there is no {PROGRAM} beside this command.",
-            "All it does can be done here, too: `slopn --help`.",
+            t("SloPN's window isn't installed: there is no {program} beside this command.", program=PROGRAM),
+            t("All it does can be done here, too: `slopn --help`."),
         )
     if arguments.json:
         put_json({"program": path})
     try:
         os.execv(path, [path])  # noqa: S606 - no shell, and beside our own executable: no PATH decides
     except OSError as error:
-        raise Failure(Status.FAILED, f"{path} can't be started: {error.strerror}.") from None
+        raise Failure(Status.FAILED, t("{path} can't be started: {error}.", path=path, error=error.strerror)) from None
 
 
 def beside(command: str, interpreter: str) -> str | None:

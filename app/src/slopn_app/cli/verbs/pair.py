@@ -7,6 +7,7 @@ import argparse
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, warn
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import t
 from slopn_app.words import RIGHTS
 
 VERB = Verb(
@@ -58,15 +59,17 @@ def run(arguments: argparse.Namespace) -> int:
     if device == before and (arguments.name is not None or arguments.rights is not None):
         raise Failure(
             Status.FAILED,
-            f"This program is paired already, as device {device}.",
-            "Add --again for another pairing with that name and those rights; the old one ends.",
+            t("This program is paired already, as device {device}.", device=device),
+            t("Add --again for another pairing with that name and those rights; the old one ends."),
         )
     if arguments.json:
         put_json({"device": device, "paired": device != before})
     elif device == before:
-        say(f"This program is paired already, as device {device}; `slopn devices` says what it may do.")
+        say(
+            t("This program is paired already, as device {device}; `slopn devices` says what it may do.", device=device)
+        )
     else:
-        say(f"Paired as device {device}: it may {', '.join(rights)}.")
+        say(t("Paired as device {device}: it may {rights}.", device=device, rights=", ".join(rights)))
     return Status.DONE
 
 

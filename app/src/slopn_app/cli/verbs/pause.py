@@ -11,6 +11,7 @@ from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import clock, put_json, say, warn
 from slopn_app.cli.times import duration
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import t
 
 DEFAULT = "5"
 """Minutes."""
@@ -47,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         put_json({"accepted": True, "seconds": seconds, "notes": notes})
     else:
-        say(f"SloPN pauses now, until {clock(now + seconds, now)}. `slopn connect` ends it early.")
+        until = clock(now + seconds, now)
+        say(t("SloPN pauses now, until {time}. `slopn connect` ends it early.", time=until))
     return Status.DONE
 
 
@@ -55,6 +57,10 @@ def _seconds(text: str) -> int:
     found = duration(text, "m")
     if found is None or not 1 <= math.ceil(found) <= LONGEST:
         raise Failure(
-            Status.USAGE, f"A pause takes minutes, or a time as 90s or 2h, from 1s to 24h; {text!r} is none of these."
+            Status.USAGE,
+            t(
+                "A pause takes minutes, or a time as 90s or 2h, from 1s to 24h; {text} is none of these.",
+                text=repr(text),
+            ),
         )
     return math.ceil(found)

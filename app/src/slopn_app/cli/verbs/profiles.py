@@ -9,6 +9,7 @@ from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, table, warn
 from slopn_app.cli.report import address
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ VERB = Verb(
 def run(arguments: argparse.Namespace) -> int:
     """List or remove."""
     if arguments.names and arguments.remove is not None:
-        raise Failure(Status.USAGE, "--names and --remove don't go together.")
+        raise Failure(Status.USAGE, t("--names and --remove don't go together."))
     with Channel() as channel:
         if arguments.remove is not None:
             notes = channel.do({"type": "remove_profile", "name": arguments.remove})["notes"]
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 put_json({"removed": arguments.remove, "notes": notes})
             else:
-                say(f"Removed {arguments.remove}.")
+                say(t("Removed {name}.", name=arguments.remove))
             return Status.DONE
         snapshot = channel.snapshot()
     _list(snapshot, names=arguments.names, as_json=arguments.json)
@@ -52,10 +53,11 @@ def _list(snapshot: SnapshotDoc, *, names: bool, as_json: bool) -> None:
     elif names:
         say(*(profile["name"] for profile in profiles))
     elif not profiles:
-        say("There is no profile yet. `slopn import FILE` stores one.")
+        say(t("There is no profile yet. `slopn import FILE` stores one."))
     else:
         used = None if snapshot["state"]["type"] == "disconnected" else snapshot["state"]["profile"]
-        say(*table([(" ", "NAME", "GATEWAY", "ADDRESSES", "DNS"), *(_row(profile, used) for profile in profiles)]))
+        head = (" ", t("NAME"), t("GATEWAY"), t("ADDRESSES"), "DNS")
+        say(*table([head, *(_row(profile, used) for profile in profiles)]))
         warn(*(f"{profile['name']}: {note}" for profile in profiles for note in profile["notes"]))
 
 
@@ -64,7 +66,7 @@ def _row(profile: ProfileDoc, used: str | None) -> tuple[str, ...]:
     return (
         "*" if profile["name"] == used else "",
         profile["name"],
-        ", ".join(gateways) or "none",
+        ", ".join(gateways) or t("none"),
         ", ".join(profile["addresses"]),
-        ", ".join(profile["dns"]["servers"]) or "unchanged",
+        ", ".join(profile["dns"]["servers"]) or t("unchanged"),
     )

@@ -8,6 +8,7 @@ from slopn_app.cli import wait
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.verb import Verb
 from slopn_app.cli.verbs.disconnect import WAIT, accepted, arrived, seconds
+from slopn_app.locale import t
 
 VERB = Verb(
     "take the tunnel down and bring the same one up again",
@@ -25,5 +26,5 @@ def run(arguments: argparse.Namespace) -> int:
     command = {"type": "reconnect"}
     with Channel() as channel:
         if limit is None:
-            return accepted(channel.do(command)["notes"], "SloPN reconnects now.", as_json=arguments.json)
+            return accepted(channel.do(command)["notes"], t("SloPN reconnects now."), as_json=arguments.json)
         return arrived(*wait.connected(channel, command, limit, fresh=True), as_json=arguments.json)

@@ -8,6 +8,7 @@ from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, table, warn
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _set(arguments: argparse.Namespace) -> int:
     if arguments.json:
         put_json({key: value})
     else:
-        say(f"{key} is now {_shown(key, value)}.")
+        say(t("{key} is now {value}.", key=key, value=_shown(key, value)))
     return Status.DONE
 
 
@@ -112,13 +113,15 @@ def _change(channel: Channel, key: str, value: Any) -> list[str]:
             return reply["notes"]
         if reply["kind"] == "invalid":
             raise Failure(Status.USAGE, *reply["message"].splitlines())
-    raise Failure(Status.FAILED, "Other programs keep changing the settings.")
+    raise Failure(Status.FAILED, t("Other programs keep changing the settings."))
 
 
 def _key(text: str) -> str:
     key = text.replace("-", "_").lower()
     if key not in KEYS:
-        raise Failure(Status.USAGE, f"There is no setting {text!r}; there are {', '.join(KEYS)}.")
+        raise Failure(
+            Status.USAGE, t("There is no setting {name}; there are {names}.", name=repr(text), names=", ".join(KEYS))
+        )
     return key
 
 
@@ -146,7 +149,7 @@ def _resolvers(text: str) -> list[str]:
         return [str(ip_address(part.strip())) for part in text.split(",")]
     except ValueError as error:
         raise Failure(
-            Status.USAGE, f"resolvers takes IP addresses with commas between them, or default: {error}."
+            Status.USAGE, t("resolvers takes IP addresses with commas between them, or default: {error}.", error=error)
         ) from None
 
 
@@ -158,14 +161,20 @@ def _networks(key: str, text: str) -> list[str]:
     try:
         return [str(ip_network(part.strip(), strict=False)) for part in text.split(",")]
     except ValueError as error:
-        example = f"{key} takes networks such as 10.0.0.0/8 with commas between them, or {_NETWORKS[key]}"
-        raise Failure(Status.USAGE, f"{example}: {error}.") from None
+        said = t(
+            "{key} takes networks such as 10.0.0.0/8 with commas between them, or {none}: {error}.",
+            key=key,
+            none=_NETWORKS[key],
+            error=error,
+        )
+        raise Failure(Status.USAGE, said) from None
 
 
 def _word(key: str, text: str, allowed: tuple[str, ...]) -> str:
     word = text.lower()
     if word not in allowed:
-        raise Failure(Status.USAGE, f"{key} can't be {text!r}; it can be {', '.join(allowed)}.")
+        said = t("{key} can't be {text}; it can be {words}.", key=key, text=repr(text), words=", ".join(allowed))
+        raise Failure(Status.USAGE, said)
     return word
 
 

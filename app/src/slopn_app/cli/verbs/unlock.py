@@ -11,12 +11,12 @@ from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import warn
 from slopn_app.cli.verb import Argument, Verb
 from slopn_app.cli.verbs.disconnect import arrived
+from slopn_app.locale import t
 
 _WHAT = (
     "This ends the tunnel and the kill switch's hold: your traffic goes out directly, seen by the network you are on.",
     "With the kill switch on `always` it becomes `on`; the next `slopn connect` guards your traffic again.",
 )
-_WITHOUT_HELPER = "Without it, `sudo slopn-helper unlock` lets your traffic out."
 _PATIENCE = 30.0
 """Seconds."""
 VERB = Verb(
@@ -38,11 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
     except Failure as failure:
         if failure.status is not Status.UNREACHABLE:
             raise
-        raise Failure(failure.status, *failure.lines, _WITHOUT_HELPER) from None
+        raise Failure(
+            failure.status, *failure.lines, t("Without it, `sudo slopn-helper unlock` lets your traffic out.")
+        ) from None
     return arrived(snapshot, notes, as_json=arguments.json)
 
 
 def _ask() -> None:
-    warn(*_WHAT)
-    if not agreed("Let your traffic out directly?", "slopn unlock --yes"):
-        raise Failure(Status.FAILED, "Nothing was changed.")
+    warn(*map(t, _WHAT))
+    if not agreed(t("Let your traffic out directly?"), "slopn unlock --yes"):
+        raise Failure(Status.FAILED, t("Nothing was changed."))

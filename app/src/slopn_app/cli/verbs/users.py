@@ -8,6 +8,7 @@ from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
 from slopn_app.cli.output import put_json, say, table, warn
 from slopn_app.cli.verb import Argument, Verb
+from slopn_app.locale import t
 from slopn_app.words import BASES
 
 TYPE_CHECKING = False
@@ -52,9 +53,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         put_json({"added" if action == "add" else "removed": name, "notes": notes})
     elif action == "add":
-        say(f"{name} may use SloPN from now on.")
+        say(t("{name} may use SloPN from now on.", name=name))
     else:
-        say(f"Removed {name}: the connections are closed.")
+        say(t("Removed {name}: the connections are closed.", name=name))
     return Status.DONE
 
 
@@ -67,6 +68,6 @@ def _list(*, names: bool, as_json: bool) -> int:
     elif names:
         say(*(user["name"] for user in users["users"] if user["basis"] == "added"))
     else:
-        rows = [(user["name"], str(user["uid"]), BASES.get(user["basis"], user["basis"])) for user in users["users"]]
-        say(*table([("USER", "UID", "WHY"), *rows]))
+        rows = [(user["name"], str(user["uid"]), t(BASES.get(user["basis"], user["basis"]))) for user in users["users"]]
+        say(*table([(t("USER"), "UID", t("WHY")), *rows]))
     return Status.DONE
