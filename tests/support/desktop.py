@@ -24,11 +24,11 @@ from jeepney.io.blocking import open_dbus_connection  # type: ignore[import-unty
 from support import desktop_keeper, desktop_parts
 from support.until import until
 
-UID = 1000
+Keyring = Literal["gnome", "silent", "hanging", "none"]
 WATCHER = "org.kde.StatusNotifierWatcher"
 _SIZE = "1280x900x24"
 _TIMEOUT = 20.0
-Keyring = Literal["gnome", "silent", "hanging", "none"]
+_UID = 1000
 _XFCONF = "/usr/share/dbus-1/services/org.xfce.Xfconf.service"
 
 
@@ -40,8 +40,7 @@ class DesktopSession:
     `keyring`: what answers for org.freedesktop.secrets. `gnome`: GNOME's, unlocked, as after a login at the screen.
     `silent`: something that never answers. `hanging`: something that the bus can start, and that never comes up. `none`:
     nothing. With any of them the programs have uid 1000 inside user namespaces, where root's files are theirs, so that they
-    aren't root, who has no keyring, and still reach what the test has made. Without, they are whoever the test is:
-    bubblewrap, which is round the window's page, can't run in there.
+    aren't root, who has no keyring, and still reach what the test has made. Without, they are whoever the test is.
     """
 
     def __init__(
@@ -90,11 +89,6 @@ class DesktopSession:
         self._keeper.communicate()
         assert self._keeper.returncode == 0, f"programs or files of the session in {self.folder} are left"
 
-    @property
-    def config(self) -> Path:
-        """$XDG_CONFIG_HOME."""
-        return Path(self.environ["XDG_CONFIG_HOME"])
-
     def start(self, *command: str | Path, environ: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start a program; it ends with the session at the latest. What it writes is `said`."""
         return self._spawn(command, environ=environ)
@@ -123,14 +117,10 @@ class DesktopSession:
         """What the programs have printed that were started."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
-    def picture(self, path: Path) -> None:
-        """Everything that is on the screen, as a PNG."""
-        self.run("import", "-window", "root", path)
-
     def bus(self) -> Any:
         """A connection of jeepney's to the session's bus; a context."""
         # The session's programs may have another number for the user who runs the tests.
-        number = os.geteuid() if self._keyring is None else UID
+        number = os.geteuid() if self._keyring is None else _UID
         with mock.patch("os.geteuid", return_value=number):
             return open_dbus_connection(self.environ["DBUS_SESSION_BUS_ADDRESS"])
 
@@ -142,7 +132,7 @@ class DesktopSession:
 
     def start_panel(self) -> None:
         """The panel comes up."""
-        folder = self.config / "xfce4/xfconf/xfce-perchannel-xml"
+        folder = Path(self.environ["XDG_CONFIG_HOME"]) / "xfce4/xfconf/xfce-perchannel-xml"
         folder.mkdir(parents=True)
         (folder / "xfce4-panel.xml").write_text(desktop_parts.PANEL)
         self.start("xfce4-panel", "--disable-wm-check")
@@ -266,7 +256,7 @@ class DesktopSession:
 
     def _inside(self, command: tuple[str | Path, ...]) -> list[str]:
         # One namespace for each: they are the same user to each other, as they are to the kernel.
-        user = ("unshare", "--user", f"--map-user={UID}", f"--map-group={UID}", "--")
+        user = ("unshare", "--user", f"--map-user={_UID}", f"--map-group={_UID}", "--")
         return [*(() if self._keyring is None else user), *map(str, command)]
 
 

@@ -3,8 +3,8 @@
     python3 desktop_keeper.py FOLDER
 
 Once its standard input ends, which it does when the test is killed too, all programs go that were started with the folder
-in their environment, then the folder. A PID namespace would do so as well, but bubblewrap, which is round the window's
-page, can't run in one.
+in their environment, then the folder. A PID namespace would end them as well, but what a test holds of a program in one
+is nsenter(1): a signal to it doesn't reach the program.
 """
 
 from __future__ import annotations
