@@ -24,32 +24,36 @@ def speak(language: str, environ: Mapping[str, str], folder: Path | None = None)
     English where there is no catalogue. `folder`: where the catalogues are, if not where the program's other files are.
     """
     global _speaking  # noqa: PLW0603 - a program speaks one language at a time
-    _speaking = None
     for code in _wanted(environ) if language == "auto" else (language,):
         if code == "en":
             break
-        _speaking = _catalogue(code, folder)
-        if _speaking is not None:
+        found = _catalogue(code, folder)
+        if found is not None:
+            _speaking = found
             return code
+    _speaking = None
     return "en"
 
 
 def t(msgid: str, **args: object) -> str:
     """`msgid` in the language that is spoken, with `args` for the words in braces."""
-    return _fill(msgid if _speaking is None else _speaking.gettext(msgid), args)
+    speaking = _speaking  # another thread may change it
+    return _fill(msgid if speaking is None else speaking.gettext(msgid), args)
 
 
 def n(one: str, many: str, count: int, **args: object) -> str:
     """The form for `count`, which fills in `{count}` too."""
-    form = (one if count == 1 else many) if _speaking is None else _speaking.ngettext(one, many, count)
+    speaking = _speaking
+    form = (one if count == 1 else many) if speaking is None else speaking.ngettext(one, many, count)
     return _fill(form, {"count": count, **args})
 
 
 def warned(code: str, text: str, remedy: str, args: Mapping[str, object]) -> tuple[str, str]:
     """What is wrong and what to do, of a warning of the health list; as the helper says it where there is no translation."""
-    if _speaking is None:
+    speaking = _speaking
+    if speaking is None:
         return text, remedy
-    what, then = _speaking.pgettext(HEALTH, code), _speaking.pgettext(REMEDY, code)
+    what, then = speaking.pgettext(HEALTH, code), speaking.pgettext(REMEDY, code)
     # A catalogue gives back what it doesn't know.
     return text if what == code else _fill(what, args), remedy if then == code else _fill(then, args)
 
