@@ -9,6 +9,7 @@ import time
 from slopn_app import link
 from slopn_app.credentials.store import FILE, KEYRING, Held, Store
 from slopn_app.credentials.vault import Locked, Unavailable
+from slopn_app.locale import t
 from slopn_app.trouble import (
     FAILED,
     LIMITED,
@@ -110,7 +111,7 @@ class Applicant:
         except Locked:
             if self._host.graphical:
                 raise keyring_locked() from None
-            reason = "the keyring is locked, and there is no screen to unlock it at"
+            reason = t("the keyring is locked, and there is no screen to unlock it at")
         except Unavailable as error:
             reason = str(error)
         else:
@@ -136,9 +137,9 @@ class Applicant:
             if number is None:
                 raise Trouble(
                     NOT_PAIRED,
-                    "This program isn't paired with SloPN's service yet.",
-                    "Run `slopn pair` in a terminal: it asks for a number, which `sudo slopn devices` shows",
-                    "and the service's journal has, too: `journalctl -u slopn-helper`.",
+                    t("This program isn't paired with SloPN's service yet."),
+                    t("Run `slopn pair` in a terminal: it asks for a number, which `sudo slopn devices` shows"),
+                    t("and the service's journal has, too: `journalctl -u slopn-helper`."),
                 )
             command = {"type": "confirm_pairing", "pairing": pairing, "number": number}
             reply = self._unpaired(authority, command, timeout)

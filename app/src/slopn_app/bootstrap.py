@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from slopn_app.locale import t
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,4 +148,4 @@ def _allow(uid: int | None = None) -> None:
     if os.environ.get(NO_KEYRING) == "no":
         raise Unavailable(f"{NO_KEYRING}=no")
     if uid == 0:
-        raise Unavailable("root has no keyring")
+        raise Unavailable(t("root has no keyring"))

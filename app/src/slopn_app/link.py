@@ -9,6 +9,7 @@ import json
 import ssl
 import time
 
+from slopn_app.locale import t
 from slopn_app.trouble import (
     FAILED,
     INCOMPATIBLE,
@@ -101,12 +102,14 @@ def handshake_failed(error: Exception) -> Trouble:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Trouble(
             INCOMPATIBLE,
-            "SloPN's service can't prove that it is itself.",
-            f"Its certificate isn't signed by its own authority ({error.verify_message}).",
-            "Restart it with `sudo systemctl restart slopn-helper`.",
+            t("SloPN's service can't prove that it is itself."),
+            t("Its certificate isn't signed by its own authority ({error}).", error=error.verify_message),
+            t("Restart it with `sudo systemctl restart slopn-helper`."),
         )
     if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Trouble(INCOMPATIBLE, f"No safe connection with SloPN's service: {_reason(error) or error}.")
+        return Trouble(
+            INCOMPATIBLE, t("No safe connection with SloPN's service: {error}.", error=_reason(error) or error)
+        )
     return HungUp()
 
 
@@ -134,7 +137,7 @@ class Link:
         # A file's name may hold bytes that are no text; the wire takes text alone.
         payload = json.dumps(request, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
         if len(payload) > MAX_REQUEST:
-            raise Trouble(INVALID, f"That is too large: the helper takes {MAX_REQUEST} bytes at a time.")
+            raise Trouble(INVALID, t("That is too large: the helper takes {most} bytes at a time.", most=MAX_REQUEST))
         deadline = time.monotonic() + timeout
         try:
             self._stream.settimeout(timeout)
@@ -186,8 +189,12 @@ def _connect(transport: Transport, path: str, timeout: float) -> Stream:
     except Impostor as error:
         raise Trouble(
             INCOMPATIBLE,
-            f"What listens at {path} isn't SloPN's service: it runs as user {error.uid}, not as root.",
-            "Nothing was sent to it.",
+            t(
+                "What listens at {path} isn't SloPN's service: it runs as user {uid}, not as root.",
+                path=path,
+                uid=error.uid,
+            ),
+            t("Nothing was sent to it."),
         ) from None
     except OSError as error:
         raise not_reachable(path, error.strerror or str(error)) from None
@@ -246,7 +253,7 @@ def _fingerprint(authority: str) -> str:
 def alerted(error: ssl.SSLError) -> Trouble:
     """TLS 1.3's server judges the client's certificate after the client's handshake is over: an alert comes instead of data."""
     if "ALERT" in _reason(error):
-        return Trouble(NOT_PAIRED, "SloPN's service doesn't accept this program's certificate.")
+        return Trouble(NOT_PAIRED, t("SloPN's service doesn't accept this program's certificate."))
     return HungUp()
 
 

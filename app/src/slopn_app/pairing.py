@@ -12,6 +12,7 @@ from slopn_app import link
 from slopn_app.applicant import Applicant
 from slopn_app.credentials.store import FILE, Held, Lost, Store
 from slopn_app.credentials.vault import Locked, Unavailable
+from slopn_app.locale import t
 from slopn_app.trouble import FAILED, NOT_PAIRED, TIMED_OUT, Trouble, keyring_locked
 
 TYPE_CHECKING = False
@@ -204,7 +205,9 @@ class Pairing:
                     self._pair_alone(timeout)
         except TimeoutError:
             raise Trouble(
-                TIMED_OUT, "Another SloPN program is being paired right now.", "Finish that first, then try again."
+                TIMED_OUT,
+                t("Another SloPN program is being paired right now."),
+                t("Finish that first, then try again."),
             ) from None
         except OSError as error:
             raise _nowhere(error) from None
@@ -212,13 +215,16 @@ class Pairing:
     def _pair_alone(self, timeout: float) -> None:
         authority = self._authority
         if self._store.elsewhere(self.path, authority):
-            self._say("This computer's SloPN service has new keys; pairing again.")
+            self._say(t("This computer's SloPN service has new keys; pairing again."))
         held, reason = self._applicant.pair(self._store, authority, timeout)
         self._store.write(authority, self.path, [held])
         self._paired_anew = True
         if held.place == FILE:
             path = self._store.file(authority, held.key)
-            self._say(f"This program's key is kept in {path}, which only you can read: {reason}.")
+            said = t(
+                "This program's key is kept in {path}, which only you can read: {reason}.", path=path, reason=reason
+            )
+            self._say(said)
 
     @property
     def _store(self) -> Store:
@@ -236,6 +242,10 @@ class Pairing:
 def _nowhere(error: OSError) -> Trouble:
     return Trouble(
         FAILED,
-        f"There is no place for this program's key: {error.filename}: {error.strerror or error}.",
-        "Set XDG_STATE_HOME to a directory of yours.",
+        t(
+            "There is no place for this program's key: {path}: {error}.",
+            path=error.filename,
+            error=error.strerror or error,
+        ),
+        t("Set XDG_STATE_HOME to a directory of yours."),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from slopn_app.locale import t
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,7 @@ def bounded(ask: Callable[[], T], within: float) -> T:
     thread.start()
     thread.join(within)
     if not outcome:
-        raise Unavailable("the keyring doesn't answer")
+        raise Unavailable(t("the keyring doesn't answer"))
     result, error = outcome[0]
     if error is not None:
         raise error

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from slopn_app.credentials.vault import WITHIN, Locked, Unavailable, bounded
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ class PinnedKeyring:
             try:
                 kind = getattr(import_module(self._module), self._name)
                 if not kind.viable:
-                    raise Unavailable("there is no keyring here")
+                    raise Unavailable(t("there is no keyring here"))
                 return ask(kind())
             except KeyringLocked:
                 raise Locked from None
             except (KeyringError, ImportError, OSError, RuntimeError) as error:
-                raise Unavailable(f"the keyring refuses ({error})") from None
+                raise Unavailable(t("the keyring refuses ({error})", error=error)) from None
 
         return bounded(backend, self._within)

@@ -25,6 +25,7 @@ from jeepney.bus_messages import message_bus  # type: ignore[import-untyped]
 from jeepney.io.blocking import DBusConnection, prep_socket  # type: ignore[import-untyped]
 
 from slopn_app.credentials.vault import WITHIN, Locked, Unavailable, bounded
+from slopn_app.locale import t
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ class SecretService:
             # Each wait has a time-out of its own; the thread is for the sum of them, and for those jeepney forgot.
             return bounded(connected, self._within)
         except TimeoutError:
-            raise Unavailable("the keyring doesn't answer") from None
+            raise Unavailable(t("the keyring doesn't answer")) from None
         except (OSError, RuntimeError, ValueError, StopIteration) as error:
-            raise Unavailable(f"the session bus can't be reached ({error})") from None
+            raise Unavailable(t("the session bus can't be reached ({error})", error=error)) from None
 
 
 class _Refused(Exception):
@@ -129,7 +130,7 @@ class _Bus:
         (path,) = self.call(_PATH, "Service", "ReadAlias", "s", "default")
         if path == _NONE:
             # To make one, the service would ask the user for a password.
-            raise Unavailable("the keyring hasn't been set up")
+            raise Unavailable(t("the keyring hasn't been set up"))
         if self._property(path, "Collection", "Locked"):
             raise Locked
         return str(path)
@@ -151,13 +152,13 @@ class _Bus:
         except _Refused as error:
             if error.name == _LOCKED_ERROR:
                 raise Locked from None
-            raise Unavailable(f"the keyring refuses ({error.name}: {error})") from None
+            raise Unavailable(t("the keyring refuses ({error})", error=f"{error.name}: {error}")) from None
 
     def _property(self, path: str, interface: str, name: str) -> Any:
         try:
             ((_, value),) = self._reply(Properties(DBusAddress(path, _SERVICE, f"{_SECRET}.{interface}")).get(name))
         except _Refused as error:
-            raise Unavailable(f"the keyring refuses ({error.name}: {error})") from None
+            raise Unavailable(t("the keyring refuses ({error})", error=f"{error.name}: {error}")) from None
         return value
 
     def _start(self) -> None:
@@ -166,7 +167,7 @@ class _Bus:
             if not self._reply(message_bus.NameHasOwner(_SERVICE))[0]:
                 self._reply(message_bus.StartServiceByName(_SERVICE))
         except _Refused as error:
-            raise Unavailable(f"there is no keyring here ({error.name.rpartition('.')[2]})") from None
+            raise Unavailable(t("there is no keyring here ({error})", error=error.name.rpartition(".")[2])) from None
 
     def _reply(self, message: Any) -> tuple[Any, ...]:
         reply = self._connection.send_and_get_reply(message, timeout=self._within)
@@ -188,7 +189,7 @@ def session_bus(environ: Mapping[str, str], uid: int) -> str:
             return f"unix:path={path}"
     except OSError:
         pass
-    raise Unavailable("there is no session bus here, and so no keyring")
+    raise Unavailable(t("there is no session bus here, and so no keyring"))
 
 
 def _attributes(name: str) -> dict[str, str]:
