@@ -34,11 +34,11 @@ def python() -> None:
 
 
 def types() -> None:
-    """Mypy, strict, for each platform: all code for Linux; elsewhere the product without what doesn't run there."""
-    run([*_mypy("linux"), *PRODUCT, "tools", *_test_folders()])
-    for platform in ("win32", "darwin"):
+    """Mypy, strict, for each platform: all that runs there, and for Linux the tools and the tests as well."""
+    for platform in ("linux", "win32", "darwin"):
         exclude = "|".join(re.escape(path) for path, runs_on in platform_modules().items() if platform not in runs_on)
-        run([*_mypy(platform), *(["--exclude", f"^({exclude})"] if exclude else []), *PRODUCT])
+        beside = ["tools", *_test_folders()] if platform == "linux" else []
+        run([*_mypy(platform), *(["--exclude", f"^({exclude})"] if exclude else []), *PRODUCT, *beside])
 
 
 def repository() -> None:

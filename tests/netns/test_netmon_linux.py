@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from ipaddress import ip_interface, ip_network
 from pathlib import Path
 
@@ -16,78 +15,16 @@ from slopn_helper.host.netmon.linux import NetlinkMonitor
 from slopn_helper.host.routes import RouteConfig
 from slopn_helper.host.routes.linux import LinuxRouter
 from slopn_helper.host.routes.plan import PROTOCOL
-from support.netns import Namespace, veth
+from support.netmon_world import Watcher, do, run, two_uplinks
+from support.netns import Namespace
 from support.until import until_async
 
 
 @pytest.fixture
 def nets() -> Iterator[tuple[Namespace, Namespace]]:
-    """A client with two uplinks, eth0 before wlan0, and the router behind both."""
-    with Namespace("client") as client, Namespace("router") as router:
-        for device in ("eth0", "wlan0"):
-            veth(client, device, router, f"r-{device}")
-        router.ip("""
-            addr add 10.1.0.1/24 dev r-eth0
-            addr add fd01::1/64 dev r-eth0 nodad
-            addr add 10.2.0.1/24 dev r-wlan0
-        """)
-        client.ip("""
-            addr add 10.1.0.2/24 dev eth0
-            addr add fd01::2/64 dev eth0 nodad
-            addr add 10.2.0.2/24 dev wlan0
-            route add default via 10.1.0.1 metric 100
-            route add default via fd01::1 metric 100
-            route add default via 10.2.0.1 metric 600
-        """)
-        yield client, router
-
-
-class Watcher:
-    """Collects what a monitor delivers, in the background."""
-
-    def __init__(self, monitor: NetlinkMonitor) -> None:
-        self.monitor = monitor
-        self.seen: list[NetworkState] = []
-
-    async def run(self) -> None:
-        """Collect until cancelled."""
-        async with contextlib.aclosing(self.monitor.changes()) as changes:
-            async for state in changes:
-                assert state == self.monitor.current()
-                assert not self.seen or state != self.seen[-1]
-                self.seen.append(state)
-
-    async def until(self, predicate: Callable[[NetworkState], bool], what: str) -> NetworkState:
-        """Wait until the newest state satisfies the predicate."""
-        await until_async(lambda: bool(self.seen) and predicate(self.seen[-1]), 10.0, f"{what}; seen: {self.seen}")
-        return self.seen[-1]
-
-
-@contextlib.asynccontextmanager
-async def watching(monitor: NetlinkMonitor) -> AsyncIterator[Watcher]:
-    """With a watcher that has seen the first state."""
-    watcher = Watcher(monitor)
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(watcher.run())
-        await until_async(lambda: bool(watcher.seen), 10.0, "the first state")
-        yield watcher
-        task.cancel()
-
-
-async def do(namespace: Namespace, batch: str) -> None:
-    """Run ip(8) without holding up the monitor."""
-    await asyncio.to_thread(namespace.ip, batch)
-
-
-def run(client: Namespace, scenario: Callable[[Watcher], object]) -> None:
-    """Run the scenario with a monitor inside the client."""
-
-    async def main() -> None:
-        async with watching(NetlinkMonitor("slopn0")) as watcher:
-            await scenario(watcher)  # type: ignore[misc]
-
-    with client.entered():
-        asyncio.run(main())
+    """A client with two uplinks, and the router behind both."""
+    with two_uplinks() as both:
+        yield both
 
 
 def test_the_first_state_is_the_whole_truth(nets: tuple[Namespace, Namespace]) -> None:
@@ -292,38 +229,3 @@ def test_a_wake_up_is_a_change(nets: tuple[Namespace, Namespace], monkeypatch: p
         assert len(watcher.seen) == 2
 
     run(client, scenario)
-
-
-def test_every_link_is_told_at_once(nets: tuple[Namespace, Namespace]) -> None:
-    """A device that comes, changes or goes is an item each time, ours too, without waiting for quiet."""
-    client, _ = nets
-    batches = (
-        "tuntap add dev hot0 mode tun",
-        "link set hot0 up",
-        "link set hot0 name hot1",
-        "link del hot1",
-        "tuntap add dev slopn0 mode tun",
-    )
-
-    async def main() -> None:
-        heard: asyncio.Queue[None] = asyncio.Queue()
-
-        async def listen() -> None:
-            async with contextlib.aclosing(NetlinkMonitor("slopn0").links()) as links:
-                async for item in links:
-                    heard.put_nowait(item)
-
-        async with asyncio.TaskGroup() as group:
-            task = group.create_task(listen())
-            async with asyncio.timeout(10.0):
-                await heard.get()
-            for batch in batches:
-                while not heard.empty():
-                    heard.get_nowait()
-                await do(client, batch)
-                async with asyncio.timeout(10.0):
-                    await heard.get()
-            task.cancel()
-
-    with client.entered():
-        asyncio.run(main())

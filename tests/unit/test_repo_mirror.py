@@ -22,19 +22,24 @@ TESTED_ELSEWHERE = {
     "slopn_helper/gateway/registry/database.py": "tests/gateway/test_registry_gone.py",
     "slopn_helper/gateway/registry/errors.py": "tests/gateway/test_registry_redeem.py",
     "slopn_helper/gateway/registry/feed.py": "tests/gateway/test_registry_feed.py",
+    "slopn_helper/gateway/registry/gateways.py": "tests/gateway/test_registry_devices.py",
     "slopn_helper/gateway/registry/leases.py": "tests/gateway/test_registry_redeem.py",
     "slopn_helper/gateway/registry/migrations/__init__.py": "tests/gateway/test_registry_schema.py",
     "slopn_helper/gateway/registry/migrations/versions/v0001_devices.py": "tests/gateway/test_registry_schema.py",
     "slopn_helper/gateway/registry/rows.py": "tests/gateway/test_registry_devices.py",
     "slopn_helper/gateway/registry/statements.py": "tests/gateway/test_registry_redeem.py",
     "slopn_helper/gateway/registry/tables.py": "tests/gateway/test_registry_schema.py",
+    "slopn_helper/gateway/registry/tokens.py": "tests/gateway/test_registry_redeem.py",
     "slopn_helper/gateway/registry/writer.py": "tests/gateway/test_registry_kill.py",
+    # What both ends of a key's agreement have in common is tested with each end.
+    "slopn_helper/psk/side.py": "tests/unit/slopn_helper/psk/test_client.py",
     # They speak to the kernel alone: what could be said of them without one stands in their pure neighbours.
     "slopn_helper/host/firewall/table.py": "tests/netns/test_firewall_table.py",
     "slopn_helper/host/netmon/linux.py": "tests/netns/test_netmon_linux.py",
     "slopn_helper/host/routes/kernel.py": "tests/netns/test_routes_linux.py",
     "slopn_helper/host/routes/linux.py": "tests/netns/test_routes_linux.py",
     "slopn_helper/host/rtnl.py": "tests/netns/test_routes_linux.py",
+    "slopn_helper/psk/sockets.py": "tests/netns/test_psk_tunnel.py",
 }
 
 

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from slopn_helper.gateway import pools as pool_rules
 from slopn_helper.gateway import tokens as token_rules
@@ -20,24 +19,22 @@ from slopn_helper.gateway.registry.database import PATIENCE, Database
 from slopn_helper.gateway.registry.errors import (
     KeyTaken,
     PoolConflict,
-    RegistryError,
 )
+from slopn_helper.gateway.registry.gateways import Gateways
 from slopn_helper.gateway.registry.leases import Addresses
 from slopn_helper.gateway.registry.rows import (
-    gateway_of,
-    gateway_row,
     pool_row,
     read_enrolled,
     read_pools,
-    token_of,
 )
-from slopn_helper.gateway.types import Device, DeviceKind, Enrolled, Gateway, Lease, Pool, Token
+from slopn_helper.gateway.registry.tokens import Tokens
+from slopn_helper.gateway.types import Device, DeviceKind, Enrolled, Lease, Pool
 
 REST = 600.0
 """Seconds after its end before a device's addresses go to others: every gateway has heard of it by then."""
 
 
-class Registry:
+class Registry(Tokens, Gateways):
     """The registry behind a database's URL. `chance(n)` gives n random bytes, for the ids of devices."""
 
     def __init__(self, url: str, chance: Callable[[int], bytes], *, patience: float = PATIENCE) -> None:
@@ -186,52 +183,7 @@ class Registry:
         self._bell.ring()
         return len(freed)
 
-    # -- tokens ------------------------------------------------------------------------------------------------------
-
-    async def add_token(self, token: Token) -> None:
-        """Keep a token that was made by `tokens.make`."""
-        async with self.database.write() as connection:
-            values = {name: getattr(token, name) for name in token.__struct_fields__}
-            await connection.execute(sa.insert(tables.token).values(values))
-
-    async def tokens(self) -> tuple[Token, ...]:
-        """All of them, oldest first."""
-        async with self.database.read() as connection:
-            rows = await connection.execute(sa.select(tables.token).order_by(tables.token.c.created))
-            return tuple(map(token_of, rows.all()))
-
-    async def revoke_token(self, hash_: bytes, *, now: float) -> bool:
-        """Let a token enrol nobody any more; its devices stay. False: there is none, or it was revoked before."""
-        column = tables.token.c
-        async with self.database.write() as connection:
-            revoke = sa.update(tables.token).where(column.hash == hash_, column.revoked.is_(None)).values(revoked=now)
-            return bool((await connection.execute(revoke.returning(column.hash))).first())
-
-    # -- gateways and pools ------------------------------------------------------------------------------------------
-
-    async def beat(self, gateway: Gateway) -> None:
-        """Say that a gateway is there, with what it is now. Raises `RegistryError` if another has its key."""
-        async with self.database.write() as connection:
-            values = gateway_row(gateway)
-            statement = statements.insert(connection.dialect.name)(tables.gateway).values(values)
-            changes = {name: value for name, value in values.items() if name != "id"}
-            try:
-                await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes))
-            except IntegrityError as error:
-                raise RegistryError("Another gateway has this WireGuard key: each needs its own.") from error
-
-    async def gateways(self) -> tuple[Gateway, ...]:
-        """All that ever said so, by id; `last_seen` tells which are alive."""
-        async with self.database.read() as connection:
-            rows = await connection.execute(sa.select(tables.gateway).order_by(tables.gateway.c.id))
-            return tuple(map(gateway_of, rows.all()))
-
-    async def forget_gateway(self, gateway: str) -> bool:
-        """One was taken out of service. False: there is none of that id."""
-        async with self.database.write() as connection:
-            column = tables.gateway.c.id
-            gone = sa.delete(tables.gateway).where(column == gateway).returning(column)
-            return bool((await connection.execute(gone)).first())
+    # -- pools -------------------------------------------------------------------------------------------------------
 
     async def pools(self) -> tuple[Pool, ...]:
         """All pools, in the order in which they are used."""

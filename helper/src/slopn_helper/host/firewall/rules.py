@@ -6,6 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from slopn_helper.host.firewall.fixed import (
+    BLOCK_DNS,
+    DHCP_IN,
+    DHCP_OUT,
+    ETHERNET,
+    ICMP_ERRORS,
+    LINK,
+    NDP_IN,
+    NDP_OUT,
+    REFUSALS,
+    STP,
+)
 from slopn_helper.host.firewall.policy import Blocked, Tunnelled
 from slopn_helper.host.firewall.words import (
     Rule,
@@ -32,49 +44,6 @@ _MULTICAST = {
 
 _NO_TUNNEL = "meta iiftype != 65534"
 """Not from a TUN or WireGuard device (ARPHRD_NONE of if_arp.h): what comes out of a tunnel is no neighbour."""
-
-_DNS_PORTS = "{ 53, 853, 5355 }"
-_REJECT = "reject with icmpx admin-prohibited"
-_RESET = "reject with tcp reset"
-
-_DHCP_OUT: tuple[Rule, ...] = (
-    ("udp sport 68", "udp dport 67", "ip daddr 255.255.255.255", "accept"),
-    ("ip6 saddr fe80::/10", "udp sport 546", "udp dport 547", "ip6 daddr { ff02::1:2, ff05::1:3 }", "accept"),
-)
-_DHCP_IN: tuple[Rule, ...] = (
-    ("udp sport 67", "udp dport 68", "accept"),
-    ("ip6 saddr fe80::/10", "udp sport 547", "udp dport 546", "ip6 daddr fe80::/10", "accept"),
-)
-_ON_LINK = "ip6 hoplimit 255"
-"""RFC 4861: a router would have lowered it, so the packet comes from this link."""
-
-_NDP_OUT: tuple[Rule, ...] = (
-    ("icmpv6 type nd-router-solicit", "ip6 daddr ff02::2", _ON_LINK, "accept"),
-    ("icmpv6 type nd-neighbor-solicit", "ip6 daddr { fe80::/10, ff02::1:ff00:0/104 }", _ON_LINK, "accept"),
-    ("icmpv6 type nd-neighbor-advert", "ip6 daddr { fe80::/10, ff02::1 }", _ON_LINK, "accept"),
-)
-_NDP_IN: tuple[Rule, ...] = (
-    ("icmpv6 type { nd-router-advert, nd-redirect }", "ip6 saddr fe80::/10", _ON_LINK, "accept"),
-    ("icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }", _ON_LINK, "accept"),
-)
-_BLOCK_DNS: tuple[Rule, ...] = (
-    (f"tcp dport {_DNS_PORTS}", _RESET),
-    (f"udp dport {_DNS_PORTS}", _REJECT),
-)
-_REFUSALS: tuple[Rule, ...] = (
-    # A reset for attempts alone: connections through the tunnel shall outlive a short block, and ICMP is soft to them.
-    ("tcp flags syn", _RESET),
-    (_REJECT,),
-)
-_ICMP_ERRORS = {
-    "icmp": "{ destination-unreachable, time-exceeded, parameter-problem }",
-    "icmpv6": "{ destination-unreachable, packet-too-big, time-exceeded, parameter-problem }",
-}
-_LINK = "@ll,96,16 { 0x806, 0x888e, 0x8809, 0x8863, 0x8864, 0x88e5 }"
-"""ARP; EAPOL, without which there is no Wi-Fi; LACP; PPPoE and MACsec, whose devices have the rules themselves."""
-_STP = "@ll,0,48 0x180c2000000"
-"""A bridge that falls silent makes loops (IEEE 802.1D); no bridge passes this address on."""
-_ETHERNET = "meta oiftype ether"
 
 
 class Rules:
@@ -127,8 +96,8 @@ class Rules:
             ('oifname "lo"', "accept"),
             *self._to_endpoints(),
             *self._to_asked(),
-            *_DHCP_OUT,
-            *_NDP_OUT,
+            *DHCP_OUT,
+            *NDP_OUT,
             *self._into_tunnel(),
             *self._beside(),
             *self._held_back(),
@@ -140,8 +109,8 @@ class Rules:
         return (
             ('iifname "lo"', "accept"),
             *((*reply, "accept") for reply in self._replies()),
-            *_DHCP_IN,
-            *_NDP_IN,
+            *DHCP_IN,
+            *NDP_IN,
             *self._out_of_tunnel(),
             *self._pings(),
             *self._nothing_else_out_of_tunnel(),
@@ -185,13 +154,13 @@ class Rules:
         """
         clients = (self._interface is not None or self._excluded) and not self._lan
         allowed = (
-            (_ETHERNET, _LINK, "accept"),
-            (_ETHERNET, _STP, "accept"),
+            (ETHERNET, LINK, "accept"),
+            (ETHERNET, STP, "accept"),
             # Here packets have been cut to fit the device, and only the first fragment has ports.
             *((self._mark, f"{family_of(a)} daddr {a}", "meta l4proto udp", "accept") for a, _ in self._endpoints),
             *self._to_asked(),
-            *_DHCP_OUT,
-            *_NDP_OUT,
+            *DHCP_OUT,
+            *NDP_OUT,
             *self._dns_block(),
             *self._beside(),
             *self._held_back(),
@@ -221,7 +190,7 @@ class Rules:
         return tuple((f"{family} daddr {_lan_and_multicast(family)}", "accept") for family in self._lan)
 
     def _dns_block(self) -> tuple[Rule, ...]:
-        return () if self._only and not self._dns else _BLOCK_DNS
+        return () if self._only and not self._dns else BLOCK_DNS
 
     def _into_tunnel(self) -> tuple[Rule, ...]:
         """DNS to the tunnel's resolvers or to none, then everything else: this order is what keeps DNS in."""
@@ -240,7 +209,7 @@ class Rules:
             return ()
         come = f'iifname "{self._interface}"'
         known: list[Rule] = [("ct state established",)]
-        known += [("ct state related", f"{p} type {types}") for p, types in _ICMP_ERRORS.items()]
+        known += [("ct state related", f"{p} type {types}") for p, types in ICMP_ERRORS.items()]
         mark = (self._set_mark,) if marked else ()
         return tuple((come, *how, *mark, "accept") for how in known)
 
@@ -277,19 +246,19 @@ class Rules:
 
     def _held_back(self) -> tuple[Rule, ...]:
         return tuple(
-            (f"{family} daddr {those}", *refusal) for family, those in self._only.items() for refusal in _REFUSALS
+            (f"{family} daddr {those}", *refusal) for family, those in self._only.items() for refusal in REFUSALS
         )
 
     def _rest(self, lan: Iterable[Rule]) -> tuple[Rule, ...]:
         """All that nothing was said about yet."""
-        return (("accept",),) if self._only else (*lan, *_REFUSALS)
+        return (("accept",),) if self._only else (*lan, *REFUSALS)
 
     def _from_lan(self) -> tuple[Rule, ...]:
         return tuple((_NO_TUNNEL, f"{family} saddr {one_of(_LAN[family])}", "accept") for family in self._lan)
 
     def _dhcp_server(self) -> tuple[Rule, ...]:
         """For a hotspot or a bridge of virtual machines: their requests come from 0.0.0.0."""
-        return _DHCP_OUT[:1] if self._lan else ()
+        return DHCP_OUT[:1] if self._lan else ()
 
     def _replies(self) -> tuple[Rule, ...]:
         """Matches answers to our marked packets: never `related`, whose ICMP errors anybody can forge."""
