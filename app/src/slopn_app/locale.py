@@ -77,7 +77,8 @@ def _wanted(environ: Mapping[str, str]) -> list[str]:
     if place.split(".")[0] in _NONE:
         return []  # whatever LANGUAGE says
     value = environ.get("LANGUAGE") or place
-    return [word.split(".")[0].split("@")[0].split("_")[0].split("-")[0].lower() for word in value.split(":") if word]
+    codes = [word.split(".")[0].split("@")[0].split("_")[0].split("-")[0].lower() for word in value.split(":")]
+    return [code for code in codes if code.isalpha()]  # never a path
 
 
 def _fill(text: str, args: Mapping[str, object]) -> str:

@@ -88,3 +88,11 @@ def test_the_real_catalogue_is_found() -> None:
     """Where the sources have it."""
     folder = assets.folder("locale")
     assert (folder / "de/slopn.po").is_file()
+
+
+def test_a_language_is_no_path(tmp_path: Path) -> None:
+    """Whatever the environment says, catalogues are looked up among our own."""
+    outside = tmp_path / "de/LC_MESSAGES"
+    outside.mkdir(parents=True)
+    (outside / "slopn.mo").write_bytes(b"")
+    assert speak("auto", {"LANG": f"../../../..{tmp_path}/de"}) == "en"
