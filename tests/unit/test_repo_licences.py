@@ -91,7 +91,15 @@ def licence_of(fields: metadata.PackageMetadata) -> str:
         "Lesser General Public License v3": "LGPL-3.0-only",
         "Lesser General Public License v2": "LGPL-2.1-or-later",
     }
+    # Some say it in the text of the licence alone, as the wheel brings it.
+    words = words.strip() or _text(str(fields["Name"]))
     return next((spdx for word, spdx in table.items() if word in words), f"unknown: {words[:60]}")
+
+
+def _text(name: str) -> str:
+    files = [file for file in metadata.files(name) or [] if file.name.startswith("LICENSE")]
+    text = files[0].read_text() if files else ""
+    return "MIT" if "Permission is hereby granted, free of charge, to any person" in text else text[:200]
 
 
 def test_every_dependency_has_a_licence_that_notice_covers() -> None:
