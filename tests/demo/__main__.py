@@ -33,8 +33,9 @@ _PICTURE = f"""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo. 0: every step held. 1: one did not, or the lab could not be built. 130: interrupted."""
     options = _parse(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    # Also where a shell has started it in the background, which makes Ctrl-C be ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     screen = Screen(plain=options.plain)
     try:
         with screen:
