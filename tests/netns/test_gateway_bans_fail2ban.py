@@ -96,6 +96,7 @@ def test_who_forges_lines_bans_only_himself(world: BansWorld, tmp_path: Path) ->
     assert log.count(f"] Found {ATTACKER4} ") == log.count("] Found ") == 20
 
 
+@pytest.mark.long
 def test_the_action_lives_with_the_built_in_bans(world: BansWorld, tmp_path: Path) -> None:
     """Whoever bans first, both show in one list and are lifted at once; Fail2Ban's end leaves the other's bans."""
     world.start("builtin")
