@@ -38,9 +38,12 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; root has no sandbox of Chromium's."""
+    """One Chromium for a file's tests; root has no sandbox of Chromium's.
+
+    While it is there an event loop runs in this thread, so that no other test could run its own: it ends with the file.
+    """
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
