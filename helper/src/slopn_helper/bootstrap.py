@@ -77,7 +77,7 @@ if sys.platform == "linux":
     from slopn_helper.host.netmon.linux import NetlinkMonitor
     from slopn_helper.host.portal import Verdict
     from slopn_helper.host.resolver import resolve
-    from slopn_helper.host.restore import restore
+    from slopn_helper.host.restore import all_of, restore
     from slopn_helper.host.routes import watch
     from slopn_helper.host.routes.linux import LinuxRouter
     from slopn_helper.host.seats.logind import LogindSeats
@@ -210,9 +210,9 @@ if sys.platform == "linux":
         journal = Journal(state_dir / JOURNAL)
 
         async def everything() -> list[str]:
-            failed = await undo.all_of(DnsManager(journal).reset, partial(LinuxRouter(journal).apply, None))
+            failed = await all_of(DnsManager(journal).reset, partial(LinuxRouter(journal).apply, None))
             failed += await restore(journal)
-            failed += await undo.all_of(partial(asyncio.to_thread, nftables.remove_all))
+            failed += await all_of(partial(asyncio.to_thread, nftables.remove_all))
             return failed
 
         failed = asyncio.run(everything())

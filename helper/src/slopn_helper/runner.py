@@ -17,6 +17,7 @@ from slopn_helper.gateways import Gateways
 from slopn_helper.host.dns import DnsConfigurator
 from slopn_helper.host.firewall import Firewall
 from slopn_helper.host.netmon import NetworkState
+from slopn_helper.host.restore import all_of
 from slopn_helper.host.routes import RouteConfig, Router
 from slopn_helper.overlap import OnLink
 from slopn_helper.peers import engine_config
@@ -204,15 +205,10 @@ class HostRunner:
         return EngineStarted(config.interface)
 
     async def _refuse_overlap(self, profile: Profile) -> None:
-        allowed = (network for peer in profile.peers for network in peer.allowed_ips)
-        routed = () if profile.table == "off" else split.through(allowed, self._book.settings.include)
-        gateways = [gateway for gateway in (self.network.gateway4, self.network.gateway6) if gateway is not None]
+        routed = () if profile.table == "off" else self._allowed(profile)
+        here = (*self.network.addresses, *self._ways_out())
         links = [
-            OnLink(
-                network,
-                device,
-                tuple(a for a in (*self.network.addresses, *gateways) if a in network),
-            )
+            OnLink(network, device, tuple(address for address in here if address in network))
             for network, device in await self._router.on_link()
         ]
         if (why := overlap.with_links(profile, routed, links)) is not None:
@@ -221,8 +217,7 @@ class HostRunner:
     async def _configure(self, profile: Profile, interface: str) -> HostConfigured:
         mtu = self._mtu(profile)
         settings = self._book.settings
-        allowed = (network for peer in profile.peers for network in peer.allowed_ips)
-        routes = split.through(allowed, settings.include)
+        routes = self._allowed(profile)
         dns = split.dns(profile, settings.include)
         routes = (*routes, *split.kept(dns.servers, routes, settings.exclude))
         peers = self._running.peers if self._running is not None else ()
@@ -246,13 +241,8 @@ class HostRunner:
 
     async def _undo(self) -> None:
         """Undo what this process did by its mechanisms, and what an earlier one left by the journal."""
-        failed = []
-        for undo in (self._dns.reset, lambda: self._router.apply(None)):
-            try:
-                await undo()
-            except Exception as error:  # noqa: BLE001 - the rest must still be undone
-                failed.append(str(error))
-        failed.extend(await self._restore())
+        failed = await all_of(self._dns.reset, lambda: self._router.apply(None))
+        failed += await self._restore()
         self.live = Live()
         self.unrestored = tuple(dict.fromkeys(failed))
         if failed:
@@ -267,10 +257,18 @@ class HostRunner:
     def _mtu(self, profile: Profile) -> int:
         return profile.mtu or max(self.network.mtu - WIREGUARD_OVERHEAD, LEAST_MTU)
 
+    def _allowed(self, profile: Profile) -> tuple[IPNetwork, ...]:
+        """What goes into the tunnel, by the profile and the setting."""
+        allowed = (network for peer in profile.peers for network in peer.allowed_ips)
+        return split.through(allowed, self._book.settings.include)
+
+    def _ways_out(self) -> list[IPAddress]:
+        """The network's gateways, one of each IP version at most."""
+        return [gateway for gateway in (self.network.gateway4, self.network.gateway6) if gateway is not None]
+
     def _reachable(self) -> frozenset[int]:
         """The IP versions that this host has a way out for."""
-        gateways = (self.network.gateway4, self.network.gateway6)
-        return frozenset(gateway.version for gateway in gateways if gateway is not None)
+        return frozenset(gateway.version for gateway in self._ways_out())
 
 
 async def _seen(look: Callable[[], Awaitable[str | None]]) -> str | None:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
 
 from slopn_helper.store import StateLocked, Store, StoreError
 
@@ -34,14 +33,3 @@ def end_helper(store: Store) -> None:
             else:
                 return
     raise StoreError("the running helper can't be ended; nothing was changed")
-
-
-async def all_of(*undos: Callable[[], Awaitable[object]]) -> list[str]:
-    """Do each, whatever becomes of the others; a sentence for each that failed."""
-    failed = []
-    for undo in undos:
-        try:
-            await undo()
-        except Exception as error:  # noqa: BLE001 - whatever a mechanism raises, the others must still be undone
-            failed.append(str(error))
-    return failed

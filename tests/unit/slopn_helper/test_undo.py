@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,20 +58,6 @@ def test_a_helper_that_does_not_listen_is_ended_by_force(tmp_path: Path, monkeyp
     with holder(tmp_path, "deaf") as process:
         undo.end_helper(Store(tmp_path))
         assert process.wait(5) == -9
-
-
-def test_every_undo_is_tried() -> None:
-    """A failure is told and stops nothing."""
-    done = []
-
-    async def good() -> None:
-        done.append("good")
-
-    async def bad() -> None:
-        raise OSError("bus gone")
-
-    assert asyncio.run(undo.all_of(bad, good)) == ["bus gone"]
-    assert done == ["good"]
 
 
 def test_a_helper_that_ends_by_itself_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,17 @@ async def restore(
     return failed
 
 
+async def all_of(*undos: Callable[[], Awaitable[object]]) -> list[str]:
+    """Do each, whatever becomes of the others; a sentence for each that failed."""
+    failed = []
+    for undo in undos:
+        try:
+            await undo()
+        except Exception as error:  # noqa: BLE001 - whatever a mechanism raises, the others must still be undone
+            failed.append(str(error))
+    return failed
+
+
 async def undo_entry(entry: Entry) -> None:
     """Undo one entry by the mechanism it belongs to. Raises that mechanism's error."""
     match entry:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from slopn_helper.host import restore as module
 from slopn_helper.host.journal import Entry, FileWas, Journal, RemoveNftTable, RemoveRules, SysctlWas
-from slopn_helper.host.restore import restore
+from slopn_helper.host.restore import all_of, restore
 
 ENTRIES = (RemoveNftTable("inet", "slopn"), SysctlWas("a", "0", "1"), RemoveRules(151))
 
@@ -80,3 +80,17 @@ def test_files_are_put_back_by_the_real_dispatch(tmp_path: Path) -> None:
     asyncio.run(module.undo_entry(FileWas(str(target), b"theirs", 0o640, info.st_uid, info.st_gid)))
     assert target.read_bytes() == b"theirs"
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_every_undo_is_tried() -> None:
+    """A failure is told and stops nothing."""
+    done = []
+
+    async def good() -> None:
+        done.append("good")
+
+    async def bad() -> None:
+        raise OSError("bus gone")
+
+    assert asyncio.run(all_of(bad, good)) == ["bus gone"]
+    assert done == ["good"]
