@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from slopn_helper.psk import INTERVAL
-from slopn_helper.psk.kem import SEED, Kem, MlKem768
+from slopn_helper.psk.kem import SEED, Kem
 from slopn_helper.psk.messages import Accept, Confirm, Done, Exchange, Offer, decode, encode
 from slopn_helper.psk.outputs import Gate, Label, Output, Send
 from slopn_helper.psk.schedule import Agreement, Chain, Pair, same
@@ -72,11 +72,7 @@ class Client(Side):
         demanded: bool = False,
         kem: Kem | None = None,
     ) -> None:
-        """`base`: the profile's preshared key, which the engine begins with. `chance`: gives so many random bytes."""
-        super().__init__(base, demanded=demanded)
-        self._pair = pair
-        self._chance = chance
-        self._kem = kem or MlKem768()
+        super().__init__(pair, base, chance, demanded=demanded, kem=kem)
         self._run = chance(8)
         self._number = 0
         self._round: _Round | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from slopn_helper.psk.kem import Kem, MlKem768
+from slopn_helper.psk.kem import Kem
 from slopn_helper.psk.messages import NONCE, Accept, Confirm, Done, Exchange, Offer, decode, encode
 from slopn_helper.psk.outputs import Gate, Label, Output, Send
 from slopn_helper.psk.schedule import Agreement, Chain, Pair, same
@@ -51,11 +51,7 @@ class Gateway(Side):
         demanded: bool = False,
         kem: Kem | None = None,
     ) -> None:
-        """`base`: the device's configured preshared key, which the engine begins with."""
-        super().__init__(base, demanded=demanded)
-        self._pair = pair
-        self._chance = chance
-        self._kem = kem or MlKem768()
+        super().__init__(pair, base, chance, demanded=demanded, kem=kem)
         self._pending: _Pending | None = None
         self._done: Done | None = None
         self._last: Exchange | None = None

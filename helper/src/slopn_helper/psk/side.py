@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
+from slopn_helper.psk.kem import Kem, MlKem768
 from slopn_helper.psk.keyring import Keyring
 from slopn_helper.psk.outputs import Gate, Label, Output, Status
+from slopn_helper.psk.schedule import Pair
 
 
 class Side:
     """One end of one tunnel, as far as client and gateway are alike."""
 
-    def __init__(self, base: bytes | None, *, demanded: bool) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        base: bytes | None,
+        chance: Callable[[int], bytes],
+        *,
+        demanded: bool = False,
+        kem: Kem | None = None,
+    ) -> None:
+        """`base`: the configured preshared key, which the engine begins with. `chance`: gives so many random bytes."""
+        self._pair = pair
+        self._chance = chance
+        self._kem = kem or MlKem768()
         self._keys = Keyring.of(base)
         self._session: Label = 0
         """Whose key the last session has."""
