@@ -6,13 +6,14 @@ A file that makes no sense, in whole or in part, is no reason not to start: what
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
+
+from slopn_app import atomic
 
 MOST = 64 << 10
 """Bytes of the file that are read."""
@@ -99,18 +100,7 @@ def parse(raw: bytes) -> Stored:
 def save(file: Path, stored: Stored) -> None:
     """Put it there in one step, for this user alone; whoever reads meanwhile gets the one or the other. Raises `OSError`."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.{os.urandom(6).hex()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(msgspec.json.format(msgspec.json.encode(stored)) + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(file)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise
+    atomic.write(file, msgspec.json.format(msgspec.json.encode(stored)) + b"\n")
 
 
 def change(file: Path, **changed: Any) -> Stored:

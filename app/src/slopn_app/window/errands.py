@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from slopn_app import preferences
+from slopn_app import atomic, preferences
 from slopn_app.preferences import Preferences
 from slopn_app.trouble import Trouble
 from slopn_app.window import bundle, files, messages
@@ -105,7 +105,7 @@ class Errands:
     def _place(self, name: str, data: bytes, reply: Reply) -> None:
         def write(path: Path | None) -> dict[str, str | None]:
             if path is not None:
-                files.write(path, data)
+                atomic.write(path, data)
             return {"saved": None if path is None else str(path)}
 
         self._shell.place(name, lambda path: self.work(reply, lambda: write(path)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Iterable
@@ -49,25 +48,6 @@ def read_one(path: Path) -> bytes:
     if len(data) > LARGEST:
         raise Unreadable(f"{path.name} is too large: at most {LARGEST >> 20} MB.")
     return data
-
-
-def write(path: Path, data: bytes) -> None:
-    """Put it there in one step, for this user alone. Raises `OSError`.
-
-    What the user agreed to replace is replaced, its rights with it: a private key must not land in a file for everybody.
-    """
-    fresh = path.with_name(f".{path.name[:100]}.{os.urandom(6).hex()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise
 
 
 def plain_name(name: str) -> str:
