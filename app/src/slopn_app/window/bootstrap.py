@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from slopn_app.desktop.watcher import Watcher
     from slopn_app.preferences import Geometry
-    from slopn_app.window.composed import Composed
+    from slopn_app.window.composed import Composed, Frame
+    from slopn_app.window.pages import Pages
     from slopn_app.window.session import Said
 
 NAME = "window"
@@ -71,28 +72,38 @@ def window(words: Words) -> int:
     return 0
 
 
+def _shown(desktop: Desktop, words: Words) -> Composed:
+    from slopn_app.window.composed import Composed
+    from slopn_app.window.pages import Missing, Pages, folder
+
+    store = preferences.path(os.environ)
+    stored = preferences.load(store)
+    language = locale.speak(stored.preferences.language, os.environ)
+
+    def keep(geometry: Geometry) -> None:
+        preferences.change(store, geometry=geometry)
+
+    def may_hide() -> bool:
+        return desktop.call(TRAY, _NOTHING)
+
+    try:
+        shell = _shell(Pages(folder()), language, stored.geometry, keep, may_hide)
+    except Missing as error:
+        raise Impossible(str(error)) from None
+    return Composed(shell, watch, store, SystemActions(desktop.autostart), words)
+
+
 if sys.platform == "linux":
 
-    def _shown(desktop: Desktop, words: Words) -> Composed:
-        from slopn_app.window import gtk, pages
-        from slopn_app.window.composed import Composed
-
-        store = preferences.path(os.environ)
-        stored = preferences.load(store)
-        language = locale.speak(stored.preferences.language, os.environ)
-
-        def keep(geometry: Geometry) -> None:
-            preferences.change(store, geometry=geometry)
-
-        def may_hide() -> bool:
-            return desktop.call(TRAY, _NOTHING)
+    def _shell(
+        pages: Pages, language: str, geometry: Geometry, keep: Callable[[Geometry], None], may_hide: Callable[[], bool]
+    ) -> Frame:
+        from slopn_app.window import gtk
 
         try:
-            page = pages.Pages(pages.folder())
-            shell = gtk.GtkShell(page, [language], stored.geometry, keep, may_hide)
-        except (pages.Missing, gtk.NoDisplay) as error:
+            return gtk.GtkShell(pages, [language], geometry, keep, may_hide)
+        except gtk.NoDisplay as error:
             raise Impossible(str(error)) from None
-        return Composed(shell, watch, store, SystemActions(desktop.autostart), words)
 
     def _start_helper() -> None:
         from slopn_app.window import systemd
@@ -105,26 +116,15 @@ else:
     else:
         from slopn_app.window.webview_macos import Cocoa as Native
 
-    def _start_helper() -> None:
-        raise OSError("Start SloPN's service by hand.")
-
-    def _shown(desktop: Desktop, words: Words) -> Composed:
-        from slopn_app.window import native, pages, webview
-        from slopn_app.window.composed import Composed
-
-        store = preferences.path(os.environ)
-        stored = preferences.load(store)
-        locale.speak(stored.preferences.language, os.environ)
-
-        def keep(geometry: Geometry) -> None:
-            preferences.change(store, geometry=geometry)
-
-        def may_hide() -> bool:
-            return desktop.call(TRAY, _NOTHING)
+    def _shell(
+        pages: Pages, _: str, geometry: Geometry, keep: Callable[[Geometry], None], may_hide: Callable[[], bool]
+    ) -> Frame:
+        from slopn_app.window import native, webview
 
         try:
-            page = pages.Pages(pages.folder())
-            shell = webview.WebviewShell(page, Native(), stored.geometry, keep, may_hide)
-        except (pages.Missing, native.NoView) as error:
+            return webview.WebviewShell(pages, Native(), geometry, keep, may_hide)
+        except native.NoView as error:
             raise Impossible(str(error)) from None
-        return Composed(shell, watch, store, SystemActions(desktop.autostart), words)
+
+    def _start_helper() -> None:
+        raise OSError("Start SloPN's service by hand.")
