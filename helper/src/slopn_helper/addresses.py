@@ -1,4 +1,4 @@
-"""Which of a gateway's addresses are tried, in which order; and those that answered last, kept for when no resolver does."""
+"""Which of a gateway's addresses are tried, in which order; and where it answered last, kept for when no resolver does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 4
 NAMES = 64
 """Names whose addresses are kept."""
 KEPT = 2
-"""Addresses kept of each name: one of each family, as a rule."""
+"""Addresses kept of each name: one of each family."""
 
 LARGEST = 1 << 16
 """Bytes of the file; what we write is never half of that."""
@@ -66,18 +66,24 @@ class LastGood:
         self._known = _read(path)
 
     def of(self, host: str) -> tuple[IPAddress, ...]:
-        """Where the gateway of that name answered, the latest first."""
+        """Where the gateway of that name answered last, and its address of the other family."""
         return self._known.get(host.lower(), ())
 
-    def answered(self, host: str, address: IPAddress) -> None:
-        """The gateway of that name has answered at `address`."""
+    def answered(self, host: str, address: IPAddress, found: Sequence[IPAddress] = ()) -> None:
+        """The gateway of that name has answered at `address`, which the resolver gave among `found`.
+
+        Its address of the other family is kept with it: the next network may have that family alone, and a resolver out of
+        reach. What the resolver says now holds; without its word, what answered before.
+        """
         host = host.lower()
         before = self.of(host)
-        if before[:1] == (address,):
+        known = [other for other in before if other.version != address.version]
+        new = [other for other in found if other.version != address.version]
+        other = known if not new or (known and known[0] in new) else new
+        kept = (address, *other)[:KEPT]
+        if before == kept:
             return
-        # One of each family: with the network the family may change, and come back.
-        other = tuple(known for known in before if known.version != address.version)
-        self._known = {host: (address, *other)[:KEPT], **{name: a for name, a in self._known.items() if name != host}}
+        self._known = {host: kept, **{name: a for name, a in self._known.items() if name != host}}
         self._known = dict(list(self._known.items())[:NAMES])
         try:
             write_file(self._path, json.dumps({name: list(map(str, a)) for name, a in self._known.items()}).encode())

@@ -51,6 +51,8 @@ class Gateways:
         self._fwmark = fwmark
         self._failures = 0
         self._names: dict[bytes, str] = {}
+        self._found: dict[str, Sequence[IPAddress]] = {}
+        """What a resolver said of each name last."""
 
     def portal(self, url: str) -> tuple[IPAddress, ...]:
         """Where to look for a captive portal by the page at `url`, since connecting failed; none after it succeeded."""
@@ -74,6 +76,7 @@ class Gateways:
         if not wanted:
             raise ProfileError("no peer of the profile has an Endpoint, so there is nobody to connect to")
         self._failures = self._failures + 1 if failing else 0
+        self._found = {}
         self._names = {
             b64decode(peer.public_key): peer.endpoint.host
             for peer in profile.peers
@@ -85,6 +88,7 @@ class Gateways:
 
         async def one(endpoint: Endpoint) -> Found:
             found = await self._addresses(endpoint.host, ask)
+            self._found[endpoint.host] = found
             good = self._last_good.of(endpoint.host)
             # Whoever answers for names may lie: where the gateway was last is tried as well, once his word has failed.
             usable = _usable(profile, endpoint, (*found, *good) if failing else found)
@@ -103,7 +107,7 @@ class Gateways:
         """The gateway with that key has answered."""
         self._portal = ("", ())
         if (name := self._names.get(public_key)) is not None:
-            self._last_good.answered(name, at)
+            self._last_good.answered(name, at, self._found.get(name, ()))
 
     async def _addresses(
         self, host: str, ask: Callable[[str], Awaitable[tuple[IPAddress, ...]]]

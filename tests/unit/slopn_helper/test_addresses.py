@@ -67,6 +67,21 @@ def test_what_answered_is_there_after_a_restart(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_other_family_is_kept_before_it_has_answered(tmp_path: Path) -> None:
+    """As the resolver says it now; what answered before is kept as long as the resolver doesn't say otherwise."""
+    book = LastGood(tmp_path / "addresses.json")
+    book.answered("a", V4[0], (*V4, *V6))
+    assert book.of("a") == (V4[0], V6[0])
+    book.answered("a", V6[1], (*V4, *V6))
+    assert book.of("a") == (V6[1], V4[0])
+    book.answered("a", V4[1], (*V4, V6[0], V6[1]))
+    assert book.of("a") == (V4[1], V6[1])
+    book.answered("a", V4[1], (*V4, V6[0]))
+    assert book.of("a") == (V4[1], V6[0])
+    book.answered("a", V4[0])
+    assert book.of("a") == (V4[0], V6[0])
+
+
 def test_the_oldest_names_are_forgotten(tmp_path: Path) -> None:
     """Names come from files that anybody may have written."""
     book = LastGood(tmp_path / "addresses.json")

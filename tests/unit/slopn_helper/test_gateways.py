@@ -61,6 +61,15 @@ def test_without_a_resolver_the_last_good_address_is_tried(tmp_path: Path) -> No
     assert finder.find() == [("192.0.2.9",)]
 
 
+def test_the_other_familys_address_is_tried_where_no_resolver_answers(tmp_path: Path) -> None:
+    """A network with IPv6 alone, and a resolver that only IPv4 reaches: what it said before is known."""
+    finder = Finder(tmp_path, "192.0.2.1", "2001:db8::1")
+    finder.find()
+    finder.gateways.answered(KEY, ip_address("192.0.2.1"))
+    finder.resolve.fails = OSError("no answer")
+    assert finder.find() == [("192.0.2.1", "2001:db8::1")]
+
+
 def test_a_literal_address_is_not_remembered(tmp_path: Path) -> None:
     """It is in the profile."""
     finder = Finder(tmp_path, "192.0.2.1")
