@@ -72,10 +72,8 @@ def disconnected(channel: Channel, command: Command, seconds: float) -> tuple[Sn
     """Send `command` and wait until the tunnel is down. Raises `Failure`: FAILED, TIMED_OUT."""
 
     def done(view: SnapshotDoc, before: SnapshotDoc) -> bool:
-        state = view["state"]
-        if state["type"] == "error" and view["since"] != before["since"]:
-            raise _impossible(state["cause"], view["policy"])
-        return state["type"] == "disconnected"
+        _stopped(view, before)
+        return view["state"]["type"] == "disconnected"
 
     return _follow(channel, command, seconds, done, t("Not disconnected"))
 
@@ -84,10 +82,8 @@ def unlocked(channel: Channel, seconds: float) -> tuple[SnapshotDoc, list[str]]:
     """Unlock and wait until traffic goes out directly. Raises `Failure`: FAILED, TIMED_OUT."""
 
     def done(view: SnapshotDoc, before: SnapshotDoc) -> bool:
-        state = view["state"]
-        if state["type"] == "error" and view["since"] != before["since"]:
-            raise _impossible(state["cause"], view["policy"])
-        return state["type"] == "disconnected" and view["policy"] == "open" and view["target"] == "unsecured"
+        _stopped(view, before)
+        return view["state"]["type"] == "disconnected" and view["policy"] == "open" and view["target"] == "unsecured"
 
     return _follow(channel, {"type": "unlock"}, seconds, done, t("Not unlocked"))
 
@@ -114,6 +110,13 @@ def _follow(
             raise Failure(Status.TIMED_OUT, late, line, t("SloPN goes on trying."))
         shown = _show(tunnel.view, shown)
     return tunnel.view, notes
+
+
+def _stopped(view: SnapshotDoc, before: SnapshotDoc) -> None:
+    """Raise what ends a teardown. Any other error is that of an attempt before it, told after the command was accepted."""
+    state = view["state"]
+    if state["type"] == "error" and state["cause"] in {"restore", "stopped"} and view["since"] != before["since"]:
+        raise _impossible(state["cause"], view["policy"])
 
 
 def _impossible(cause: str, policy: str) -> Failure:

@@ -245,6 +245,20 @@ def test_a_failed_teardown_ends_the_wait(helper: FakeHelper) -> None:
     assert "slopn-helper restore" in failed.lines[2]
 
 
+def test_an_attempt_that_fails_meanwhile_does_not_end_the_wait(helper: FakeHelper) -> None:
+    """It was under way when the command came; the teardown follows it."""
+    helper.show(CONNECTED)
+    script(
+        helper,
+        Disconnect,
+        changed(ErrorState(ErrorCause.HOST, "berlin"), 20.0),
+        changed(Disconnecting("berlin", AfterDisconnect.NOTHING), 21.0),
+        changed(Disconnected(), 22.0, PolicyKind.OPEN),
+    )
+    with Channel() as channel:
+        assert wait.disconnected(channel, DISCONNECT, LONG)[0]["since"] == 22.0
+
+
 def test_disconnect_times_out(helper: FakeHelper) -> None:
     """Status 5."""
     helper.show(CONNECTED)
