@@ -127,9 +127,8 @@ def test_reconnect_wants_a_fresh_tunnel(helper: FakeHelper) -> None:
 def test_an_error_ends_the_wait(helper: FakeHelper) -> None:
     """Status 1: what happened, what it means, what to do."""
     helper.show(DISCONNECTED)
-    script(
-        helper, Connect, changed(Connecting("berlin"), 10.0), changed(ErrorState(ErrorCause.OFFLINE, "berlin"), 11.0)
-    )
+    failing = changed(ErrorState(ErrorCause.OFFLINE, "berlin"), 11.0)
+    script(helper, Connect, changed(Connecting("berlin"), 10.0), failing)
     with Channel() as channel:
         failed = failure(lambda: wait.connected(channel, CONNECT, LONG))
     assert failed.status is Status.FAILED
@@ -248,13 +247,8 @@ def test_a_failed_teardown_ends_the_wait(helper: FakeHelper) -> None:
 def test_an_attempt_that_fails_meanwhile_does_not_end_the_wait(helper: FakeHelper) -> None:
     """It was under way when the command came; the teardown follows it."""
     helper.show(CONNECTED)
-    script(
-        helper,
-        Disconnect,
-        changed(ErrorState(ErrorCause.HOST, "berlin"), 20.0),
-        changed(Disconnecting("berlin", AfterDisconnect.NOTHING), 21.0),
-        changed(Disconnected(), 22.0, PolicyKind.OPEN),
-    )
+    failing, over = changed(ErrorState(ErrorCause.HOST, "berlin"), 20.0), changed(Disconnected(), 22.0, PolicyKind.OPEN)
+    script(helper, Disconnect, failing, over)
     with Channel() as channel:
         assert wait.disconnected(channel, DISCONNECT, LONG)[0]["since"] == 22.0
 
