@@ -163,6 +163,31 @@ export interface Endpoint {
   port: number;
 }
 
+/** One of the servers that take an enrolled device; all know its key and its addresses. */
+export interface EnrolledGateway {
+  /** Where it takes renewals. */
+  api: Endpoint;
+  endpoint: Endpoint;
+  /** SHA-256 of its enrolment certificate's SubjectPublicKeyInfo, hexadecimal. */
+  pin: string;
+  /** Base64, 44 characters. */
+  public_key: string;
+}
+
+/** What a profile has that came by an enrolment link. */
+export interface Enrolment {
+  /** Its id at the gateways. */
+  device: string;
+  /** None: never. */
+  expires: number | null;
+  /** At least one. The profile's one peer has the first one's key and endpoint; whichever answers takes its place. */
+  gateways: EnrolledGateway[];
+  /** Every gateway's own addresses in the tunnel. */
+  inside: IPAddress[];
+  /** When it was made or renewed last, Unix time; a renewal is due after two thirds of the time to `expires`. */
+  since: number;
+}
+
 /** Why there is no tunnel, or why this attempt failed. `slopn_wire.words` has a sentence for each. */
 export type ErrorCause = "bad_profile" | "engine" | "firewall" | "handshake" | "host" | "offline" | "overlap" | "resolve" | "restore" | "stale" | "stopped" | "tun_device";
 
@@ -402,10 +427,15 @@ export interface PendingPairing {
 /** What is in force on this host, in one word. */
 export type PolicyKind = "blocked" | "open" | "tunnelled" | "unknown";
 
+/** Whether fresh preshared keys are agreed by ML-KEM-768 inside the tunnel (docs/decisions/0008). */
+export type PostQuantum = "demand" | "off" | "on";
+
 /** A tunnel the user can choose by name; what a `.conf` file becomes on import. */
 export interface Profile {
   addresses: IPInterface[];
   dns: DnsConfig;
+  /** None: imported from a file. */
+  enrolment: Enrolment | null;
   /** None: the helper's own mark. */
   fwmark: number | null;
   listen_port: number | null;
@@ -415,6 +445,8 @@ export interface Profile {
   /** Sentences about lines of the imported file that are kept but never obeyed (PostUp and its kin). */
   notes: string[];
   peers: Peer[];
+  /** Means something with an enrolment only: other servers don't speak the protocol. */
+  post_quantum: PostQuantum;
   /** `auto`, `off` (no routes) or a table's number in decimal, as wg-quick(8) has it. */
   table: string;
 }

@@ -6,6 +6,7 @@ Nothing here holds a secret: private and preshared keys live in the helper's sec
 from __future__ import annotations
 
 from abc import ABCMeta
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,43 @@ class Peer(Struct, frozen=True):
     has_preshared_key: bool = False
 
 
+class PostQuantum(StrEnum):
+    """Whether fresh preshared keys are agreed by ML-KEM-768 inside the tunnel (docs/decisions/0008)."""
+
+    OFF = "off"
+    ON = "on"
+    """Where the gateway does; the tunnel works meanwhile, and without."""
+    DEMAND = "demand"
+    """No traffic without one."""
+
+
+class EnrolledGateway(Struct, frozen=True):
+    """One of the servers that take an enrolled device; all know its key and its addresses."""
+
+    endpoint: Endpoint
+    public_key: str
+    """Base64, 44 characters."""
+    pin: str
+    """SHA-256 of its enrolment certificate's SubjectPublicKeyInfo, hexadecimal."""
+    api: Endpoint
+    """Where it takes renewals."""
+
+
+class Enrolment(Struct, frozen=True):
+    """What a profile has that came by an enrolment link."""
+
+    device: str
+    """Its id at the gateways."""
+    gateways: tuple[EnrolledGateway, ...]
+    """At least one. The profile's one peer has the first one's key and endpoint; whichever answers takes its place."""
+    inside: tuple[IPAddress, ...]
+    """Every gateway's own addresses in the tunnel."""
+    since: float
+    """When it was made or renewed last, Unix time; a renewal is due after two thirds of the time to `expires`."""
+    expires: float | None = None
+    """None: never."""
+
+
 class Profile(Struct, frozen=True):
     """A tunnel the user can choose by name; what a `.conf` file becomes on import."""
 
@@ -76,3 +114,7 @@ class Profile(Struct, frozen=True):
     """None: the helper's own mark."""
     notes: tuple[str, ...] = ()
     """Sentences about lines of the imported file that are kept but never obeyed (PostUp and its kin)."""
+    enrolment: Enrolment | None = None
+    """None: imported from a file."""
+    post_quantum: PostQuantum = PostQuantum.OFF
+    """Means something with an enrolment only: other servers don't speak the protocol."""
