@@ -22,6 +22,8 @@ export function judge(name: string, text: string): Checked {
     listen_port: null,
     table: "auto",
     fwmark: null,
+    enrolment: null,
+    post_quantum: "off",
     notes: [],
   };
   let peer: Peer | null = null;

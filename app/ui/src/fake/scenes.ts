@@ -24,6 +24,8 @@ export function profile(name: string, host: string, more: Partial<Profile> = {})
     table: "auto",
     fwmark: null,
     notes: [],
+    enrolment: null,
+    post_quantum: "off",
     ...more,
   };
 }
