@@ -23,7 +23,9 @@ async def fill(registry: Registry) -> None:
     await registry.set_disabled(devices[1], disabled=True, now=NOW)
     await registry.rotate(devices[2], secrets.token_bytes(32), now=NOW)
     await registry.renew(devices[3], now=NOW, expires=None)
-    await registry.beat(Gateway("a", Endpoint("a.example.org", 51820), b"a" * 32, b"p" * 32, NOW))
+    await registry.beat(
+        Gateway("a", Endpoint("a.example.org", 51820), b"a" * 32, b"p" * 32, Endpoint("a.example.org", 8443), NOW)
+    )
 
 
 @pytest.mark.parametrize("way", [("sqlite", "postgres"), ("postgres", "sqlite")], ids="-".join)
@@ -48,7 +50,9 @@ def test_from_either_kind_into_either(way: tuple[str, str], request: pytest.Fixt
 async def fill_nothing_else(registry: Registry) -> None:
     """What a restore must remove."""
     await new_token(registry)
-    await registry.beat(Gateway("z", Endpoint("z.example.org", 1), b"z" * 32, b"p" * 32, NOW))
+    await registry.beat(
+        Gateway("z", Endpoint("z.example.org", 1), b"z" * 32, b"p" * 32, Endpoint("z.example.org", 2), NOW)
+    )
 
 
 def test_it_holds_no_secret(sqlite_url: str) -> None:

@@ -152,8 +152,10 @@ def test_gateways(url: str) -> None:
 
     async def body() -> None:
         async with opened(url) as registry:
-            a = Gateway("a", Endpoint("a.example.org", 51820), b"a" * 32, b"p" * 32, NOW)
-            b = Gateway("b", Endpoint("2001:db8::1", 51821), b"b" * 32, b"p" * 32, NOW)
+            a = Gateway(
+                "a", Endpoint("a.example.org", 51820), b"a" * 32, b"p" * 32, Endpoint("a.example.org", 8443), NOW
+            )
+            b = Gateway("b", Endpoint("2001:db8::1", 51821), b"b" * 32, b"p" * 32, Endpoint("2001:db8::1", 9443), NOW)
             for each in (b, a):
                 await registry.beat(each)
             assert await registry.gateways() == (a, b)

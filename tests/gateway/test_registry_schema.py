@@ -14,6 +14,8 @@ from slopn_helper.gateway.registry import migrations, tables
 from slopn_helper.gateway.registry.database import Database
 from slopn_helper.gateway.registry.errors import Unavailable, WrongSchema
 from slopn_helper.gateway.registry.rows import device_row
+from slopn_helper.gateway.types import Gateway
+from slopn_wire.profile import Endpoint
 from support.registry import NOW, new_token, opened, redeem
 
 
@@ -45,6 +47,29 @@ def test_up_and_down(url: str) -> None:
                     assert await connection.run_sync(names) - {"sqlite_sequence"} == {"alembic_version"}
                 with pytest.raises(WrongSchema, match="missing"):
                     await database.check()
+
+    asyncio.run(body())
+
+
+def test_each_version_up_and_down(url: str) -> None:
+    """Step by step: devices stay where a version is about something else, and what comes back is what code believes in."""
+
+    async def body() -> None:
+        async with opened(url) as registry:
+            kept = await redeem(registry, await new_token(registry))
+            gateway = Gateway(
+                "a", Endpoint("a.example.org", 1), b"a" * 32, b"p" * 32, Endpoint("a.example.org", 2), NOW
+            )
+            await registry.beat(gateway)
+            async with registry.database.write() as connection:
+                await connection.run_sync(migrations.downgrade, "0001")
+                columns = await connection.run_sync(lambda there: sa.inspect(there).get_columns("gateway"))
+                assert "api_host" not in {column["name"] for column in columns}
+                await connection.run_sync(migrations.upgrade)
+                assert await connection.run_sync(differences) == []
+            assert [each.device.id for each in await registry.devices()] == [kept.device.id]
+            await registry.beat(gateway)
+            assert await registry.gateways() == (gateway,)
 
     asyncio.run(body())
 

@@ -26,6 +26,7 @@ TESTED_ELSEWHERE = {
     "slopn_helper/gateway/registry/leases.py": "tests/gateway/test_registry_redeem.py",
     "slopn_helper/gateway/registry/migrations/__init__.py": "tests/gateway/test_registry_schema.py",
     "slopn_helper/gateway/registry/migrations/versions/v0001_devices.py": "tests/gateway/test_registry_schema.py",
+    "slopn_helper/gateway/registry/migrations/versions/v0002_api.py": "tests/gateway/test_registry_schema.py",
     "slopn_helper/gateway/registry/rows.py": "tests/gateway/test_registry_devices.py",
     "slopn_helper/gateway/registry/statements.py": "tests/gateway/test_registry_redeem.py",
     "slopn_helper/gateway/registry/tables.py": "tests/gateway/test_registry_schema.py",

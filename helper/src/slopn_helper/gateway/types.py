@@ -89,4 +89,6 @@ class Gateway(Struct, frozen=True):
     """Its own WireGuard key, 32 bytes."""
     spki_pin: bytes
     """SHA-256 of its enrolment certificate's SubjectPublicKeyInfo."""
+    api: Endpoint
+    """Where its enrolment API is."""
     last_seen: float

@@ -68,7 +68,8 @@ def token_of(row: Any) -> Token:
 
 def gateway_of(row: Any) -> Gateway:
     """A row of `gateway`."""
-    return Gateway(row.id, Endpoint(row.host, row.port), row.public_key, row.spki_pin, row.last_seen)
+    endpoint, api = Endpoint(row.host, row.port), Endpoint(row.api_host, row.api_port)
+    return Gateway(row.id, endpoint, row.public_key, row.spki_pin, api, row.last_seen)
 
 
 def gateway_row(gateway: Gateway) -> dict[str, Any]:
@@ -79,6 +80,8 @@ def gateway_row(gateway: Gateway) -> dict[str, Any]:
         "port": gateway.endpoint.port,
         "public_key": gateway.public_key,
         "spki_pin": gateway.spki_pin,
+        "api_host": gateway.api.host,
+        "api_port": gateway.api.port,
         "last_seen": gateway.last_seen,
     }
 

@@ -144,6 +144,8 @@ gateway = sa.Table(
     sa.Column("port", sa.Integer, nullable=False),
     sa.Column("public_key", sa.LargeBinary(32), nullable=False, unique=True),
     sa.Column("spki_pin", sa.LargeBinary(32), nullable=False),
+    sa.Column("api_host", sa.String(253), nullable=False),
+    sa.Column("api_port", sa.Integer, nullable=False),
     sa.Column("last_seen", Moment, nullable=False),
 )
 
