@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from slopn_engine import EngineError
 from support.enginepair import PORT, Star, transfer
 from support.until import until
 
@@ -132,3 +133,24 @@ def test_another_private_key_makes_another_peer(star: Star) -> None:
     client.apply(server.as_peer(star.address(client)))
     client.wait_ping(server.inner4)
     assert base64.b64decode(client.keys.private) not in repr(client.engine).encode()
+
+
+def test_one_peer_is_changed_and_nobody_else_notices(star: Star) -> None:
+    """A peer goes at once and comes back, another one keeps its session and is asked for nothing."""
+    client, other, server = star.clients[0], star.clients[1], star.server
+    client.reconnect(server, star.address(client))
+    other.reconnect(server, star.address(other))
+    before = other.handshakes(server)
+    server.engine.change_peers([client.public], [])
+    assert not client.pings(server.inner4, "-c1 -W1")
+    assert client.public not in {peer.public_key for peer in server.engine.counters().peers}
+    server.engine.change_peers([], [client.as_peer()])
+    client.reconnect(server, star.address(client))
+    assert other.pings(server.inner4)
+    assert other.handshakes(server) == before
+
+
+def test_no_peer_is_changed_before_there_is_a_configuration() -> None:
+    """Without a private key there is nothing to add peers to."""
+    with Star(1) as made, pytest.raises(EngineError, match="no configuration"):
+        made.server.engine.change_peers([], [made.clients[0].as_peer()])

@@ -34,16 +34,21 @@ impl Config {
     /// What to change when the peers are `present`: those that stay are updated in place, so their sessions live on.
     pub fn as_change(&self, present: impl Iterator<Item = PublicKey>) -> SetRequest {
         let wanted: HashSet<_> = self.peers.iter().map(|p| p.public_key).collect();
-        let gone = present.filter(|key| !wanted.contains(key));
-        let removals = gone.map(|key| PeerChange { public_key: key, remove: true, ..PeerChange::default() });
+        let gone: Vec<_> = present.filter(|key| !wanted.contains(key)).collect();
         SetRequest {
             private_key: Some(Some((&self.private_key).into())),
             listen_port: Some(self.listen_port.unwrap_or(0)),
             fwmark: Some(self.fwmark.unwrap_or(0)),
             replace_peers: false,
-            peers: removals.chain(self.peers.iter().map(PeerConfig::as_change)).collect(),
+            peers: as_changes(&gone, &self.peers),
         }
     }
+}
+
+/// Removals first, so that a prefix of a peer that goes can be another's.
+pub fn as_changes(remove: &[PublicKey], put: &[PeerConfig]) -> Vec<PeerChange> {
+    let removals = remove.iter().map(|key| PeerChange { public_key: *key, remove: true, ..PeerChange::default() });
+    removals.chain(put.iter().map(PeerConfig::as_change)).collect()
 }
 
 impl PeerConfig {

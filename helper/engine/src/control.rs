@@ -1,7 +1,8 @@
 //! The control side of an engine: one change at a time, from its owner or from the UAPI socket.
 use crate::calls::Initiation;
-use crate::config::Config;
-use crate::engine::{PeerCounters, Snapshot};
+use crate::config::{Config, PeerConfig, as_changes};
+use crate::counters;
+use crate::engine::Snapshot;
 use crate::events::{Event, Level};
 use crate::key::{PublicKey, Secret, short};
 use crate::peer::{Identity, Peer, PeerState};
@@ -65,6 +66,17 @@ impl Core {
         self.change(&mut control, change, Some(config.bind_device.clone()))
     }
 
+    /// Removes these peers, then adds or changes those. All others stay as they are.
+    pub fn change_peers(&self, remove: &[PublicKey], put: &[PeerConfig]) -> io::Result<()> {
+        let mut control = self.control.lock();
+        if !control.up {
+            return Err(io::Error::new(io::ErrorKind::NotConnected, "the engine has no configuration yet"));
+        }
+        let mut change = SetRequest { peers: as_changes(remove, put), ..SetRequest::default() };
+        leave_agreed(&mut change, &control.preshared);
+        self.change(&mut control, change, None)
+    }
+
     pub fn rebind(&self) -> io::Result<()> {
         let mut control = self.control.lock();
         let binding = control.binding.clone();
@@ -89,20 +101,7 @@ impl Core {
     }
 
     pub fn counters(&self) -> Snapshot {
-        let view = self.shared.view();
-        let peers = view.peers.values().map(|peer| {
-            let state = peer.state.lock();
-            PeerCounters {
-                public_key: peer.key,
-                endpoint: state.endpoint(),
-                last_handshake: state.last_handshake,
-                rx_bytes: peer.rx_bytes.load(Relaxed),
-                tx_bytes: peer.tx_bytes.load(Relaxed),
-            }
-        });
-        let mut peers: Vec<_> = peers.collect();
-        peers.sort_unstable_by_key(|p| p.public_key);
-        Snapshot { peers, named: self.shared.counters.named() }
+        counters::snapshot(&self.shared.view(), &self.shared.counters)
     }
 
     pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {

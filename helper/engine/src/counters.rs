@@ -1,4 +1,6 @@
-//! What was lost and why: numbers that only grow.
+//! What peers have sent and got, what was lost and why: numbers that only grow.
+use crate::engine::{PeerCounters, Snapshot};
+use crate::shared::View;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Errno of a send, by name; everything else counts as the last, "other".
@@ -14,6 +16,23 @@ const SEND_ERRORS: [(i32, &str); 10] = [
     (libc::ECONNREFUSED, "ECONNREFUSED"),
     (0, "other"),
 ];
+
+/// All peers, by key, and what was lost.
+pub fn snapshot(view: &View, losses: &Counters) -> Snapshot {
+    let peers = view.peers.values().map(|peer| {
+        let state = peer.state.lock();
+        PeerCounters {
+            public_key: peer.key,
+            endpoint: state.endpoint(),
+            last_handshake: state.last_handshake,
+            rx_bytes: peer.rx_bytes.load(Relaxed),
+            tx_bytes: peer.tx_bytes.load(Relaxed),
+        }
+    });
+    let mut peers: Vec<_> = peers.collect();
+    peers.sort_unstable_by_key(|p| p.public_key);
+    Snapshot { peers, named: losses.named() }
+}
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {

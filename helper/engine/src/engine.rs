@@ -1,5 +1,5 @@
 //! An engine: its life, and what can be asked of it.
-use crate::config::Config;
+use crate::config::{Config, PeerConfig};
 use crate::control::Core;
 use crate::events::{Events, Level};
 use crate::key::PublicKey;
@@ -107,6 +107,14 @@ impl Engine {
             self.core.initiate();
         }
         Ok(())
+    }
+
+    /// Removes these peers, then adds or changes those, at once; all others stay, and nobody is sent a handshake.
+    ///
+    /// A prefix that moves from one peer to another belongs to one of both at every moment.
+    pub fn change_peers(&self, remove: &[PublicKey], put: &[PeerConfig]) -> io::Result<()> {
+        self.alive()?;
+        self.core.change_peers(remove, put)
     }
 
     /// Preshared keys of a peer, each with a name for `Event::Handshake`; at least one. The first is in force: what `wg`

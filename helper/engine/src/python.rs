@@ -122,6 +122,12 @@ impl PyEngine {
         self.with(py, |engine| engine.apply(&config, initiate).map_err(engine_error))
     }
 
+    fn change_peers(&self, py: Python<'_>, remove: Vec<Vec<u8>>, put: Vec<PyPeer>) -> PyResult<()> {
+        let remove = remove.iter().map(|k| key(k)).collect::<PyResult<Vec<_>>>()?;
+        let put = put.into_iter().map(|p| peer(p, vec![])).collect::<PyResult<Vec<_>>>()?;
+        self.with(py, |engine| engine.change_peers(&remove, &put).map_err(engine_error))
+    }
+
     #[pyo3(signature = (public_key, keys, *, initiate = false))]
     fn set_preshared_keys(
         &self,

@@ -139,3 +139,13 @@ class Rekeying(Protocol):
         They hold through `apply` until that has another preshared key for the peer, and are gone when the engine is.
         `initiate`: ask for a handshake at once. Raises `EngineError`.
         """
+
+
+class Changing(Protocol):
+    """A data plane with many peers, of which few change at a time."""
+
+    async def change_peers(self, *, remove: Sequence[bytes] = (), put: Sequence[PeerConfig] = ()) -> None:
+        """Remove the peers with these keys, then add or change those, in one step; all others stay as they are.
+
+        Nobody is sent a handshake, and `alternatives` are none. Raises `EngineError`, also before the first `apply`.
+        """

@@ -21,6 +21,7 @@ from slopn_helper.engine import (
     EngineUp,
     HandshakeDone,
     HandshakeStale,
+    PeerConfig,
     PeerCounters,
 )
 
@@ -78,6 +79,14 @@ class RustEngine:
                 raise EngineError("The engine is stopped: it has no peer to give a preshared key.")
             await _call(lambda: engine.set_preshared_keys(public_key, list(keys), initiate=initiate))
 
+    async def change_peers(self, *, remove: Sequence[bytes] = (), put: Sequence[PeerConfig] = ()) -> None:
+        """Remove peers, add or change others, as `Changing` says. Raises `EngineError`."""
+        async with self._busy:
+            engine = self._engine
+            if engine is None or self._ended:
+                raise EngineError("The engine is stopped: it has no peers to change.")
+            await _call(lambda: engine.change_peers(list(remove), [_native(peer) for peer in put]))
+
     def counters(self) -> Counters:
         """Counters as of now; zeros while stopped."""
         if self._engine is None:
@@ -120,16 +129,7 @@ class RustEngine:
             raise
 
     async def _configure(self, engine: slopn_engine.Engine, config: EngineConfig) -> None:
-        peers = [
-            (
-                peer.public_key,
-                peer.endpoint,
-                [str(net) for net in peer.allowed_ips],
-                peer.preshared_key,
-                peer.persistent_keepalive,
-            )
-            for peer in config.peers
-        ]
+        peers = [_native(peer) for peer in config.peers]
         alternatives = {peer.public_key: list(peer.alternatives) for peer in config.peers if peer.alternatives}
 
         def change() -> None:
@@ -185,6 +185,11 @@ class RustEngine:
                     self._events.put_nowait(EngineDown(reason))
                 case _:
                     _log.error("The engine tells of something unknown: %s.", type(event).__name__)
+
+
+def _native(peer: PeerConfig) -> tuple[bytes, tuple[str, int] | None, list[str], bytes | None, int | None]:
+    allowed = [str(net) for net in peer.allowed_ips]
+    return peer.public_key, peer.endpoint, allowed, peer.preshared_key, peer.persistent_keepalive
 
 
 def _is_taken(interface: str) -> bool:
