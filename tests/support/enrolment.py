@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from slopn_helper.gateway.api import Api, Limits, Patience
+from slopn_helper.gateway.api import Api, Limits, Patience, Share
 from slopn_helper.gateway.bans import Why
 from slopn_helper.gateway.bans.lines import Refusal
 from slopn_helper.gateway.certificate import Identity, ensure
@@ -30,7 +30,7 @@ from support.registry import DAY, NOW
 from support.until import until_async
 
 LOOPBACK = (ip_address("127.0.0.1"), ip_address("::1"))
-WIDE = Limits(rate=100_000.0, burst=100_000)
+WIDE = Limits(visits=Share(1e6, 1e6), requests=Share(1e6, 1e6))
 """For tests that aren't about limits."""
 PATIENT = Patience(handshake=60.0, asking=60.0, answering=120.0, idle=60.0)
 """For a busy machine."""

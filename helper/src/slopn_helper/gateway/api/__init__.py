@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
-from slopn_helper.gateway.api.admission import Admission, Limits
+from slopn_helper.gateway.api.admission import Hands, Limits, Share, Shares
 from slopn_helper.gateway.api.door import Door, ListenError, listen
 from slopn_helper.gateway.api.enrolling import Describe, Enrolling
 from slopn_helper.gateway.api.gate import Gate
@@ -27,7 +27,7 @@ from slopn_helper.gateway.registry import Registry
 from slopn_helper.gateway.status import Meter
 from slopn_wire.profile import IPAddress
 
-__all__ = ["Api", "Limits", "ListenError", "Patience"]
+__all__ = ["Api", "Limits", "ListenError", "Patience", "Share"]
 
 
 class Api:
@@ -85,9 +85,11 @@ class Api:
             lifetime=self._lifetime,
         )
 
-        gate = Gate(application(enrolling, self._blame), Admission(self._limits), self._meter, self._blame, ticks)
-        seats = Seats(self._limits.connections, self._limits.connections_each)
-        door = Door(tls, config(gate, self._patience), seats, self._patience, self._stranger, self._blame)
+        limits = self._limits
+        routes = application(enrolling, self._blame)
+        gate = Gate(routes, Shares(limits.requests), Hands(limits.in_hand), self._meter, self._blame, ticks)
+        seats, visits = Seats(limits.connections, limits.connections_each), Shares(limits.visits)
+        door = Door(tls, config(gate, self._patience), seats, visits, self._patience, self._stranger, self._blame)
         listeners = listen(self._listen, self._port)
         try:
             self.addresses = tuple(listener.getsockname()[:2] for listener in listeners)

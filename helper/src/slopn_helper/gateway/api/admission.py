@@ -1,4 +1,4 @@
-"""How much is asked at once, pure: requests a second of one source, and requests in hand of all. Time is passed in."""
+"""How much is asked at once, pure: requests and connections a second of one source, requests in hand of all."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from msgspec import Struct
 from slopn_wire.profile import IPNetwork
 
 
+class Share(Struct, frozen=True):
+    """What one source may do: so often at once, and so much more a second."""
+
+    burst: float
+    rate: float
+
+
 class Limits(Struct, frozen=True, kw_only=True):
-    """The defaults are for people: an office behind one address enrols a class of thirty at once."""
+    """The defaults are for people: an office behind one address enrols a class of thirty at once.
+
+    A source is an IPv4 address, or the /64 of an IPv6 one.
+    """
 
     connections: int = 256
     """In all; asyncio's TLS takes 256 KiB for each."""
     connections_each: int = 32
-    """Of one source: an IPv4 address, or the /64 of an IPv6 one."""
+    """Of one source."""
+    visits: Share = Share(60.0, 5.0)
+    """Connections that a source may open: each costs a handshake, which is dearer than all that may come after it."""
+    requests: Share = Share(120.0, 20.0)
+    """That a source may ask: an enrolment takes two."""
     in_hand: int = 64
     """Requests that are being answered."""
-    burst: int = 120
-    """Requests of one source at once; an enrolment takes two."""
-    rate: float = 20.0
-    """And so many more a second."""
-    most_sources: int = 8192
-    """That are remembered; of the others nothing is known against them."""
 
 
 class _Budget(Struct):
@@ -31,40 +39,46 @@ class _Budget(Struct):
     at: float
 
 
-class Admission:
-    """Who may ask now."""
+class Shares:
+    """What each source has left. Of those seen longest ago nothing is remembered: bounded whoever comes."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, share: Share, most: int = 8192) -> None:
+        self._share = share
+        self._most = most
         self._budgets: OrderedDict[IPNetwork, _Budget] = OrderedDict()
-        self._in_hand = 0
 
-    def ask(self, source: IPNetwork, now: float) -> float | None:
-        """One request. None: it may go on; else in so many seconds another one may."""
-        limits = self._limits
-        budget = self._budgets.pop(source, None) or _Budget(limits.burst, now)
+    def take(self, source: IPNetwork, now: float) -> float | None:
+        """Once more, at `now` (seconds of any clock that never jumps). None: it may; else it may in so many seconds."""
+        budget = self._budgets.pop(source, None) or _Budget(self._share.burst, now)
         self._budgets[source] = budget
-        if len(self._budgets) > limits.most_sources:
+        if len(self._budgets) > self._most:
             self._budgets.popitem(last=False)
-        budget.left = min(limits.burst, budget.left + max(0.0, now - budget.at) * limits.rate)
+        budget.left = min(self._share.burst, budget.left + max(0.0, now - budget.at) * self._share.rate)
         budget.at = now
         if budget.left < 1.0:
-            return (1.0 - budget.left) / limits.rate
+            return (1.0 - budget.left) / self._share.rate
         budget.left -= 1.0
         return None
-
-    def begin(self) -> bool:
-        """Take a request in hand. False: there are too many; nothing is to be ended then."""
-        if self._in_hand >= self._limits.in_hand:
-            return False
-        self._in_hand += 1
-        return True
-
-    def end(self) -> None:
-        """It was answered, whatever came of it."""
-        self._in_hand -= 1
 
     @property
     def remembered(self) -> int:
         """Sources that memory is spent on."""
         return len(self._budgets)
+
+
+class Hands:
+    """Requests that are being answered, at most so many at once."""
+
+    def __init__(self, most: int) -> None:
+        self._free = most
+
+    def begin(self) -> bool:
+        """Take one in hand. False: there are too many, and nothing is to be ended for this one."""
+        if self._free <= 0:
+            return False
+        self._free -= 1
+        return True
+
+    def end(self) -> None:
+        """One was answered, whatever came of it."""
+        self._free += 1

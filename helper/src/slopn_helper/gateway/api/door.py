@@ -20,6 +20,7 @@ import h11
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from slopn_helper.gateway.api.admission import Shares
 from slopn_helper.gateway.api.gate import Blame
 from slopn_helper.gateway.api.handshake import strange
 from slopn_helper.gateway.api.http import Guarded, Patience
@@ -79,12 +80,20 @@ class Door:
     """All connections of the port."""
 
     def __init__(
-        self, tls: ssl.SSLContext, http: Config, seats: Seats, patience: Patience, stranger: Stranger, blame: Blame
+        self,
+        tls: ssl.SSLContext,
+        http: Config,
+        seats: Seats,
+        visits: Shares,
+        patience: Patience,
+        stranger: Stranger,
+        blame: Blame,
     ) -> None:
         self.tls = tls
         """May be replaced: it counts for connections from then on."""
         self.seats = seats
         self.blame = blame
+        self._shares = visits
         self._http = http
         self._patience = patience
         self._stranger = stranger
@@ -132,7 +141,11 @@ class Door:
             self._take(connection, ip_address(peer[0]), peer[1], handshakes)
 
     def _take(self, connection: socket.socket, address: IPAddress, port: int, handshakes: asyncio.TaskGroup) -> None:
-        place = self.seats.take(source_of(address))
+        source = source_of(address)
+        if self._shares.take(source, asyncio.get_running_loop().time()) is not None:
+            connection.close()
+            return
+        place = self.seats.take(source)
         if place.leaves is not None and (other := self._visits.pop(place.leaves, None)) is not None:
             other.end()
         if place.seat is None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from ipaddress import ip_address
 from typing import Any
 
-from slopn_helper.gateway.api.admission import Admission
+from slopn_helper.gateway.api.admission import Hands, Shares
 from slopn_helper.gateway.api.description import METHODS
 from slopn_helper.gateway.api.messages import too_large
 from slopn_helper.gateway.api.problems import FAILED, Answer, Refused
@@ -36,10 +36,17 @@ class Gate:
     """An ASGI application before another one. `ticks`: a clock that never jumps."""
 
     def __init__(
-        self, inner: Application, admission: Admission, meter: Meter, blame: Blame, ticks: Callable[[], float]
+        self,
+        inner: Application,
+        shares: Shares,
+        hands: Hands,
+        meter: Meter,
+        blame: Blame,
+        ticks: Callable[[], float],
     ) -> None:
         self._inner = inner
-        self._admission = admission
+        self._shares = shares
+        self._hands = hands
         self._meter = meter
         self._blame = blame
         self._ticks = ticks
@@ -60,7 +67,7 @@ class Gate:
             await self._pass(scope, receive, noting)
         except Refused as refused:
             self._blame(scope["client"], refused)
-            await _send(noting, refused.answer(close=True))
+            await _send(noting, refused.answer(close=refused.problem.code == "too_large"))
         except Exception:  # noqa: BLE001 - whatever it is, who asked gets an answer and the log the rest
             _log.exception("%s %s failed", scope["method"], path if path in METHODS else "a request")
             if not status:
@@ -69,9 +76,11 @@ class Gate:
             self._meter.request(path if path in METHODS else "other", status, self._ticks() - began)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["client"] is None:
+        # Read whole before anything is refused: then the connection stays, and another one's handshake costs far more.
+        body = await _whole(scope, receive)
+        if body is None or scope["client"] is None:
             return
-        wait = self._admission.ask(source_of(ip_address(scope["client"][0])), self._ticks())
+        wait = self._shares.take(source_of(ip_address(scope["client"][0])), self._ticks())
         if wait is not None:
             sentence = "Too many requests come from your network: try again in a moment."
             raise Refused("too_many", sentence, retry_after=wait)
@@ -80,16 +89,13 @@ class Gate:
             raise Refused("not_found", "There is nothing at this address: is the gateway older than your program?")
         if scope["method"] != method:
             raise Refused("method", f"This address takes {method} alone.", allow=method)
-        body = await _whole(scope, receive)
-        if body is None:
-            return
-        if not self._admission.begin():
+        if not self._hands.begin():
             sentence = "The gateway has too much to do: try again in a moment."
             raise Refused("unavailable", sentence, retry_after=1.0)
         try:
             await self._inner(scope, _replay(body, receive), send)
         finally:
-            self._admission.end()
+            self._hands.end()
 
 
 async def _whole(scope: Scope, receive: Receive) -> bytes | None:
