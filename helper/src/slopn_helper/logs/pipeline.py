@@ -18,8 +18,8 @@ from slopn_helper.logs.store import LogStore
 from slopn_wire.logs import LogLevel, LogLine
 
 _PRODUCT = "slopn_helper."
-# Their debug lines are many (each netlink message), and nobody read them for secrets.
-_LIBRARIES = ("asyncio", "dbus_fast", "dns", "pyroute2")
+# Their debug lines are many (each netlink message, each query), and nobody read them for secrets.
+_LIBRARIES = ("aiosqlite", "alembic", "asyncio", "dbus_fast", "dns", "psycopg", "pyroute2", "sqlalchemy", "uvicorn")
 _veil = Veil()
 
 # As soon as this package is imported, so that a line logged before `setup` doesn't go to structlog's own stdout.

@@ -69,6 +69,10 @@ class Book:
         self._bans: dict[IPNetwork, Ban] = {}
         self._allowed = tuple(allowed)
 
+    def __len__(self) -> int:
+        """How many bans there are, some of which may have ended just now."""
+        return len(self._bans)
+
     def allow(self, networks: Iterable[IPNetwork], now: float) -> list[Change]:
         """These are never banned, from now on, and no others; lifts their bans."""
         self._allowed = tuple(networks)

@@ -84,12 +84,17 @@ async def change_rule(ipr: Rtnetlink, verb: str, rule: Rule, protocol: int = PRO
         await ipr.rule(verb, **spec)
 
 
-async def change_address(ipr: Rtnetlink, verb: str, index: int, address: IPInterface) -> None:
-    """Add or delete (`verb`) one address. Deleting what is gone is no error. Raises `RouteError`."""
+async def change_address(
+    ipr: Rtnetlink, verb: str, index: int, address: IPInterface, *, prefix_route: bool = False
+) -> None:
+    """Add or delete (`verb`) one address; with `prefix_route` its network is reached by it. Raises `RouteError`.
+
+    Deleting what is gone is no error.
+    """
     spec: dict[str, Any] = {"index": index, "address": str(address.ip), "prefixlen": address.network.prefixlen}
     if verb == "add":
         # Without prefix routes the allowed IPs alone decide what goes in; without DAD the address is usable at once.
-        spec["flags"] = _IFA_F_NOPREFIXROUTE | (_IFA_F_NODAD if address.version == 6 else 0)
+        spec["flags"] = (0 if prefix_route else _IFA_F_NOPREFIXROUTE) | (_IFA_F_NODAD if address.version == 6 else 0)
     with step(f"address {address}", verb):
         await ipr.addr(verb, **spec)
 
