@@ -69,7 +69,9 @@ class _Visit:
     def end(self) -> None:
         """Cut it off."""
         if self.protocol is not None and self.protocol.transport is not None:
-            self.protocol.transport.abort()
+            # One that was closed twice has let go of its TLS already (asyncio.sslproto), and can't be aborted any more.
+            with suppress(AttributeError):
+                self.protocol.transport.abort()
         else:
             # Its handshake sees the end of what it reads.
             with suppress(OSError):
