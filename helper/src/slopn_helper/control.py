@@ -11,11 +11,13 @@ from typing import Protocol
 import msgspec
 
 from slopn_helper import acceptable
+from slopn_helper.enrolment.answers import moved
 from slopn_helper.health import FIREWALL_REFUSED, warning
 from slopn_helper.hub import Hub
 from slopn_helper.principal import Principal
 from slopn_helper.profiles import Profiles
 from slopn_helper.ring import Subscription
+from slopn_helper.saying import told
 from slopn_helper.secrets import ProfileSecrets, SecretError
 from slopn_helper.store import Loaded, Store, StoreError, Wish
 from slopn_helper.tunnel.inputs import Connect as ConnectTo
@@ -25,11 +27,13 @@ from slopn_helper.wishes import Wishes
 from slopn_wire.commands import (
     LONGEST_PAUSE,
     ApplySettings,
+    CheckEnrolment,
     CheckProfile,
     Command,
     Connect,
     Diagnose,
     Disconnect,
+    Enrol,
     ExportProfile,
     GetSnapshot,
     ImportProfile,
@@ -37,6 +41,7 @@ from slopn_wire.commands import (
     Reconnect,
     RemoveProfile,
     RenameProfile,
+    RenewEnrolment,
     Replay,
     Unlock,
 )
@@ -45,14 +50,15 @@ from slopn_wire.diagnosis import Diagnosis, Replayed
 from slopn_wire.events import Done, ErrorKind, Exported, Refused, Result, Snapshot
 from slopn_wire.profile import Profile
 from slopn_wire.settings import KillSwitchMode, Settings
-from slopn_wire.state import Disconnected, TargetState
+from slopn_wire.state import Connected, Connecting, Disconnected, TargetState
+
+Enrolments = Callable[[CheckEnrolment | Enrol | RenewEnrolment], Awaitable[Result]]
 
 SETTINGS_WITHIN = 5.0
 """Seconds that the answer to new settings waits until they hold: “closed” shall mean closed."""
 LATER = "The new settings hold as soon as SloPN is done with what it is doing right now; see `slopn status`."
 _TOLD = frozenset({FIREWALL_REFUSED, "wish_unsaved", "settings_unsaved"})
 """What of the health list is told to whoever changes settings."""
-_SHOWN = 100  # characters of a name that nobody has checked yet
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +99,8 @@ class Control:
         self.settings: Settings = loaded.settings
         self._busy = asyncio.Lock()
         self._daemon: Daemon | None = None
+        self.enrolments: Enrolments | None = None
+        """Where commands about enrolments go. They talk to gateways, and hold nobody else up meanwhile."""
         hub.start(
             profiles=loaded.profiles,
             settings=loaded.settings,
@@ -149,16 +157,32 @@ class Control:
         """See `runner.ProfileBook`."""
         return self._profiles.secrets(name)
 
+    async def add(self, profile: Profile, secrets: ProfileSecrets, *, replace: bool) -> None:
+        """See `enrolment.enroller.Shelf`."""
+        async with self._busy:
+            await self._profiles.put(profile, secrets, self._in_use, replace=replace)
+
+    async def renewed(self, profile: Profile, secrets: ProfileSecrets | None) -> None:
+        """See `enrolment.enroller.Shelf`. A tunnel whose addresses or DNS hold no longer is made anew."""
+        async with self._busy:
+            before = await self._profiles.renewed(profile, secrets)
+            state = self._hub.snapshot().state
+            used = isinstance(state, Connected | Connecting) and state.profile == profile.name
+            if used and moved(before, profile):
+                self._wired.post(Reconnect())
+
     async def submit(self, who: Principal, command: Command) -> Result:
         """See `ipc.Hub.submit`; the server has checked the caller's rights."""
         level = logging.DEBUG if isinstance(command, GetSnapshot) else logging.INFO
         # What the system says comes first, so that a name can't speak for it.
-        _log.log(level, "uid %d, pid %d, %s: %s", who.uid, who.pid, who.device, self._told(command))
+        _log.log(level, "uid %d, pid %d, %s: %s", who.uid, who.pid, who.device, told(command, self.settings))
         try:
             if isinstance(command, Diagnose):
                 return await self._wired.diagnose()
             if isinstance(command, Replay):
                 return await asyncio.to_thread(self._wired.replay, command.recording)
+            if isinstance(command, CheckEnrolment | Enrol | RenewEnrolment) and self.enrolments is not None:
+                return await self.enrolments(command)
             async with self._busy:
                 result = await self._do(command)
         except ValueError as error:
@@ -172,25 +196,6 @@ class Control:
         if self._daemon is None:
             raise RuntimeError("connect_to comes first")
         return self._daemon
-
-    def _told(self, command: Command) -> str:
-        """For people who read the log; never a profile's text, which has keys in it."""
-        kind = type(command).__name__
-        match command:
-            case Connect(profile=str() as name) | ImportProfile(name=name) | ExportProfile(name=name):
-                return f"{kind} {name[:_SHOWN]!r}"
-            case RemoveProfile(name=name) | CheckProfile(name=name):
-                return f"{kind} {name[:_SHOWN]!r}"
-            case RenameProfile(name=name, to=to):
-                return f"{kind} {name[:_SHOWN]!r} to {to[:_SHOWN]!r}"
-            case Pause(seconds=seconds):
-                return f"{kind} for {seconds} s"
-            case ApplySettings(settings=settings):
-                old = msgspec.structs.asdict(self.settings)
-                changed = {key: value for key, value in msgspec.structs.asdict(settings).items() if value != old[key]}
-                return f"{kind} {', '.join(f'{key}={value!s}' for key, value in changed.items()) or 'as they are'}"
-            case _:
-                return kind
 
     async def _do(self, command: Command) -> Result | asyncio.Event:
         match command:

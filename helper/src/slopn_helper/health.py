@@ -109,6 +109,16 @@ REGISTRY: dict[str, Kind] = {
         "The list of added users was damaged and is set aside as {file}: nobody on it may use SloPN.",
         "Add them again with `sudo slopn users add NAME`.",
     ),
+    "enrolment_expiring": Kind(
+        Severity.WARNING,
+        "The enrolment of “{profile}” ends in {left} and could not be renewed: {why}.",
+        "SloPN tries again by itself; `slopn enrol --renew PROFILE` tries at once. If it goes on, ask whoever runs the gateway.",
+    ),
+    "enrolment_ended": Kind(
+        Severity.ERROR,
+        "The gateways of “{profile}” don't take this device any more: {why}.",
+        "Ask whoever runs the gateway for a new link, then `slopn enrol --replace --name PROFILE LINK`.",
+    ),
     "captive_portal": Kind(
         Severity.WARNING,
         "This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.",

@@ -1,4 +1,4 @@
-"""The profiles that there are: imported, exported, removed; on disk by the store, to everybody by the hub."""
+"""The profiles that there are: imported, enrolled, exported, removed; on disk by the store, to everybody by the hub."""
 
 from __future__ import annotations
 
@@ -78,10 +78,29 @@ class Profiles:
                 )
             _refuse(command.name, in_use)
         profile, secrets = await self._parse(command.name, command.text, command.filename)
-        await asyncio.to_thread(self._store.save_profile, profile, secrets)
-        self._profiles[profile.name] = profile
-        self._changed()
+        await self._keep(profile, secrets)
         return profile
+
+    async def put(
+        self, profile: Profile, secrets: ProfileSecrets, in_use: Callable[[str], bool], *, replace: bool
+    ) -> None:
+        """Store one that was made by an enrolment."""
+        _check_name(profile.name)
+        if profile.name in self._profiles:
+            if not replace:
+                raise ValueError(f"There is a profile “{profile.name}” already.")
+            _refuse(profile.name, in_use)
+        self._fit(profile)
+        await self._keep(profile, secrets)
+
+    async def renewed(self, profile: Profile, secrets: ProfileSecrets | None) -> Profile:
+        """Store what a renewal has made of a profile, with its keys as they are or others; returns it as it was before."""
+        before = self.named(profile.name)
+        if before.enrolment is None or profile.enrolment is None or before.enrolment.device != profile.enrolment.device:
+            raise ValueError(f"The profile “{profile.name}” is another one by now.")
+        self._fit(profile)
+        await self._keep(profile, secrets or await asyncio.to_thread(self._store.secrets, profile.name))
+        return before
 
     async def check(self, command: CheckProfile) -> Checked:
         """What an import would store, with leave to replace; nothing is stored."""
@@ -126,14 +145,22 @@ class Profiles:
         """Raises `ValueError`, also when all profiles together would become too many."""
         parsed = await asyncio.to_thread(conf.parse, text, filename)
         profile = parsed.named(name)
-        others = [each for other, each in self._profiles.items() if other != name]
+        self._fit(profile)
+        return profile, parsed.secrets
+
+    async def _keep(self, profile: Profile, secrets: ProfileSecrets) -> None:
+        await asyncio.to_thread(self._store.save_profile, profile, secrets)
+        self._profiles[profile.name] = profile
+        self._changed()
+
+    def _fit(self, profile: Profile) -> None:
+        others = [each for other, each in self._profiles.items() if other != profile.name]
         if len(encode([*others, profile])) > MOST_BYTES:
             raise ValueError(f"All profiles together would be larger than {MOST_BYTES >> 20} MiB; remove some first.")
         if sum(map(_networks, [*others, profile])) > MOST_NETWORKS:
             raise ValueError(
                 f"All profiles together would name more than {MOST_NETWORKS} networks and addresses; remove some first."
             )
-        return profile, parsed.secrets
 
     def _changed(self) -> None:
         self._tell(tuple(self._profiles[name] for name in sorted(self._profiles)))

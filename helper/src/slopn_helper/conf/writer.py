@@ -9,11 +9,11 @@ import msgspec
 from slopn_helper.conf.errors import ConfError
 from slopn_helper.conf.parser import parse
 from slopn_helper.secrets import ProfileSecrets
-from slopn_wire.profile import Peer, Profile
+from slopn_wire.profile import Peer, PostQuantum, Profile
 
 
 def write(profile: Profile, secrets: ProfileSecrets) -> str:
-    """The wg-quick file that `parse` reads as this profile and these keys; notes are left out.
+    """The wg-quick file that `parse` reads as this profile and these keys; notes and an enrolment are left out.
 
     It holds the private key. Raises `ValueError` for a profile that wg-quick's format can't express.
     """
@@ -22,7 +22,8 @@ def write(profile: Profile, secrets: ProfileSecrets) -> str:
         parsed = parse(text, "export")
     except ConfError as error:
         raise ValueError(f"the profile can't be written as a wg-quick file: {error.message}") from None
-    read, wanted = (msgspec.structs.replace(each, notes=()) for each in (parsed.named(profile.name), profile))
+    apart = {"notes": (), "enrolment": None, "post_quantum": PostQuantum.OFF}
+    read, wanted = (msgspec.structs.replace(each, **apart) for each in (parsed.named(profile.name), profile))
     if parsed.secrets != secrets or read != wanted:
         raise ValueError("the profile holds something that a wg-quick file can't express")
     return text
