@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
+import msgspec
 import pytest
 
-from model.world import ENDPOINTS, Move, World, advance, explore, settle, wanted
+from model.world import ENDPOINTS, FACTS, Move, World, advance, explore, settle, wanted
 from slopn_helper.host.firewall.policy import Blocked, Open, Tunnelled
 from slopn_helper.tunnel.effects import ApplyFirewall, ConfigureHost, SetTimer
 from slopn_helper.tunnel.inputs import (
@@ -18,6 +19,7 @@ from slopn_helper.tunnel.inputs import (
     NetworkChanged,
     Part,
     Pause,
+    ProtectionChanged,
     Resolved,
     Stopping,
     TimerFired,
@@ -30,7 +32,7 @@ from slopn_wire.state import Connected, Connecting, Disconnected, Disconnecting,
 
 MODES = [Settings(kill_switch=mode) for mode in KillSwitchMode]
 each_mode = pytest.mark.parametrize("settings", MODES, ids=lambda s: s.kill_switch.value)
-UP: tuple[Input, ...] = (Resolved((ENDPOINTS,)), HandshakeDone())
+UP: tuple[Input, ...] = (Resolved((ENDPOINTS,)), HandshakeDone(), ProtectionChanged())
 
 
 @cache
@@ -108,6 +110,40 @@ def test_connected_means_connected(settings: Settings) -> None:
             assert world.engine, world
             assert world.configured, world
             assert world.in_force == wanted(world, settings), world
+
+
+def demanding(world: World) -> bool:
+    """Whether the profile that is wanted demands a post-quantum key."""
+    return not isinstance(world.state, Disconnected) and bool(FACTS[world.state.profile].demands)
+
+
+@each_mode
+def test_nothing_passes_without_the_key_that_is_demanded(settings: Settings) -> None:
+    """In any mode: connected is claimed with the key alone, and whatever else is wanted is closed, the tunnel as well."""
+    seen = set()
+    for world in filter(demanding, rests(settings)):
+        if isinstance(world.state, Connected):
+            assert world.protected, world
+        elif not isinstance(world.state, ErrorState | Disconnecting):
+            assert isinstance(world.in_force, Blocked), world
+        else:
+            assert isinstance(world.in_force, Blocked) or world.in_force != wanted(world, settings), world
+        seen.add(type(world.state))
+    assert seen == {Connecting, Connected, Disconnecting, ErrorState}
+
+
+@each_mode
+def test_a_key_that_is_gone_closes_before_anything_else(settings: Settings) -> None:
+    """And nothing of the tunnel is undone: it is open again as soon as there is another."""
+    for world in rests(settings):
+        if not isinstance(world.state, Connected) or not demanding(world):
+            continue
+        lost = advance(msgspec.structs.replace(world, protected=False), ProtectionChanged(), settings)
+        assert isinstance(lost.ran[0].effect, ApplyFirewall), lost
+        assert lost.after.state == Connecting(
+            "q", 1, Step.PROTECTING, ENDPOINTS, world.state.interface, ErrorCause.UNPROTECTED
+        )
+        assert isinstance(settle(lost.after, settings, ProtectionChanged()).state, Connected)
 
 
 @each_mode
@@ -197,7 +233,9 @@ def test_the_end_of_the_helper_undoes_all_but_the_block(settings: Settings) -> N
         end = settle(world, settings, Stopping(), *[TimerFired()] * TRIES)
         if isinstance(world.state, Connecting | Connected | ErrorState):
             before = advance(world, Stopping(), settings).after
-            assert closed(before.in_force) == (settings.kill_switch is not KillSwitchMode.OFF), world
+            assert closed(before.in_force) == (settings.kill_switch is not KillSwitchMode.OFF or demanding(world)), (
+                world
+            )
             stopped = settle(world, settings, Stopping())
             assert isinstance(stopped.state, ErrorState), world
             assert (stopped.engine, stopped.configured) == (False, False), world

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
+from itertools import product
 
 import msgspec
 
@@ -31,6 +32,7 @@ from slopn_helper.tunnel.inputs import (
     EngineDown,
     EngineStarted,
     EngineStopped,
+    ErrandChanged,
     HandshakeDone,
     HandshakeStale,
     HostConfigured,
@@ -38,6 +40,7 @@ from slopn_helper.tunnel.inputs import (
     NetworkChanged,
     Part,
     Pause,
+    ProtectionChanged,
     Resolved,
     SettingsApplied,
     Started,
@@ -45,7 +48,7 @@ from slopn_helper.tunnel.inputs import (
     TimerFired,
 )
 from slopn_helper.tunnel.machine import step
-from slopn_helper.tunnel.policy import policy_for
+from slopn_helper.tunnel.policy import demands, policy_for
 from slopn_helper.tunnel.states import Next
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.profile import Endpoint
@@ -56,7 +59,9 @@ ENDPOINTS = (Endpoint("192.0.2.1", 51820),)
 FACTS = {
     "a": ProfileFacts((ip_address("10.9.0.2"),), (ip_address("10.9.0.1"),)),
     "b": ProfileFacts((ip_address("10.8.0.2"),)),
+    "q": ProfileFacts((ip_address("10.7.0.2"),), demands=(ip_address("10.7.0.1"),)),
 }
+"""`q` demands a post-quantum key."""
 RESOLVERS = (ip_address("192.0.2.53"),)
 MOST_ATTEMPTS = 1
 PAUSE_LEFT = (60.0, 0.0)
@@ -64,6 +69,7 @@ PAUSE_LEFT = (60.0, 0.0)
 SETTLED: tuple[Input, ...] = (
     Connect("a"),
     Connect("b"),
+    Connect("q"),
     Disconnect(),
     Reconnect(),
     Pause("a"),
@@ -78,6 +84,8 @@ SETTLED: tuple[Input, ...] = (
     TimerFired(),
     SettingsApplied(),
     SettingsApplied(host=True),
+    ProtectionChanged(),
+    ErrandChanged(),
     Stopping(),
     EffectFailed(ResolveEndpoints("a")),
     EffectFailed(ResolveEndpoints("a"), cause=ErrorCause.BAD_PROFILE),
@@ -92,6 +100,8 @@ class World(msgspec.Struct, frozen=True):
     engine: bool = False
     configured: bool = False
     timer: bool = False
+    protected: bool = False
+    """Whether the session has a key of the post-quantum protocol."""
     pending: tuple[Input, ...] = ()
     """Inputs that the last effects caused and that are handled before any other."""
 
@@ -120,20 +130,20 @@ class Move(msgspec.Struct, frozen=True):
     pause_left: float = 0.0
 
 
-def context(in_force: FirewallPolicy | None, pause_left: float = 0.0) -> Context:
+def context(in_force: FirewallPolicy | None, pause_left: float = 0.0, *, protected: bool = False) -> Context:
     """What the core sees of this world."""
-    return Context(FACTS, RESOLVERS, in_force, pause_left=pause_left)
+    return Context(FACTS, RESOLVERS, in_force, pause_left=pause_left, protected=protected)
 
 
 def wanted(world: World, settings: Settings) -> FirewallPolicy:
     """The policy that the world's state demands."""
-    return policy_for(world.state, settings, context(world.in_force))
+    return policy_for(world.state, settings, context(world.in_force, protected=world.protected))
 
 
 def advance(world: World, inp: Input, settings: Settings, pause_left: float = 0.0) -> Move:
     """Handle `inp`; every effect succeeds."""
     world = world if world.pending else _happens(world, inp)
-    nxt = step(world.state, inp, settings, context(world.in_force, pause_left))
+    nxt = step(world.state, inp, settings, context(world.in_force, pause_left, protected=world.protected))
     return _carry_out(world, inp, nxt, None, pause_left)
 
 
@@ -160,7 +170,7 @@ def _do(world: World, effect: Effect) -> World:
             up = msgspec.structs.replace(world, engine=True)
             return msgspec.structs.replace(up, pending=(*up.pending, EngineStarted("slopn0")))
         case StopEngine():
-            down = msgspec.structs.replace(world, engine=False)
+            down = msgspec.structs.replace(world, engine=False, protected=False)
             return msgspec.structs.replace(down, pending=(*down.pending, EngineStopped()))
         case ConfigureHost():
             done = msgspec.structs.replace(world, configured=True)
@@ -174,8 +184,10 @@ def _do(world: World, effect: Effect) -> World:
 
 
 def settle(world: World, settings: Settings, *inputs: Input, pause_left: float = 0.0) -> World:
-    """Give `inputs` one after the other, everything succeeding, each until the world rests."""
+    """Give `inputs` one after the other, everything succeeding, each until the world rests; protection comes, never goes."""
     for inp in inputs:
+        if isinstance(inp, ProtectionChanged):
+            world = msgspec.structs.replace(world, protected=world.engine)
         world = advance(world, inp, settings, pause_left).after
         while world.pending:
             world = advance(world, world.pending[0], settings, pause_left).after
@@ -185,7 +197,7 @@ def settle(world: World, settings: Settings, *inputs: Input, pause_left: float =
 def _happens(world: World, inp: Input) -> World:
     """The world's own part of an input: an engine that is down does not run, a timer that fired is gone."""
     if isinstance(inp, EngineDown):
-        return msgspec.structs.replace(world, engine=False)
+        return msgspec.structs.replace(world, engine=False, protected=False)
     if isinstance(inp, Drifted) and inp.part is Part.FIREWALL:
         return msgspec.structs.replace(world, in_force=None)
     if isinstance(inp, TimerFired):
@@ -213,15 +225,23 @@ def explore(settings: Settings, *, after_others: Iterable[World] = ()) -> Iterat
     while todo:
         world = todo.popleft()
         for inp in world.pending[:1] or SETTLED:
-            before = world if world.pending else _happens(world, inp)
-            for pause_left in PAUSE_LEFT:
-                nxt = step(before.state, inp, settings, context(before.in_force, pause_left))
+            now = world if world.pending else _happens(world, inp)
+            for before, pause_left in product(_protections(now, inp), PAUSE_LEFT):
+                facts = context(before.in_force, pause_left, protected=before.protected)
+                nxt = step(before.state, inp, settings, facts)
                 for fail_at in (None, *range(len(nxt.effects))):
                     move = _carry_out(before, inp, nxt, fail_at, pause_left)
                     yield move
                     if move.after not in seen and _worth_following(move.after):
                         seen.add(move.after)
                         todo.append(move.after)
+
+
+def _protections(world: World, inp: Input) -> tuple[World, ...]:
+    """Both ways that the session's key can be, with an engine, when it may have become another and the profile cares."""
+    if not isinstance(inp, ProtectionChanged) or not demands(world.state, context(None)):
+        return (world,)
+    return tuple(msgspec.structs.replace(world, protected=now) for now in {False, world.engine})
 
 
 def _worth_following(world: World) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from slopn_helper.addresses import LastGood
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
+from slopn_helper.dataplane import Dataplane
 from slopn_helper.engine import HandshakeDone
 from slopn_helper.gateways import Gateways
 from slopn_helper.host.netmon import NetworkState
@@ -59,12 +60,13 @@ class Helper:
         self.engine, self.monitor, self.dns = FakeEngine(self.calls), FakeMonitor(), FakeDns(self.calls)
         self.firewall, self.router = FakeFirewall(self.calls), FakeRouter(self.calls)
         self.resolve = FakeResolve("192.0.2.1")
+        self.dataplane = Dataplane(self.engine)
         self.runner = HostRunner(
             self.control,
             firewall=self.firewall,
             router=self.router,
             dns=self.dns,
-            engine=self.engine,
+            dataplane=self.dataplane,
             restore=self._restore,
             gateways=Gateways(self.resolve, LastGood(directory / "addresses.json"), FWMARK),
         )
@@ -74,6 +76,7 @@ class Helper:
             hub=self.hub,
             runner=self.runner,
             engine=self.engine,
+            dataplane=self.dataplane,
             monitor=self.monitor,
             dns=self.dns,
             portal=self._portal,
@@ -124,7 +127,7 @@ class Helper:
     @property
     def peer(self) -> bytes:
         """The gateway's key."""
-        (key,) = self.runner.gateways()
+        (key,) = self.dataplane.uplink.gateways()
         return key
 
 

@@ -164,11 +164,20 @@ class FakeEngine(Refusing):
         self.config: EngineConfig | None = None
         self.queue: asyncio.Queue[EngineEvent] = asyncio.Queue()
         self.counted = Counters()
+        self.keys: tuple[bytes, tuple[int, ...], bool] | None = None
+        """The last preshared keys by name, for whom, and whether a handshake was asked for."""
 
     async def apply(self, config: EngineConfig | None) -> None:
         """As the interface."""
         self.note("engine.apply" if config else "engine.stop")
         self.config = config
+
+    async def set_preshared_keys(
+        self, public_key: bytes, keys: Sequence[tuple[int, bytes | None]], *, initiate: bool = False
+    ) -> None:
+        """As the interface."""
+        self.note("engine.keys")
+        self.keys = (public_key, tuple(label for label, _ in keys), initiate)
 
     async def rebind(self) -> None:
         """As the interface."""

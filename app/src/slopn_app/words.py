@@ -14,6 +14,7 @@ STEPS = {
     "resolving": "looking up the gateway",
     "handshake": "waiting for the gateway's answer",
     "configuring": "setting addresses, routes and DNS",
+    "protecting": "agreeing the post-quantum key",
     "waiting": "waiting before the next try",
 }
 """What a connecting tunnel is doing, by the wire's `Step`."""
@@ -41,7 +42,7 @@ SEVERITIES = {"info": "Info", "warning": "Warning", "error": "Error"}
 
 PATIENCE = 10.0
 """Seconds after which a step that isn't done gets a hint."""
-_LIKELY = {"resolving": "resolve", "handshake": "handshake", "configuring": "host"}
+_LIKELY = {"resolving": "resolve", "handshake": "handshake", "configuring": "host", "protecting": "unprotected"}
 # What is wrong most often when a step takes long.
 
 

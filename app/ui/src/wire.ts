@@ -24,12 +24,25 @@ export interface ApplySettings {
   type: "apply_settings";
 }
 
+/** Change what an enrolled profile leaves to the user. A tunnel that uses it is made anew. */
+export interface ChangeProfile {
+  name: string;
+  post_quantum: PostQuantum;
+  type: "change_profile";
+}
+
 /** One thing that was looked at. */
 export interface Check {
   code: string;
   remedy: string;
   text: string;
   verdict: Verdict;
+}
+
+/** Say what an enrolment link holds, and ask nobody. The reply is a `LinkHolds`. */
+export interface CheckEnrolment {
+  link: string;
+  type: "check_enrolment";
 }
 
 /** Say what `ImportProfile` would make of these, and store nothing. The reply is a `Checked`. */
@@ -163,6 +176,25 @@ export interface Endpoint {
   port: number;
 }
 
+/**
+ * Enrol this computer at the gateway of `link`, and store a profile. The reply is an `Enrolled`, within half a minute.
+ *
+ *     Asked again after a failure it goes on where it was: the same link gives the same device.
+ */
+export interface Enrol {
+  link: string;
+  /** The profile's; None: made of the gateway's host. */
+  name?: string | null;
+  replace?: boolean;
+  type: "enrol";
+}
+
+/** Reply to `Enrol` and `RenewEnrolment`: the profile as it is stored now. */
+export interface Enrolled {
+  profile: Profile;
+  type: "enrolled";
+}
+
 /** One of the servers that take an enrolled device; all know its key and its addresses. */
 export interface EnrolledGateway {
   /** Where it takes renewals. */
@@ -189,7 +221,7 @@ export interface Enrolment {
 }
 
 /** Why there is no tunnel, or why this attempt failed. `slopn_wire.words` has a sentence for each. */
-export type ErrorCause = "bad_profile" | "engine" | "firewall" | "handshake" | "host" | "offline" | "overlap" | "resolve" | "restore" | "stale" | "stopped" | "tun_device";
+export type ErrorCause = "bad_profile" | "engine" | "firewall" | "handshake" | "host" | "offline" | "overlap" | "resolve" | "restore" | "stale" | "stopped" | "tun_device" | "unprotected";
 
 /** Why a request was refused; decides the command line's exit status. */
 export type ErrorKind = "conflict" | "failed" | "invalid" | "limited" | "not_paired" | "not_permitted";
@@ -292,13 +324,28 @@ export interface Lagged {
   type: "lagged";
 }
 
+/** Reply to `CheckEnrolment`: all of a link that may be shown. A link that makes no sense is refused. */
+export interface LinkHolds {
+  host: string;
+  /** What the profile would be called. */
+  name: string;
+  /** SHA-256 of the public key of the gateway's certificate, hexadecimal. */
+  pin: string;
+  port: number;
+  type: "link_holds";
+}
+
 /** What is true of the tunnel right now, beside its state. Empty while there is none. */
 export interface Live {
   addresses: IPInterface[];
   dns: DnsConfig;
+  /** Of an enrolment's gateways, the one in use, as its profile names it. */
+  gateway: Endpoint | null;
   interface: string | null;
   mtu: number | null;
   path_mtu: number | null;
+  /** None: the profile doesn't want it. */
+  post_quantum: Protection | null;
 }
 
 /** Which lines are wanted; the helper leaves out the others. */
@@ -457,6 +504,15 @@ export interface ProfilesChanged {
   type: "profiles";
 }
 
+/** Of the tunnel's preshared key by ML-KEM-768, where the profile wants one. */
+export interface Protection {
+  demanded: boolean;
+  /** Exchanges that the gateway left unanswered since the last one that succeeded. */
+  failed: number;
+  /** Unix time at which the key in force was agreed; None: there is none. */
+  since: number | null;
+}
+
 /** Take the tunnel down and bring the same one up again. */
 export interface Reconnect {
   type: "reconnect";
@@ -501,6 +557,14 @@ export interface Renew {
   type: "renew";
 }
 
+/** Ask the gateways how `profile` is configured now, and prolong it. The reply is an `Enrolled`. */
+export interface RenewEnrolment {
+  profile: string;
+  /** Change its key as well. */
+  rotate?: boolean;
+  type: "renew_enrolment";
+}
+
 /** Run a recording through the pure core again, without touching anything. The reply is `Replayed`. */
 export interface Replay {
   /** The flight recorder's lines, compressed by zlib (RFC 1950). */
@@ -533,13 +597,13 @@ export interface ReplayedStep {
 /** The answer to the request with the same `id`. */
 export interface Reply {
   id: number;
-  result: Snapshot | Resumed | Logs | Exported | Checked | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
+  result: Snapshot | Resumed | Logs | Exported | Checked | LinkHolds | Enrolled | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
   type: "reply";
 }
 
 /** One frame from a client. `id` is the client's own and comes back in the reply. */
 export interface Request {
-  command: Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | CheckProfile | RenameProfile | ExportProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
+  command: Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | CheckProfile | CheckEnrolment | Enrol | RenewEnrolment | RenameProfile | ExportProfile | ChangeProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
   id: number;
   /**
    * Chosen at random by the client and sent again with a retry: a command with a key is carried out once.
@@ -656,7 +720,7 @@ export interface Stats {
 }
 
 /** What a connecting tunnel is doing right now. */
-export type Step = "configuring" | "handshake" | "resolving" | "waiting";
+export type Step = "configuring" | "handshake" | "protecting" | "resolving" | "waiting";
 
 /** What the user wants; survives restarts. The machine works towards it. */
 export type TargetState = "paused" | "secured" | "unsecured";
@@ -703,10 +767,10 @@ export interface Watch {
 }
 
 /** What a client may ask. */
-export type Command = Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | CheckProfile | RenameProfile | ExportProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
+export type Command = Connect | Disconnect | Reconnect | Pause | Unlock | ImportProfile | CheckProfile | CheckEnrolment | Enrol | RenewEnrolment | RenameProfile | ExportProfile | ChangeProfile | RemoveProfile | ApplySettings | GetSnapshot | Watch | GetLogs | FollowLogs | Pair | ConfirmPairing | Renew | GetPairings | RenameDevice | RevokeDevice | GetUsers | AddUser | RemoveUser | Diagnose | Replay;
 
 /** What the helper answers. */
-export type Result = Snapshot | Resumed | Logs | Exported | Checked | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
+export type Result = Snapshot | Resumed | Logs | Exported | Checked | LinkHolds | Enrolled | Done | Refused | Paired | NumberNeeded | Pairings | Users | Diagnosis | Replayed;
 
 /** What an event may say. */
 export type EventBody = StateChanged | SettingsChanged | ProfilesChanged | HealthChanged | NetworkInfo | Stats | DevicesChanged | PairingsChanged;

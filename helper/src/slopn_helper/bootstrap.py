@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
+import random
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,8 +18,13 @@ from slopn_helper import health, logs
 from slopn_helper.addresses import LastGood
 from slopn_helper.control import Control
 from slopn_helper.daemon import Daemon
+from slopn_helper.dataplane import Dataplane
 from slopn_helper.diagnose import diagnose
 from slopn_helper.diagnose.facts import Sources
+from slopn_helper.enrolment.enroller import Enroller
+from slopn_helper.enrolment.keeper import Keeper
+from slopn_helper.enrolment.pending import Pending
+from slopn_helper.enrolment.way import Way
 from slopn_helper.gateways import Gateways
 from slopn_helper.hub import Hub
 from slopn_helper.ipc.devices import DeviceBook
@@ -28,6 +36,7 @@ from slopn_helper.logs import setup
 from slopn_helper.recorder import FlightRecorder, replay
 from slopn_helper.runner import FWMARK, INTERFACE, HostRunner
 from slopn_helper.store import Loaded, Store
+from slopn_helper.tunnel.context import Errand
 from slopn_wire.events import Warning  # noqa: A004 - the health list's word
 from slopn_wire.logs import LogFilter
 from slopn_wire.settings import Settings
@@ -38,6 +47,8 @@ JOURNAL = "journal"
 """The undo journal's name in the state directory."""
 ADDRESSES = "addresses.json"
 """Where gateways answered last, in the state directory."""
+PENDING = "pending"
+"""Keys that a gateway may know and no profile has yet, in the state directory."""
 PORTAL_WITHIN = 5.0
 """Seconds that a look for a captive portal may take."""
 RECORDER = "recorder"
@@ -124,15 +135,24 @@ if sys.platform == "linux":
         router = LinuxRouter(journal)
         dns = DnsManager(journal)
         engine = RustEngine()
+        dataplane = Dataplane(engine)
         runner = HostRunner(
             control,
             firewall=firewall,
             router=router,
             dns=dns,
-            engine=engine,
+            dataplane=dataplane,
             restore=partial(restore, journal, keep=(RemoveNftTable,), damage=False),
             gateways=Gateways(resolve, LastGood(options.state_dir / ADDRESSES), FWMARK),
         )
+
+        async def admit(errand: Errand) -> None:
+            await daemon.admit(errand)
+
+        way = Way(admit, resolve, runner.around, FWMARK)
+        enroller = Enroller(control, Pending(options.state_dir / PENDING), way, device=platform.node())
+        control.enrolments = enroller.do
+        keeper = Keeper(hub, enroller.renew, chance=random.SystemRandom().random)
         recorder = FlightRecorder(options.state_dir / RECORDER)
         sources = Sources(
             snapshot=control.snapshot,
@@ -170,21 +190,26 @@ if sys.platform == "linux":
                 timeout=PORTAL_WITHIN,
             )
 
+        def noted(*step: Any) -> None:
+            recorder.note(time.time(), *step)
+            keeper.moved()
+
         daemon = Daemon(
             control=control,
             hub=hub,
             runner=runner,
             engine=engine,
+            dataplane=dataplane,
             monitor=NetlinkMonitor(INTERFACE),
             dns=dns,
             portal=look_for_portal,
             rules=firewall,
             changes=(firewall.changes, dns.changes, watch.changes),
             serve=server.run,
-            beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive),
+            beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive, keeper.run),
             diagnose=partial(diagnose, sources),
             replay=replay,
-            note=lambda *step: recorder.note(time.time(), *step),
+            note=noted,
             follow_settings=_Followed(loaded.settings, users),
         )
 

@@ -10,11 +10,14 @@ from typing import Protocol
 
 from slopn_helper.checks import Checks, PortalCheck
 from slopn_helper.control import Control
-from slopn_helper.engine import Engine, EngineDown, EngineError, HandshakeDone, HandshakeStale
+from slopn_helper.dataplane import Dataplane
+from slopn_helper.engine import Engine, EngineError
+from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.host.netmon import NetworkMonitor, NetworkState
 from slopn_helper.hub import Hub
 from slopn_helper.runner import INTERFACE, HostRunner
 from slopn_helper.tunnel import inputs
+from slopn_helper.tunnel.context import Errand
 from slopn_helper.tunnel.driver import Note, Position, TunnelDriver
 from slopn_helper.tunnel.policy import closed
 from slopn_helper.upstream import Upstream
@@ -71,6 +74,7 @@ class Daemon:
         hub: Hub,
         runner: HostRunner,
         engine: Engine,
+        dataplane: Dataplane,
         monitor: NetworkMonitor,
         dns: Dns,
         rules: Rules,
@@ -88,6 +92,7 @@ class Daemon:
         self._hub = hub
         self._runner = runner
         self._engine = engine
+        self._dataplane = dataplane
         self._monitor = monitor
         self._dns = dns
         self._rules = rules
@@ -110,9 +115,9 @@ class Daemon:
         self._upstream = Upstream(hub, lambda: dns.upstream(INTERFACE), self._ask_others)
         self._seen = asyncio.Event()
         self._known = asyncio.Event()
-        self._silent: set[bytes] = set()
-        self._latency: float | None = None
+        self._position: Position | None = None
         control.connect_to(self)
+        dataplane.connect_to(self)
 
     async def run(self, stop: asyncio.Event, ready: Callable[[], None]) -> None:
         """Serve until `stop` is set; then undo all but the block and return. `ready` is called once a policy is in force."""
@@ -120,7 +125,9 @@ class Daemon:
             loops = [
                 tasks.create_task(self._watch_network()),
                 tasks.create_task(self._driver.run()),
-                tasks.create_task(self._watch_engine()),
+                tasks.create_task(self._dataplane.follow()),
+                tasks.create_task(self._dataplane.watch()),
+                tasks.create_task(self._dataplane.protect()),
                 tasks.create_task(self._watch_counters()),
                 tasks.create_task(self._watch_drift()),
                 *(tasks.create_task(self._hear(changes())) for changes in self._changes),
@@ -145,9 +152,28 @@ class Daemon:
             for loop in loops:
                 loop.cancel()
 
-    def post(self, command: inputs.TunnelCommand) -> None:
-        """See `control.Daemon.post`."""
-        self._driver.post(command)
+    def post(self, inp: inputs.Input) -> None:
+        """See `control.Daemon.post` and `dataplane.Tunnel.post`."""
+        self._driver.post(inp)
+
+    async def protection_changed(self) -> bool:
+        """See `dataplane.Tunnel`."""
+        await self._driver.post(inputs.ProtectionChanged()).wait()
+        now = self._position
+        return now is not None and (now.in_force == now.wanted or isinstance(now.in_force, Blocked))
+
+    def in_use(self, gateway: bytes) -> None:
+        """See `dataplane.Tunnel`."""
+        self._runner.answered(gateway)
+
+    def news(self) -> None:
+        """See `dataplane.Tunnel`."""
+        self._hub.set_live(self._runner.told())
+
+    async def admit(self, errand: Errand) -> None:
+        """See `enrolment.way.Admit`."""
+        self._runner.errand = errand
+        await self._driver.post(inputs.ErrandChanged()).wait()
 
     def apply_settings(self, settings: Settings) -> asyncio.Event:
         """See `control.Daemon.apply_settings`."""
@@ -158,10 +184,10 @@ class Daemon:
     def count(self) -> None:
         """See `control.Daemon.count`."""
         now = self._engine.counters()
-        first = self._runner.first_gateway()
+        first = self._dataplane.uplink.in_use
         moved = next((peer.endpoint for peer in now.peers if peer.public_key == first), None)
         endpoint = None if moved is None else Endpoint(*moved)
-        latency = None if first is None else self._latency
+        latency = None if first is None else self._dataplane.latency
         self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint, latency))
 
     async def _answer(self, ready: Callable[[], None]) -> None:
@@ -171,6 +197,7 @@ class Daemon:
         await self._serve()
 
     def _publish(self, position: Position) -> None:
+        self._position = position
         if not isinstance(position.state, Disconnected):
             self._control.pause_over()
         # Before the state: where the last tunnel's gateway had moved to says nothing of this one's.
@@ -179,7 +206,9 @@ class Daemon:
             self._checks.moved()
             self._upstream.moved()
         unguarded = self._rules.unguarded if closed(position.in_force) else None
-        self._hub.set_position(position, self._runner.live, self._runner.unrestored, self._runner.drifted(), unguarded)
+        self._hub.set_position(
+            position, self._runner.told(), self._runner.unrestored, self._runner.drifted(), unguarded
+        )
         self._known.set()
 
     async def _watch_network(self) -> None:
@@ -209,30 +238,9 @@ class Daemon:
 
     async def _rebind(self) -> None:
         try:
-            await self._runner.moved()
+            await self._dataplane.moved()
         except EngineError as error:
             _log.warning("the engine could not follow to the new network: %s", error)
-
-    async def _watch_engine(self) -> None:
-        async for event in self._engine.events():
-            match event:
-                case HandshakeDone(public_key=peer, rtt=rtt):
-                    if peer == self._runner.first_gateway():
-                        self._latency = rtt
-                    self._silent.discard(peer)
-                    self._runner.answered(peer)
-                    self._driver.post(inputs.HandshakeDone())
-                case HandshakeStale(public_key=peer):
-                    # One of several gateways that falls silent isn't the tunnel's end.
-                    self._silent.add(peer)
-                    if self._silent >= self._runner.gateways():
-                        self._silent.clear()
-                        self._driver.post(inputs.HandshakeStale())
-                case EngineDown(reason=str() as reason):
-                    _log.error("engine: %s", reason)
-                    self._driver.post(inputs.EngineDown(reason))
-                case _:
-                    pass
 
     async def _watch_drift(self) -> None:
         await self._known.wait()

@@ -67,10 +67,11 @@ class Gateways:
         *,
         failing: bool,
         portal_url: str,
+        any_of: bool = False,
     ) -> tuple[tuple[Endpoint, ...], ...]:
         """See `inputs.Resolved.peers`. `reachable`: IP versions with a way out. Each failure begins with another address.
 
-        Raises `ProfileError`, and what the resolver raises if it knows no address and none is remembered.
+        `any_of`: one that is found is enough; those that aren't have no address then. Raises `ProfileError`, and what the resolver raises if it knows no address and none is remembered.
         """
         wanted = [peer.endpoint for peer in profile.peers if peer.endpoint is not None]
         if not wanted:
@@ -101,7 +102,10 @@ class Gateways:
             portal = group.create_task(self._find_portal(portal_url if failing else "", ask))
             found = [group.create_task(_outcome(one(endpoint))) for endpoint in wanted]
         self._portal = (portal_url, portal.result())
-        return tuple(_value(task.result()) for task in found)
+        outcomes = [task.result() for task in found]
+        if any_of and any(not isinstance(outcome, Exception) for outcome in outcomes):
+            return tuple(() if isinstance(outcome, Exception) else outcome for outcome in outcomes)
+        return tuple(map(_value, outcomes))
 
     def answered(self, public_key: bytes, at: IPAddress) -> None:
         """The gateway with that key has answered."""

@@ -128,6 +128,12 @@ class Hub:
         )
         self._set_health(facts)
 
+    def set_live(self, live: Live) -> None:
+        """What is true of the tunnel has changed, and its state hasn't."""
+        changed = msgspec.structs.replace(_position(self._snapshot), live=live)
+        if changed != _position(self._snapshot):
+            self._emit(changed)
+
     def set_target(self, target: TargetState, profile: str | None, paused_until: float | None) -> None:
         """The user wants something else; paused until then (Unix time), or None."""
         old = self._snapshot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from ipaddress import ip_address
 
 from slopn_helper.engine import EngineConfig, PeerConfig
@@ -42,6 +42,11 @@ def engine_config(
         listen_port=profile.listen_port,
         fwmark=fwmark,
     )
+
+
+def named(public_key: bytes) -> str:
+    """As profiles write it."""
+    return b64encode(public_key).decode()
 
 
 def _address(endpoint: Endpoint) -> tuple[str, int]:

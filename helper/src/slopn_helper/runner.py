@@ -11,19 +11,23 @@ from ipaddress import ip_address
 from random import SystemRandom
 from typing import Protocol
 
+import msgspec
+
 from slopn_helper import overlap, split
-from slopn_helper.engine import Engine, EngineConfig
+from slopn_helper.dataplane import Dataplane
 from slopn_helper.gateways import Gateways
 from slopn_helper.host.dns import DnsConfigurator
 from slopn_helper.host.firewall import Firewall
 from slopn_helper.host.netmon import NetworkState
 from slopn_helper.host.restore import all_of
 from slopn_helper.host.routes import RouteConfig, Router
+from slopn_helper.lineup import Lineup
 from slopn_helper.overlap import OnLink
-from slopn_helper.peers import engine_config
+from slopn_helper.peers import engine_config, named
+from slopn_helper.protection import way
 from slopn_helper.secrets import ProfileSecrets, SecretError
 from slopn_helper.store import StoreError
-from slopn_helper.tunnel.context import Context, ProfileFacts
+from slopn_helper.tunnel.context import Context, Errand, ProfileFacts
 from slopn_helper.tunnel.driver import OverlapError, ProfileError
 from slopn_helper.tunnel.effects import (
     ApplyFirewall,
@@ -37,7 +41,7 @@ from slopn_helper.tunnel.effects import (
 )
 from slopn_helper.tunnel.inputs import Drifted, EngineStarted, EngineStopped, HostConfigured, Input, Part
 from slopn_wire.events import Live
-from slopn_wire.profile import Endpoint, IPAddress, IPNetwork, Profile
+from slopn_wire.profile import Endpoint, IPAddress, IPNetwork, PostQuantum, Profile
 from slopn_wire.settings import KillSwitchMode, Settings
 
 FWMARK = 51820
@@ -89,7 +93,7 @@ class HostRunner:
         firewall: Firewall,
         router: Router,
         dns: DnsConfigurator,
-        engine: Engine,
+        dataplane: Dataplane,
         restore: Callable[[], Awaitable[list[str]]],
         gateways: Gateways,
         clock: Callable[[], float] = time.monotonic,
@@ -98,12 +102,17 @@ class HostRunner:
         self._firewall = firewall
         self._router = router
         self._dns = dns
-        self._engine = engine
+        self._dataplane = dataplane
         self._restore = restore
         self._gateways = gateways
-        self._running: EngineConfig | None = None
+        self._lineup = Lineup()
+        self._lined: Profile | None = None
+        """As it was resolved last: with the gateways that are tried."""
+        self._patient = True
         self.upstream: tuple[IPAddress, ...] = ()
         """The resolvers that the host had before us."""
+        self.errand = Errand()
+        """See `Context.errand`."""
         self.network = NetworkState(None)
         self.live = Live()
         """What is configured on the host right now."""
@@ -121,7 +130,13 @@ class HostRunner:
             jitter=_random.random(),
             pause_left=self._book.pause_left(),
             portal=self._gateways.portal(self._book.settings.portal_url),
+            protected=self._dataplane.protected,
+            errand=self.errand,
         )
+
+    def around(self) -> tuple[Sequence[IPAddress], frozenset[int]]:
+        """Whom to ask for names beside the tunnel, and the IP versions with a way out."""
+        return self._book.settings.resolvers or self.upstream, self._reachable()
 
     async def run(self, effect: Effect) -> Input | None:
         """See `EffectRunner.run`."""
@@ -132,8 +147,7 @@ class HostRunner:
             case StartEngine(profile=name, peers=peers):
                 return await self._start_engine(name, peers)
             case StopEngine():
-                self._running = None
-                await self._engine.apply(None)
+                await self._dataplane.stop()
                 return EngineStopped()
             case ConfigureHost(profile=name, interface=interface):
                 return await self._configure(self._profile(name), interface)
@@ -160,34 +174,33 @@ class HostRunner:
     async def resolve(self, effect: ResolveEndpoints) -> tuple[tuple[Endpoint, ...], ...]:
         """See `EffectRunner.resolve`."""
         settings = self._book.settings
-        return await self._gateways.find(
-            self._profile(effect.profile),
+        if (gateway := self._dataplane.unprotected_by) is not None:
+            self._lineup.blame(effect.profile, named(gateway))
+        lined = self._lineup.next(self._profile(effect.profile), failing=effect.failing)
+        found = await self._gateways.find(
+            lined,
             settings.resolvers or self.upstream,
             self._reachable(),
             failing=effect.failing,
             portal_url=settings.portal_url,
+            any_of=lined.enrolment is not None,
         )
+        if lined.enrolment is not None:
+            there = (peer for peer, addresses in zip(lined.peers, found, strict=True) if addresses)
+            lined = msgspec.structs.replace(lined, peers=tuple(there))
+        self._lined, self._patient = lined, not effect.failing
+        return tuple(filter(None, found))
 
     def answered(self, public_key: bytes) -> None:
-        """The gateway with that key has answered: remember where."""
-        now = next((peer.endpoint for peer in self._engine.counters().peers if peer.public_key == public_key), None)
-        if now is not None:
+        """The gateway with that key has answered, and has the traffic: remember which, and where."""
+        if self._lined is not None:
+            self._lineup.used(self._lined.name, named(public_key))
+        if (now := self._dataplane.uplink.address(public_key)) is not None:
             self._gateways.answered(public_key, ip_address(now[0]))
 
-    def gateways(self) -> frozenset[bytes]:
-        """The public keys of the running tunnel's peers that have an endpoint."""
-        peers = self._running.peers if self._running is not None else ()
-        return frozenset(peer.public_key for peer in peers if peer.endpoint is not None)
-
-    def first_gateway(self) -> bytes | None:
-        """The public key of the running tunnel's first peer that has an endpoint."""
-        peers = self._running.peers if self._running is not None else ()
-        return next((peer.public_key for peer in peers if peer.endpoint is not None), None)
-
-    async def moved(self) -> None:
-        """The host is on another network: send from there, so that the gateway learns of it at once."""
-        if self._running is not None:
-            await self._engine.rebind()
+    def told(self) -> Live:
+        """`live`, with what the data plane knows of itself."""
+        return self._dataplane.live(self.live)
 
     async def _start_engine(self, name: str, peers: tuple[tuple[Endpoint, ...], ...]) -> EngineStarted:
         profile = self._profile(name)
@@ -199,9 +212,9 @@ class HostRunner:
         if (why := overlap.through_itself(profile, gateways)) is not None:
             raise ProfileError(why)
         await self._refuse_overlap(profile)
-        config = engine_config(profile, secrets, peers, INTERFACE, FWMARK, self._mtu(profile))
-        await self._engine.apply(config)
-        self._running = config
+        lined = self._lined if self._lined is not None and self._lined.name == name else profile
+        config = engine_config(lined, secrets, peers, INTERFACE, FWMARK, self._mtu(profile))
+        await self._dataplane.start(profile, config, patient=self._patient)
         return EngineStarted(config.interface)
 
     async def _refuse_overlap(self, profile: Profile) -> None:
@@ -220,13 +233,10 @@ class HostRunner:
         routes = self._allowed(profile)
         dns = split.dns(profile, settings.include)
         routes = (*routes, *split.kept(dns.servers, routes, settings.exclude))
-        peers = self._running.peers if self._running is not None else ()
         await self._router.apply(
             RouteConfig(
                 interface=interface,
-                endpoints=tuple(
-                    ip_address(at[0]) for peer in peers for at in (peer.endpoint, *peer.alternatives) if at is not None
-                ),
+                endpoints=self._dataplane.uplink.addresses,
                 addresses=profile.addresses,
                 routes=() if profile.table == "off" else routes,
                 mtu=mtu,
@@ -236,6 +246,7 @@ class HostRunner:
             )
         )
         await self._dns.apply(interface, dns)
+        await self._dataplane.configured(interface)
         self.live = Live(interface=interface, addresses=profile.addresses, dns=dns, mtu=mtu)
         return HostConfigured()
 
@@ -285,4 +296,5 @@ def _facts(profile: Profile | None, include: Sequence[IPNetwork]) -> ProfileFact
         return ProfileFacts()
     addresses = tuple(interface.ip for interface in profile.addresses)
     dns = split.dns(profile, include)
-    return ProfileFacts(addresses, dns.servers if not dns.match else ())
+    ends = way(profile) if profile.post_quantum is PostQuantum.DEMAND else None
+    return ProfileFacts(addresses, dns.servers if not dns.match else (), () if ends is None else ends[1:])

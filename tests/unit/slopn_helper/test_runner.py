@@ -13,6 +13,7 @@ import pytest
 
 from slopn_helper import runner as module
 from slopn_helper.addresses import LastGood
+from slopn_helper.dataplane import Dataplane
 from slopn_helper.engine import Counters, PeerCounters
 from slopn_helper.gateways import Gateways
 from slopn_helper.host.firewall.policy import Blocked
@@ -46,6 +47,7 @@ class Bench:
         self.book = book or FakeBook()
         self.firewall, self.router = FakeFirewall(self.calls), FakeRouter(self.calls)
         self.dns, self.engine = FakeDns(self.calls), FakeEngine(self.calls)
+        self.dataplane = Dataplane(self.engine)
         self.left: list[str] = []
         self.resolve = FakeResolve(*addresses)
         self.last_good = LastGood(Path("/nowhere/addresses.json"))
@@ -54,7 +56,7 @@ class Bench:
             firewall=self.firewall,
             router=self.router,
             dns=self.dns,
-            engine=self.engine,
+            dataplane=self.dataplane,
             restore=self._restore,
             gateways=Gateways(self.resolve, self.last_good, FWMARK),
         )
@@ -159,18 +161,18 @@ def test_the_engine_is_stopped() -> None:
     bench = Bench()
     bench.run(StartEngine("lab", ((ENDPOINT,),)))
     assert bench.run(StopEngine()) == EngineStopped()
-    asyncio.run(bench.runner.moved())
+    asyncio.run(bench.dataplane.moved())
     assert bench.calls == ["engine.apply", "engine.stop"]
-    assert bench.runner.gateways() == frozenset()
+    assert bench.dataplane.uplink.gateways() == frozenset()
 
 
 def test_a_running_engine_follows_to_another_network() -> None:
     """By fresh sockets: the engine itself greets the gateway from there."""
     bench = Bench()
     bench.run(StartEngine("lab", ((ENDPOINT,),)))
-    asyncio.run(bench.runner.moved())
+    asyncio.run(bench.dataplane.moved())
     assert bench.calls == ["engine.apply", "engine.rebind"]
-    assert len(bench.runner.gateways()) == 1
+    assert len(bench.dataplane.uplink.gateways()) == 1
 
 
 def test_names_are_asked_of_the_named_resolvers_with_the_mark() -> None:

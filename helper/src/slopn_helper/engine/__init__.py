@@ -141,6 +141,10 @@ class Rekeying(Protocol):
         """
 
 
+class RekeyingEngine(Engine, Rekeying, Protocol):
+    """Both."""
+
+
 class Changing(Protocol):
     """A data plane with many peers, of which few change at a time."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from slopn_helper.host.firewall.policy import FirewallPolicy
-from slopn_wire.profile import IPAddress
+from slopn_wire.profile import Endpoint, IPAddress
 
 
 class ProfileFacts(Struct, frozen=True):
@@ -15,6 +15,18 @@ class ProfileFacts(Struct, frozen=True):
 
     addresses: tuple[IPAddress, ...] = ()
     dns: tuple[IPAddress, ...] = ()
+    demands: tuple[IPAddress, ...] = ()
+    """Not empty: nothing may pass without a preshared key of the post-quantum protocol. Where in the tunnel the gateway
+    agrees one."""
+
+
+class Errand(Struct, frozen=True):
+    """What this process asks of a gateway's enrolment API right now, beside the tunnel. The default: nothing."""
+
+    names: bool = False
+    """The API's name is being resolved."""
+    apis: tuple[Endpoint, ...] = ()
+    """Where it is, as IP literals."""
 
 
 class Context(Struct, frozen=True):
@@ -31,3 +43,6 @@ class Context(Struct, frozen=True):
     """Seconds until the user's pause is over, by the wall clock: a timer alone would sleep when the computer does."""
     portal: tuple[IPAddress, ...] = ()
     """Who is asked by plain HTTP whether a captive portal answers instead, while connecting fails."""
+    errand: Errand = Errand()
+    protected: bool = False
+    """The session with the gateway in use has a preshared key of the post-quantum protocol."""

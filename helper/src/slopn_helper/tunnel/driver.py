@@ -138,15 +138,15 @@ class TunnelDriver:
         self._looking = False
         self._why = ""
 
-    def post(self, inp: Input) -> None:
-        """Hand over an input. It is handled after those before it; never waits."""
-        self._queue.put_nowait(_Item(inp))
+    def post(self, inp: Input, settings: Settings | None = None) -> asyncio.Event:
+        """Hand over an input; never waits. The event is set once it was handled, after those before it."""
+        done = asyncio.Event()
+        self._queue.put_nowait(_Item(inp, settings, done))
+        return done
 
     def apply_settings(self, settings: Settings) -> asyncio.Event:
         """Let `settings` hold from the next step on. The event is set once what they demand is in force, or was refused."""
-        done = asyncio.Event()
-        self._queue.put_nowait(_Item(SettingsApplied(), settings, done))
-        return done
+        return self.post(SettingsApplied(), settings)
 
     def look(self) -> None:
         """Compare the host with what was applied, and put back what is different. At most one look waits at a time."""

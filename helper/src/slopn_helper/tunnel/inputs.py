@@ -103,6 +103,14 @@ class SettingsApplied(Struct, frozen=True, tag="settings_applied"):
     """They ask for other routes or DNS than those before, and not only for another policy."""
 
 
+class ErrandChanged(Struct, frozen=True, tag="errand_changed"):
+    """`Context.errand` is another one from this step on."""
+
+
+class ProtectionChanged(Struct, frozen=True, tag="protection_changed"):
+    """`Context.protected` may be another one from this step on."""
+
+
 class Stopping(Struct, frozen=True, tag="stopping"):
     """The helper is about to end: undo all but the block. The wish stays, and so does a closed host."""
 
@@ -130,6 +138,8 @@ Observation = (
     | Drifted
     | TimerFired
     | SettingsApplied
+    | ErrandChanged
+    | ProtectionChanged
     | Stopping
     | EffectFailed
 )

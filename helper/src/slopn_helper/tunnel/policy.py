@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
+from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Inside, Open, Tunnelled
 from slopn_helper.tunnel.context import Context, ProfileFacts
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import (
@@ -22,23 +22,35 @@ _UNREACHABLE = frozenset({ErrorCause.RESOLVE, ErrorCause.HANDSHAKE, ErrorCause.S
 
 
 def policy_for(state: TunnelState, settings: Settings, ctx: Context) -> FirewallPolicy:
-    """The policy that must be in force in `state`: the table of docs/security.md."""
+    """The policy that must be in force in `state`: the table of docs/security.md.
+
+    A profile that demands a post-quantum key has the kill switch on whenever it is wanted, whatever the setting says: the
+    routes of a tunnel whose key is gone would lead traffic into it.
+    """
     mode, lan = settings.kill_switch, settings.allow_lan
     beside, only = settings.exclude, settings.include
-    if mode is KillSwitchMode.OFF:
+    apis = ctx.errand.apis
+    resolvers = ctx.resolvers if ctx.errand.names else ()
+    if mode is KillSwitchMode.OFF and not demands(state, ctx):
         return Open()
     match state:
         case Disconnected():
-            return Blocked(lan, excluded=beside, only=only) if mode is KillSwitchMode.ALWAYS else Open()
-        case Connecting(profile=profile, endpoints=endpoints, step=step):
-            resolvers = ctx.resolvers if step is Step.RESOLVING else ()
+            closed_too = Blocked(lan, resolvers=resolvers, excluded=beside, only=only, apis=apis)
+            return closed_too if mode is KillSwitchMode.ALWAYS else Open()
+        case Connecting(profile=profile, endpoints=endpoints, step=step, interface=interface):
+            asked = ctx.resolvers if step is Step.RESOLVING else resolvers
             portal = ctx.portal if failing(state) else ()
-            return Blocked(lan, endpoints, resolvers, _facts(ctx, profile).addresses, beside, only, portal)
+            facts, inside = _facts(ctx, profile), _inside(ctx, profile, interface)
+            return Blocked(lan, endpoints, asked, facts.addresses, beside, only, portal, apis, inside)
         case Connected(profile=profile, endpoints=endpoints, interface=interface):
             facts = _facts(ctx, profile)
-            return Tunnelled(lan, endpoints, interface, facts.addresses, facts.dns, beside, only)
+            if unprotected(state, ctx):
+                inside = _inside(ctx, profile, interface)
+                return Blocked(lan, endpoints, resolvers, facts.addresses, beside, only, (), apis, inside)
+            return Tunnelled(lan, endpoints, interface, facts.addresses, facts.dns, beside, only, resolvers, apis)
         case Disconnecting(profile=profile) | ErrorState(profile=profile):
-            return Blocked(lan, addresses=_facts(ctx, profile).addresses, excluded=beside, only=only)
+            addresses = _facts(ctx, profile).addresses
+            return Blocked(lan, (), resolvers, addresses, beside, only, apis=apis)
         case _:
             assert_never(state)
 
@@ -48,9 +60,24 @@ def failing(state: TunnelState) -> bool:
     return isinstance(state, Connecting) and state.attempt > 0 and state.cause in _UNREACHABLE
 
 
+def demands(state: TunnelState, ctx: Context) -> bool:
+    """Whether the profile that is wanted lets nothing pass without a post-quantum key."""
+    return not isinstance(state, Disconnected) and bool(_facts(ctx, state.profile).demands)
+
+
+def unprotected(state: TunnelState, ctx: Context) -> bool:
+    """Whether the key that the profile demands is not there."""
+    return demands(state, ctx) and not ctx.protected
+
+
 def closed(policy: FirewallPolicy | None) -> bool:
     """Whether `policy` keeps traffic from leaving beside the tunnel. An unknown one does not count."""
     return isinstance(policy, Blocked | Tunnelled)
+
+
+def _inside(ctx: Context, profile: str, interface: str | None) -> Inside | None:
+    addresses = _facts(ctx, profile).demands
+    return Inside(interface, addresses) if addresses and interface is not None else None
 
 
 def _facts(ctx: Context, profile: str) -> ProfileFacts:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from slopn_wire.devices import Right
 from slopn_wire.logs import LogFilter
+from slopn_wire.profile import PostQuantum
 from slopn_wire.settings import Settings
 
 
@@ -54,6 +55,35 @@ class CheckProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="check_p
     filename: str
 
 
+class CheckEnrolment(Struct, frozen=True, forbid_unknown_fields=True, tag="check_enrolment"):
+    """Say what an enrolment link holds, and ask nobody. The reply is a `LinkHolds`."""
+
+    link: str
+
+
+class Enrol(Struct, frozen=True, forbid_unknown_fields=True, tag="enrol"):
+    """Enrol this computer at the gateway of `link`, and store a profile. The reply is an `Enrolled`, within half a minute.
+
+    Asked again after a failure it goes on where it was: the same link gives the same device.
+    """
+
+    link: str
+    name: str | None = None
+    """The profile's; None: made of the gateway's host."""
+    replace: bool = False
+
+    def __repr__(self) -> str:
+        return f"Enrol(link=…, name={self.name!r}, replace={self.replace})"
+
+
+class RenewEnrolment(Struct, frozen=True, forbid_unknown_fields=True, tag="renew_enrolment"):
+    """Ask the gateways how `profile` is configured now, and prolong it. The reply is an `Enrolled`."""
+
+    profile: str
+    rotate: bool = False
+    """Change its key as well."""
+
+
 class RenameProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="rename_profile"):
     """Call a profile something else. Refused while it is in use, and when there is one of the new name."""
 
@@ -65,6 +95,13 @@ class ExportProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="export
     """The reply is an `Exported`: a wg-quick file with the private key."""
 
     name: str
+
+
+class ChangeProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="change_profile"):
+    """Change what an enrolled profile leaves to the user. A tunnel that uses it is made anew."""
+
+    name: str
+    post_quantum: PostQuantum
 
 
 class RemoveProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="remove_profile"):
@@ -194,8 +231,12 @@ Command = (
     | Unlock
     | ImportProfile
     | CheckProfile
+    | CheckEnrolment
+    | Enrol
+    | RenewEnrolment
     | RenameProfile
     | ExportProfile
+    | ChangeProfile
     | RemoveProfile
     | ApplySettings
     | GetSnapshot

@@ -60,6 +60,16 @@ class Network(Struct, frozen=True):
     """Traffic there costs money, as far as the system knows."""
 
 
+class Protection(Struct, frozen=True):
+    """Of the tunnel's preshared key by ML-KEM-768, where the profile wants one."""
+
+    demanded: bool
+    since: float | None = None
+    """Unix time at which the key in force was agreed; None: there is none."""
+    failed: int = 0
+    """Exchanges that the gateway left unanswered since the last one that succeeded."""
+
+
 class Live(Struct, frozen=True):
     """What is true of the tunnel right now, beside its state. Empty while there is none."""
 
@@ -68,6 +78,10 @@ class Live(Struct, frozen=True):
     dns: DnsConfig = DnsConfig()
     mtu: int | None = None
     path_mtu: int | None = None
+    gateway: Endpoint | None = None
+    """Of an enrolment's gateways, the one in use, as its profile names it."""
+    post_quantum: Protection | None = None
+    """None: the profile doesn't want it."""
 
 
 class Stats(Struct, frozen=True, tag="stats"):
@@ -233,6 +247,23 @@ class Checked(Struct, frozen=True, tag="checked"):
     column: int | None = None
 
 
+class LinkHolds(Struct, frozen=True, tag="link_holds"):
+    """Reply to `CheckEnrolment`: all of a link that may be shown. A link that makes no sense is refused."""
+
+    host: str
+    port: int
+    pin: str
+    """SHA-256 of the public key of the gateway's certificate, hexadecimal."""
+    name: str
+    """What the profile would be called."""
+
+
+class Enrolled(Struct, frozen=True, tag="enrolled"):
+    """Reply to `Enrol` and `RenewEnrolment`: the profile as it is stored now."""
+
+    profile: Profile
+
+
 class Paired(Struct, frozen=True, tag="paired"):
     """Reply to `Pair`, `ConfirmPairing` and `Renew`: the certificate to connect with from now on."""
 
@@ -267,6 +298,8 @@ Result = (
     | Logs
     | Exported
     | Checked
+    | LinkHolds
+    | Enrolled
     | Done
     | Refused
     | Paired

@@ -33,6 +33,8 @@ class Step(StrEnum):
     RESOLVING = "resolving"
     HANDSHAKE = "handshake"
     CONFIGURING = "configuring"
+    PROTECTING = "protecting"
+    """All but the post-quantum key is there, which the profile demands."""
     WAITING = "waiting"
 
 
@@ -43,6 +45,7 @@ class ErrorCause(StrEnum):
     RESOLVE = "resolve"
     HANDSHAKE = "handshake"
     STALE = "stale"
+    UNPROTECTED = "unprotected"
     BAD_PROFILE = "bad_profile"
     OVERLAP = "overlap"
     TUN_DEVICE = "tun_device"

@@ -30,6 +30,11 @@ _CAUSES = {
         "Nothing has come back through the tunnel for a while.",
         "Wait: SloPN connects again by itself.",
     ),
+    "unprotected": (
+        "no post-quantum key with the gateway",
+        "The profile demands a post-quantum key, and the gateway agrees none.",
+        "Check that the gateway is SloPN's, and up to date; `slopn profiles --post-quantum on NAME` goes without. SloPN keeps trying.",
+    ),
     "bad_profile": (
         "the profile can't be used",
         "The profile can't be used as it is.",

@@ -6,11 +6,13 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
-from slopn_helper.tunnel.context import Context
+from slopn_helper.tunnel.context import Context, Errand
 from slopn_helper.tunnel.policy import closed, policy_for
+from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import (
     AfterDisconnect,
@@ -63,6 +65,20 @@ def test_resolvers_are_reachable_only_while_resolving() -> None:
         policy = policy_for(Connecting("a", step=step), Settings(), CTX)
         assert isinstance(policy, Blocked)
         assert policy.resolvers == ((UPSTREAM,) if step is Step.RESOLVING else ())
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_an_enrolment_api_is_reachable_during_the_errand_alone(state: str) -> None:
+    """In every closed policy, with the resolvers while its name is asked for; an open one stays open."""
+    always, off = Settings(kill_switch=KillSwitchMode.ALWAYS), Settings(kill_switch=KillSwitchMode.OFF)
+    api = Endpoint("203.0.113.10", 443)
+    for errand in (Errand(), Errand(names=True), Errand(apis=(api,))):
+        policy = policy_for(STATES[state], always, msgspec.structs.replace(CTX, errand=errand))
+        assert not isinstance(policy, Open)
+        assert policy.apis == errand.apis
+        resolving = errand.names or state == "connecting"
+        assert policy.resolvers == ((UPSTREAM,) if resolving else ())
+        assert policy_for(STATES[state], off, msgspec.structs.replace(CTX, errand=errand)) == Open()
 
 
 @pytest.mark.parametrize("lan", [False, True])

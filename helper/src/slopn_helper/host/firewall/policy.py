@@ -11,6 +11,14 @@ class Open(Struct, frozen=True, tag="open"):
     """No rule of ours is in force."""
 
 
+class Inside(Struct, frozen=True):
+    """Where a preshared key is agreed inside the tunnel (`slopn_helper.psk`), while nothing else may go through it."""
+
+    interface: str
+    addresses: tuple[IPAddress, ...]
+    """The gateway's own in the tunnel: from UDP port 17768 to that port of these, and back."""
+
+
 class Blocked(Struct, frozen=True, tag="blocked"):
     """Nothing passes but loopback, DHCP, NDP and what is named here."""
 
@@ -27,6 +35,10 @@ class Blocked(Struct, frozen=True, tag="blocked"):
     """Not empty: the user wants these through the tunnel and nothing else, so that nothing else is held back either."""
     portal: tuple[IPAddress, ...] = ()
     """TCP port 80 of these, for packets that carry the helper's mark alone: it looks for a captive portal."""
+    apis: tuple[Endpoint, ...] = ()
+    """IP literals: reachable over TCP by packets that carry the helper's mark alone: it enrols, or renews an enrolment."""
+    inside: Inside | None = None
+    """A key that the profile demands is being agreed."""
 
 
 class Tunnelled(Struct, frozen=True, tag="tunnelled"):
@@ -42,6 +54,10 @@ class Tunnelled(Struct, frozen=True, tag="tunnelled"):
     """As in `Blocked`."""
     only: tuple[IPNetwork, ...] = ()
     """As in `Blocked`. DNS is held back to `dns` only if there is any."""
+    resolvers: tuple[IPAddress, ...] = ()
+    """As in `Blocked`, of the name of an enrolment API."""
+    apis: tuple[Endpoint, ...] = ()
+    """As in `Blocked`."""
 
 
 FirewallPolicy = Open | Blocked | Tunnelled

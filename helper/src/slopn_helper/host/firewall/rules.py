@@ -19,6 +19,7 @@ from slopn_helper.host.firewall.fixed import (
     STP,
 )
 from slopn_helper.host.firewall.policy import Blocked, Tunnelled
+from slopn_helper.host.firewall.sealed import Sealed
 from slopn_helper.host.firewall.words import (
     Rule,
     endpoint,
@@ -56,17 +57,19 @@ class Rules:
         self._set_mark = f"meta mark set {fwmark:#x}"
         self._lan = ("ip", "ip6") if policy.allow_lan else ()
         self._endpoints = unique(endpoint(e) for e in policy.endpoints)
-        self._asked = _asked(policy) if isinstance(policy, Blocked) else ()
+        self._asked = _asked(policy)
         self._addresses = unique(map(plain, policy.addresses))
         self._interface = interface(policy.interface) if isinstance(policy, Tunnelled) else None
+        self._sealed = Sealed(policy.inside if isinstance(policy, Blocked) else None)
         self._dns = unique(map(plain, policy.dns)) if isinstance(policy, Tunnelled) else ()
         self._excluded = networks(policy.excluded)
         self._only = networks(policy.only)
 
     def prerouting(self) -> tuple[Rule, ...]:
         """Anti-spoofing, and the mark on replies to our own packets so that a strict rp_filter lets them pass."""
-        elsewhere = f'iifname != {{ "lo", "{self._interface}" }}' if self._interface else 'iifname != "lo"'
-        underlay = (f'iifname != "{self._interface}"',) if self._interface else ()
+        tunnel = self._interface or self._sealed.interface
+        elsewhere = f'iifname != {{ "lo", "{tunnel}" }}' if tunnel else 'iifname != "lo"'
+        underlay = (f'iifname != "{tunnel}"',) if tunnel else ()
         rules: list[Rule] = [(elsewhere, f"{family} daddr {own}", "drop") for family, own in self._own()]
         rules += [(*underlay, *reply, self._set_mark) for reply in self._replies()]
         return tuple(rules)
@@ -94,6 +97,7 @@ class Rules:
         """What this host sends."""
         return (
             ('oifname "lo"', "accept"),
+            *self._sealed.output(),
             *self._to_endpoints(),
             *self._to_asked(),
             *DHCP_OUT,
@@ -108,6 +112,7 @@ class Rules:
         """What this host receives for itself."""
         return (
             ('iifname "lo"', "accept"),
+            *self._sealed.input(),
             *((*reply, "accept") for reply in self._replies()),
             *DHCP_IN,
             *NDP_IN,
@@ -129,6 +134,7 @@ class Rules:
     def forward(self) -> tuple[Rule, ...]:
         """What this host passes on for containers and virtual machines: into the tunnel and back, or nowhere."""
         return (
+            *self._sealed.forward(),
             *self._into_tunnel(),
             *self._out_of_tunnel(marked=True),
             *self._nothing_else_out_of_tunnel(),
@@ -278,7 +284,8 @@ def _lan_and_multicast(family: str) -> str:
     return one_of((*_LAN[family], *_MULTICAST[family]))
 
 
-def _asked(policy: Blocked) -> tuple[tuple[IPAddress, str, int], ...]:
-    """Whom this process asks beside the tunnel: resolvers, and a page that tells whether there is a captive portal."""
+def _asked(policy: Blocked | Tunnelled) -> tuple[tuple[IPAddress, str, int], ...]:
+    """Whom this process asks beside the tunnel: resolvers, a page that tells of captive portals, enrolment APIs."""
     names = ((plain(a), protocol, 53) for a in policy.resolvers for protocol in ("udp", "tcp"))
-    return unique((*names, *((plain(a), "tcp", 80) for a in policy.portal)))
+    portal = ((plain(a), "tcp", 80) for a in policy.portal) if isinstance(policy, Blocked) else ()
+    return unique((*names, *portal, *((a, "tcp", port) for a, port in map(endpoint, policy.apis))))

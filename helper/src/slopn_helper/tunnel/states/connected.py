@@ -14,8 +14,10 @@ from slopn_helper.tunnel.inputs import (
     NetworkChanged,
     Part,
     Pause,
+    ProtectionChanged,
     SettingsApplied,
 )
+from slopn_helper.tunnel.policy import unprotected
 from slopn_helper.tunnel.states import Next, connecting, disconnecting, error
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.state import AfterDisconnect, Connected, ErrorCause
@@ -38,6 +40,8 @@ def handle(state: Connected, inp: Input, ctx: Context) -> Next:
             return connecting.resume(state.profile, state.endpoints, None, ErrorCause.ENGINE)
         case Drifted(part=Part.HOST) | SettingsApplied(host=True):
             return Next(state, (ConfigureHost(state.profile, state.interface),))
+        case ProtectionChanged() if unprotected(state, ctx):
+            return connecting.protect(state)
         case NetworkChanged(online=False):
             return connecting.offline(state.profile, state.endpoints, state.interface)
         case EffectFailed(effect=ApplyFirewall()):

@@ -22,10 +22,11 @@ from slopn_helper.tunnel.inputs import (
     Input,
     NetworkChanged,
     Pause,
+    ProtectionChanged,
     Resolved,
     TimerFired,
 )
-from slopn_helper.tunnel.policy import failing
+from slopn_helper.tunnel.policy import failing, unprotected
 from slopn_helper.tunnel.states import Next, disconnecting, error
 from slopn_wire.commands import Disconnect, Reconnect
 from slopn_wire.profile import Endpoint
@@ -33,8 +34,10 @@ from slopn_wire.state import AfterDisconnect, Connected, Connecting, ErrorCause,
 
 RESOLVE_WITHIN = 15.0
 HANDSHAKE_WITHIN = 10.0
+PROTECT_WITHIN = 15.0
 OFFLINE_AGAIN_AFTER = 30.0
 """Seconds. The last one: the monitor may be wrong about being offline, so a try is made all the same."""
+_HANDSHAKE_DONE = frozenset({Step.CONFIGURING, Step.PROTECTING})
 
 
 def enter(profile: str, *before: Effect, attempt: int = 0) -> Next:
@@ -47,6 +50,13 @@ def resume(
 ) -> Next:
     """From a tunnel that was up and died of `cause`."""
     return _resolve(Connecting(profile, attempt, endpoints=endpoints, interface=interface, cause=cause))
+
+
+def protect(state: Connected) -> Next:
+    """From a tunnel whose key is gone: all is there, and nothing may pass until there is another."""
+    cause = ErrorCause.UNPROTECTED
+    waiting = Connecting(state.profile, 1, Step.PROTECTING, state.endpoints, state.interface, cause)
+    return Next(waiting, (SetTimer(PROTECT_WITHIN),))
 
 
 def offline(profile: str, endpoints: tuple[Endpoint, ...], interface: str | None, attempt: int = 0) -> Next:
@@ -77,7 +87,7 @@ def handle(state: Connecting, inp: Input, ctx: Context) -> Next:
         case NetworkChanged() if state.step is not Step.CONFIGURING:
             known = None if state.cause is ErrorCause.OFFLINE else state.cause
             return _resolve(msgspec.structs.replace(state, attempt=0, cause=known))
-        case HandshakeDone() if state.interface is not None and state.step is not Step.CONFIGURING:
+        case HandshakeDone() if state.interface is not None and state.step not in _HANDSHAKE_DONE:
             configuring = msgspec.structs.replace(state, step=Step.CONFIGURING)
             return Next(configuring, (SetTimer(None), ConfigureHost(state.profile, state.interface)))
         case _:
@@ -95,9 +105,15 @@ def _by_step(state: Connecting, inp: Input, ctx: Context) -> Next:
             return Next(msgspec.structs.replace(state, interface=interface))
         case Step.HANDSHAKE, TimerFired():
             return _wait(state, ErrorCause.HANDSHAKE, ctx)
+        case Step.CONFIGURING, HostConfigured() if unprotected(state, ctx):
+            return Next(msgspec.structs.replace(state, step=Step.PROTECTING), (SetTimer(PROTECT_WITHIN),))
         case Step.CONFIGURING, HostConfigured() if state.interface is not None:
             return Next(Connected(state.profile, state.endpoints, state.interface))
-        case Step.CONFIGURING, HandshakeStale():
+        case Step.PROTECTING, ProtectionChanged() if state.interface is not None and not unprotected(state, ctx):
+            return Next(Connected(state.profile, state.endpoints, state.interface), (SetTimer(None),))
+        case Step.PROTECTING, TimerFired():
+            return _wait(state, ErrorCause.UNPROTECTED, ctx)
+        case Step.CONFIGURING | Step.PROTECTING, HandshakeStale():
             return _wait(state, ErrorCause.STALE, ctx)
         case Step.WAITING, TimerFired():
             return _resolve(state)

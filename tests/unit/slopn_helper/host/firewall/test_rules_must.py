@@ -27,8 +27,18 @@ BLOCKED = st.builds(
     ADDRESS_LISTS,
     ADDRESS_LISTS,
     portal=st.lists(IPV4 | IPV6, max_size=2).map(tuple),
+    apis=ENDPOINT_LISTS,
 )
-TUNNELLED = st.builds(Tunnelled, st.booleans(), ENDPOINT_LISTS, INTERFACES, ADDRESS_LISTS, ADDRESS_LISTS)
+TUNNELLED = st.builds(
+    Tunnelled,
+    st.booleans(),
+    ENDPOINT_LISTS,
+    INTERFACES,
+    ADDRESS_LISTS,
+    ADDRESS_LISTS,
+    resolvers=ADDRESS_LISTS,
+    apis=ENDPOINT_LISTS,
+)
 CLOSED = BLOCKED | TUNNELLED
 
 FEW = settings(max_examples=30, deadline=None)
@@ -89,6 +99,7 @@ def test_must_3_only_marked_packets_reach_an_endpoint(policy: Blocked | Tunnelle
 @given(BLOCKED)
 def test_must_3_a_captive_portal_is_looked_for_by_mark_alone(policy: Blocked) -> None:
     """TCP to port 80 of the addresses that the policy names, and answers by connection; of frames as of packets."""
+    policy = structs.replace(policy, apis=())
     made = by_name(policy)
     frames = device_chains(policy, ("eth0",), fwmark=MARK)[0]
     asked = {r for c in (made["output"], frames) for r in accepting(c) if "tcp dport 80" in r}
@@ -100,6 +111,25 @@ def test_must_3_a_captive_portal_is_looked_for_by_mark_alone(policy: Blocked) ->
     assert back == {
         (f"{family_of(a)} saddr {a}", "tcp sport 80", "ct state established", "accept")
         for a in map(plain, map(str, policy.portal))
+    }
+
+
+@FEW
+@given(CLOSED)
+def test_must_3_an_enrolment_api_is_asked_by_mark_alone(policy: Blocked | Tunnelled) -> None:
+    """TCP to its address and port, and answers by connection; of frames as of packets. Nothing but these and resolvers."""
+    policy = structs.replace(policy, portal=()) if isinstance(policy, Blocked) else policy
+    made = by_name(policy)
+    frames = device_chains(policy, ("eth0",), fwmark=MARK)[0]
+    wanted = {(plain(e.host), e.port) for e in policy.apis} | {(plain(str(a)), 53) for a in policy.resolvers}
+    for chain in (made["output"], frames):
+        out = {r for r in accepting(chain) if r[0].startswith("meta mark") and any("tcp dport" in part for part in r)}
+        assert out == {
+            (f"meta mark {MARK:#x}", f"{family_of(a)} daddr {a}", f"tcp dport {port}", "accept") for a, port in wanted
+        }
+    back = {r for r in accepting(made["input"]) if any("tcp sport" in part for part in r)}
+    assert back == {
+        (f"{family_of(a)} saddr {a}", f"tcp sport {port}", "ct state established", "accept") for a, port in wanted
     }
 
 

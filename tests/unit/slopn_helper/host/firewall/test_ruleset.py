@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from slopn_helper.host.firewall import Blocked, FirewallPolicy, Open, Tunnelled
+from slopn_helper.host.firewall.policy import Inside
 from slopn_helper.host.firewall.ruleset import chains, device_chains, filling, render, replacing
 from slopn_wire.profile import Endpoint
 
@@ -19,6 +20,7 @@ MARK = 51820
 ENDPOINTS = (Endpoint("203.0.113.10", 51820), Endpoint("2001:db8:9::10", 443))
 RESOLVERS = (ip_address("192.0.2.53"), ip_address("2001:db8::53"))
 PORTAL = (ip_address("192.0.2.80"), ip_address("2001:db8::80"))
+APIS = (Endpoint("203.0.113.10", 443), Endpoint("2001:db8:203::10", 8443))
 ADDRESSES = (ip_address("10.9.0.2"), ip_address("fd09::2"))
 DNS = (ip_address("10.9.0.1"), ip_address("fd09::1"))
 EXCLUDED = tuple(map(ip_network, ("192.168.7.0/24", "192.168.6.0/24", "10.20.0.0/16", "2001:db8:77::/48")))
@@ -32,8 +34,11 @@ GOLDEN: dict[str, FirewallPolicy] = {
     "blocked_lan": Blocked(allow_lan=True),
     "resolving": Blocked(resolvers=RESOLVERS),
     "portal": Blocked(resolvers=RESOLVERS[:1], portal=PORTAL),
+    "enrolling": Blocked(apis=APIS),
     "connecting": Blocked(endpoints=ENDPOINTS, addresses=ADDRESSES),
+    "protecting": Blocked(True, ENDPOINTS, addresses=ADDRESSES, excluded=EXCLUDED, inside=Inside("slopn0", DNS)),
     "tunnelled": TUNNELLED_ALL,
+    "tunnelled_renewing": structs.replace(TUNNELLED_ALL, resolvers=RESOLVERS[:1], apis=APIS[:1]),
     "tunnelled_lan": Tunnelled(
         allow_lan=True, endpoints=ENDPOINTS[:1], interface="slopn0", addresses=ADDRESSES[:1], dns=DNS[:1]
     ),
@@ -44,7 +49,7 @@ GOLDEN: dict[str, FirewallPolicy] = {
     "tunnelled_only": structs.replace(TUNNELLED_ALL, only=ONLY),
     "tunnelled_only_any_dns": structs.replace(TUNNELLED_ALL, allow_lan=True, dns=(), excluded=EXCLUDED[:2], only=ONLY),
 }
-GOLDEN_DEVICES = ("connecting", "portal", "tunnelled", "tunnelled_lan", "tunnelled_only")
+GOLDEN_DEVICES = ("connecting", "portal", "enrolling", "tunnelled", "tunnelled_lan", "tunnelled_only")
 """Of these also what frames meet on two devices, one of which has a name that no chain can have."""
 
 IPV4 = st.ip_addresses(v=4)
