@@ -1,10 +1,11 @@
 //! The control side of an engine: one change at a time, from its owner or from the UAPI socket.
+use crate::allowed::Allowed;
 use crate::calls::Initiation;
 use crate::config::{Config, PeerConfig, as_changes};
 use crate::counters;
 use crate::engine::Snapshot;
 use crate::events::{Event, Level};
-use crate::key::{PublicKey, Secret, short};
+use crate::key::{PublicKey, Secret, refuse_weak, short};
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Prefix;
 use crate::preshared::{Preshared, leave_agreed};
@@ -40,11 +41,12 @@ pub(crate) struct Control {
     pub peers: BTreeMap<PublicKey, Arc<Peer>>,
     /// Reports disconnection once the present sockets are closed.
     closed: Option<mpsc::Receiver<()>>,
-    /// Which peer has a prefix. One has it: giving it to another takes it away.
-    pub allowed: BTreeMap<Prefix, PublicKey>,
+    pub allowed: Allowed,
     /// Preshared keys as configured; what was agreed since is the peer's.
     preshared: BTreeMap<PublicKey, Option<Secret>>,
     up: bool,
+    /// Indices of removed peers are still known.
+    removed: bool,
 }
 
 impl Control {
@@ -129,10 +131,7 @@ impl Core {
         change: SetRequest,
         device: Option<Option<String>>,
     ) -> io::Result<()> {
-        let identity = control.identity_or_stand_in();
-        for peer in change.peers.iter().filter(|p| !p.remove && !control.peers.contains_key(&p.public_key)) {
-            identity.refuse_weak(&peer.public_key)?;
-        }
+        change.peers.iter().filter(|p| !p.remove).try_for_each(|peer| refuse_weak(&peer.public_key))?;
         let binding = Binding {
             port: change.listen_port.unwrap_or(control.binding.port),
             fwmark: change.fwmark.unwrap_or(control.binding.fwmark),
@@ -158,6 +157,10 @@ impl Core {
             self.change_peer(control, &peer);
         }
         self.publish(control);
+        if std::mem::take(&mut control.removed) {
+            // Once for all of them, and after the threads were shown that they are no more.
+            self.shared.index.purge(|peer| control.peers.get(&peer.key).is_some_and(|p| Arc::ptr_eq(p, peer)));
+        }
         if !control.up && control.private.is_some() {
             control.up = true;
             self.shared.events.push(Event::Up);
@@ -217,23 +220,23 @@ impl Core {
         }
         drop(state);
         if change.replace_allowed_ips {
-            control.allowed.retain(|_, owner| *owner != key);
+            control.allowed.take_all(&key);
         }
         for (add, net) in &change.allowed_ips {
             let prefix = Prefix::from(*net);
             if *add {
-                control.allowed.insert(prefix, key);
-            } else if control.allowed.get(&prefix) == Some(&key) {
-                control.allowed.remove(&prefix);
+                control.allowed.give(prefix, key);
+            } else {
+                control.allowed.take(&prefix, &key);
             }
         }
     }
 
     fn remove(&self, control: &mut Control, key: &PublicKey) {
-        if let Some(peer) = control.peers.remove(key) {
-            control.allowed.retain(|_, owner| owner != key);
+        if control.peers.remove(key).is_some() {
+            control.allowed.take_all(key);
             control.preshared.remove(key);
-            self.shared.index.forget(&peer);
+            control.removed = true;
         }
     }
 

@@ -46,11 +46,6 @@ impl IndexMap {
     pub fn purge(&self, present: impl Fn(&Arc<Peer>) -> bool) {
         self.peers.lock().retain(|index, peer| self.table.in_use(*index) && present(peer));
     }
-
-    /// Forget all indices of one peer.
-    pub fn forget(&self, peer: &Arc<Peer>) {
-        self.peers.lock().retain(|_, p| !Arc::ptr_eq(p, peer));
-    }
 }
 
 #[cfg(test)]
@@ -83,10 +78,9 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_peer_is_forgotten_even_if_it_was_learnt_late() {
+    fn a_removed_peer_is_forgotten() {
         let map = IndexMap::default();
         let (peer, init, index) = peer(&map);
-        map.forget(&peer);
         map.learn(&init, &peer);
         map.purge(|_| false);
         assert!(map.find(index).is_none());

@@ -2,6 +2,7 @@
 //!
 //! Read it in this order: `engine` (what can be asked of it), `shared` (what its threads share), `threads`, then
 //! `outbound` and `inbound` (the way of a packet), `peer`, `udp`, `tun`, `offload`.
+pub mod allowed;
 pub mod calls;
 pub mod config;
 pub mod control;

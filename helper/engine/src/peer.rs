@@ -1,6 +1,6 @@
 //! One peer: its WireGuard state, where it is, what it has sent and got. When it is called, and where: `calls.rs`.
 use crate::calls::Calls;
-use crate::key::{PublicKey, Secret, short};
+use crate::key::{PublicKey, Secret};
 use crate::limiter::Limiter;
 use crate::preshared::Keys;
 use crate::race::order;
@@ -9,7 +9,6 @@ use gotatun::noise::index_table::IndexTable;
 use gotatun::noise::{TimerParams, Tunn};
 use gotatun::x25519::StaticSecret;
 use parking_lot::Mutex;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -48,14 +47,6 @@ impl Identity {
         let private = StaticSecret::from(private.0);
         let public = gotatun::x25519::PublicKey::from(&private);
         Self { limiter: Limiter::new(&public), private, public }
-    }
-
-    /// With a public key of low order, the zero key for one, the secret shared with that peer is known to everyone.
-    pub fn refuse_weak(&self, key: &PublicKey) -> io::Result<()> {
-        if self.private.diffie_hellman(&(*key).into()).was_contributory() {
-            return Ok(());
-        }
-        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{} cannot be anybody's public key", short(key))))
     }
 }
 

@@ -1,7 +1,6 @@
 //! What `wg` sees of an engine, and changes.
 use crate::control::Core;
 use crate::uapi::{Device, DeviceState, PeerState, Secret, SetRequest};
-use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
@@ -9,10 +8,6 @@ use std::time::SystemTime;
 impl Device for Core {
     fn get(&self) -> DeviceState {
         let control = self.control.lock();
-        let mut owned: HashMap<_, Vec<_>> = HashMap::new();
-        for (prefix, owner) in &control.allowed {
-            owned.entry(owner).or_default().push((*prefix).into());
-        }
         let peers = control.peers.values().map(|peer| {
             let state = peer.state.lock();
             let since_epoch = |t: SystemTime| t.duration_since(SystemTime::UNIX_EPOCH).ok();
@@ -24,7 +19,7 @@ impl Device for Core {
                 tx_bytes: peer.tx_bytes.load(Relaxed),
                 rx_bytes: peer.rx_bytes.load(Relaxed),
                 keepalive: state.keepalive().unwrap_or(0),
-                allowed_ips: owned.remove(&peer.key).unwrap_or_default(),
+                allowed_ips: control.allowed.of(&peer.key).map(Into::into).collect(),
             }
         });
         DeviceState {
