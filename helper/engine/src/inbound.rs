@@ -26,6 +26,8 @@ pub struct Inbound {
     answers: Vec<Outgoing>,
     answered: Vec<Arc<Peer>>,
     cookies: Vec<Outgoing>,
+    /// Where authenticated messages came from.
+    proven: Vec<SocketAddr>,
     plain: Vec<Packet>,
     /// The session that the last data message belonged to; most batches have one only.
     last: Option<(u32, Arc<Peer>)>,
@@ -43,6 +45,7 @@ impl Inbound {
             answers: Vec::new(),
             answered: Vec::new(),
             cookies: Vec::new(),
+            proven: Vec::new(),
             plain: Vec::new(),
             last: None,
             known: None,
@@ -98,6 +101,11 @@ impl Inbound {
 
     /// Sends the answers, without waiting: full sockets must not hold up what comes in.
     pub fn answer(&mut self, shared: &Shared, sockets: &Sockets) {
+        for from in self.proven.drain(..) {
+            if let Some(arrival) = self.receiver.arrival(&from) {
+                sockets.called(from, arrival, Instant::now());
+            }
+        }
         for batch in [&self.cookies, &self.answers] {
             if !batch.is_empty() {
                 self.sender.send(sockets, batch, None, &shared.counters, &shared.events);
@@ -181,6 +189,9 @@ impl Inbound {
         }
         add(&peer.rx_bytes, len);
         state.heard(now);
+        if self.proven.last() != Some(&from) {
+            self.proven.push(from);
+        }
         if state.roam(from) {
             shared.events.push(Event::Roamed { peer: peer.key, endpoint: from });
         }

@@ -3,19 +3,24 @@ mod addr;
 mod narrow;
 mod plan;
 mod recv;
+mod route;
 mod send;
+mod source;
 
 pub use addr::parse_ip;
 pub use recv::Receiver;
 pub use send::{Outgoing, Sender};
+pub use source::Arrival;
 
 use crate::sys::{cvt, set_nonblocking, setsockopt};
 use addr::SockAddr;
 use narrow::Narrow;
+use route::Routes;
+use source::Sources;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -41,6 +46,10 @@ pub struct Sockets {
     pub v4: Option<Socket>,
     pub v6: Option<Socket>,
     pub port: u16,
+    sources: Sources,
+    /// None where the kernel's ways can't be asked for; then the choice of our address is the kernel's.
+    routes: Option<Routes>,
+    mark: AtomicU32,
     // Last, so that it goes after the sockets are closed.
     _closed: mpsc::Sender<()>,
 }
@@ -69,7 +78,8 @@ impl Sockets {
             }
         };
         let (closed, watch) = mpsc::channel();
-        Ok((Self { v4, v6, port, _closed: closed }, watch))
+        let (sources, routes, mark) = (Sources::default(), Routes::open().ok(), binding.fwmark.into());
+        Ok((Self { v4, v6, port, sources, routes, mark, _closed: closed }, watch))
     }
 
     /// The one that reaches this address.
@@ -81,7 +91,22 @@ impl Sockets {
         self.v4.iter().chain(&self.v6)
     }
 
+    /// An authenticated datagram of `from` came to this address of ours: it is answered from there.
+    pub fn called(&self, from: SocketAddr, arrival: Arrival, now: Instant) {
+        self.sources.learn(from, arrival, now, |to, from| self.way(to, from));
+    }
+
+    /// The address to send from, where that isn't the kernel's choice.
+    fn source(&self, to: SocketAddr) -> Option<IpAddr> {
+        self.sources.get(to, Instant::now, |to, from| self.way(to, from))
+    }
+
+    fn way(&self, to: SocketAddr, from: Option<IpAddr>) -> Option<source::Way> {
+        self.routes.as_ref()?.way(to, from, self.mark.load(Relaxed))
+    }
+
     pub fn set_fwmark(&self, mark: u32) -> io::Result<()> {
+        self.mark.store(mark, Relaxed);
         self.each().try_for_each(|s| setsockopt(&s.fd, libc::SOL_SOCKET, libc::SO_MARK, mark))
     }
 
@@ -142,6 +167,11 @@ impl Socket {
             // Smaller buffers are slower, not wrong.
             let _ = setsockopt(&fd, libc::SOL_SOCKET, name, BUFFER);
         }
+        let (level, told) = match local {
+            SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+            SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+        };
+        setsockopt(&fd, level, told, 1i32)?;
         let gro = setsockopt(&fd, libc::SOL_UDP, libc::UDP_GRO, 1i32).is_ok();
         let gso = setsockopt(&fd, libc::SOL_UDP, libc::UDP_SEGMENT, 0i32).is_ok();
         let addr = SockAddr::from(local);

@@ -84,6 +84,11 @@ pub fn no_way(errno: i32) -> bool {
     [ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, ENETDOWN, EAFNOSUPPORT, EPERM, EACCES, ENODEV].contains(&errno)
 }
 
+/// Whether this errno may mean that the address to send from is ours no more, or has no way to where the datagram goes.
+pub fn loses_source(errno: i32) -> bool {
+    errno == libc::EINVAL || no_way(errno)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! sendmmsg(2) with UDP_SEGMENT, and without where that is refused.
 use super::addr::SockAddr;
-use super::plan::{Failed, Message, failed, no_way, plan};
+use super::plan::{Failed, Message, failed, loses_source, no_way, plan};
 use super::{Socket, Sockets};
 use crate::counters::{Counters, add};
 use crate::events::{Events, Level};
@@ -28,10 +28,10 @@ pub struct Sender {
 // SAFETY: `iov` points into packets only while `send` runs, which borrows them.
 unsafe impl Send for Sender {}
 
-/// Room for one UDP_SEGMENT control message.
+/// Room for control messages: UDP_SEGMENT, and the address to send from.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
-struct Control([u8; 24]);
+struct Control([u8; 64]);
 
 impl Sender {
     /// Sends all of `batch`; what can't be sent is counted and lost.
@@ -64,13 +64,17 @@ impl Sender {
                 at += 1;
                 continue;
             };
-            let error = match self.send_some(socket, at) {
+            let error = match self.send_some(sockets, socket, at) {
                 Ok(n) => {
                     at += n.max(1);
                     continue;
                 }
                 Err(e) => e.raw_os_error().unwrap_or(0),
             };
+            // Perhaps because of the address that it should be sent from.
+            if loses_source(error) && sockets.sources.refused(&message.to) {
+                continue;
+            }
             let verdict = failed(error, message.is_segmented());
             match (verdict, wake) {
                 (Failed::Again, _) => {}
@@ -119,10 +123,10 @@ impl Sender {
     }
 
     /// One call for messages from `at` on that go through this socket; gives how many went.
-    fn send_some(&self, socket: &Socket, at: usize) -> io::Result<usize> {
+    fn send_some(&self, sockets: &Sockets, socket: &Socket, at: usize) -> io::Result<usize> {
         // SAFETY: all zeros is a valid mmsghdr: no name, no data, no control.
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
-        let mut controls = [Control([0; 24]); BATCH];
+        let mut controls = [Control([0; 64]); BATCH];
         let mut names = [SockAddr::empty(); BATCH];
         let v4 = self.messages[at].to.is_ipv4();
         let messages = self.messages[at..].iter().take_while(|m| m.to.is_ipv4() == v4).take(BATCH);
@@ -137,7 +141,20 @@ impl Sender {
             header.msg_iov = iov.as_ptr().cast_mut();
             header.msg_iovlen = iov.len();
             if message.is_segmented() {
-                control.segment(header, message.segment as u16);
+                control.push(header, libc::SOL_UDP, libc::UDP_SEGMENT, message.segment as u16);
+            }
+            match sockets.source(message.to) {
+                Some(IpAddr::V4(ip)) => {
+                    let ipi_spec_dst = libc::in_addr { s_addr: u32::from(ip).to_be() };
+                    let info = libc::in_pktinfo { ipi_ifindex: 0, ipi_spec_dst, ipi_addr: libc::in_addr { s_addr: 0 } };
+                    control.push(header, libc::IPPROTO_IP, libc::IP_PKTINFO, info);
+                }
+                Some(IpAddr::V6(ip)) => {
+                    let ipi6_addr = libc::in6_addr { s6_addr: ip.octets() };
+                    let info = libc::in6_pktinfo { ipi6_addr, ipi6_ifindex: 0 };
+                    control.push(header, libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
+                }
+                None => {}
             }
             n += 1;
         }
@@ -160,18 +177,24 @@ impl Sender {
 }
 
 impl Control {
-    fn segment(&mut self, header: &mut libc::msghdr, size: u16) {
-        header.msg_control = self.0.as_mut_ptr().cast();
-        // SAFETY: the 24 bytes have room for one control message of two, with its header and padding, and are
-        // aligned for it; CMSG_FIRSTHDR therefore isn't null.
+    /// Adds a control message to those that `header` has already.
+    fn push<T: Copy>(&mut self, header: &mut libc::msghdr, level: i32, kind: i32, value: T) {
+        let len = size_of::<T>() as u32;
+        let before = header.msg_controllen as usize;
+        // SAFETY: CMSG_SPACE and CMSG_LEN only calculate.
+        let (space, told) = unsafe { (libc::CMSG_SPACE(len) as usize, libc::CMSG_LEN(len) as usize) };
+        let room = &mut self.0[before..before + space];
+        let at = room.as_mut_ptr().cast::<libc::cmsghdr>();
+        // SAFETY: `room` has `space` bytes for the header and the value behind it. It is aligned, since the whole buffer
+        // is and every message's space is a multiple of the alignment; the value needs none.
         unsafe {
-            header.msg_controllen = libc::CMSG_SPACE(size_of::<u16>() as u32) as _;
-            let c = libc::CMSG_FIRSTHDR(header);
-            (*c).cmsg_level = libc::SOL_UDP;
-            (*c).cmsg_type = libc::UDP_SEGMENT;
-            (*c).cmsg_len = libc::CMSG_LEN(size_of::<u16>() as u32) as _;
-            libc::CMSG_DATA(c).cast::<u16>().write_unaligned(size);
+            (*at).cmsg_level = level;
+            (*at).cmsg_type = kind;
+            (*at).cmsg_len = told as _;
+            libc::CMSG_DATA(at).cast::<T>().write_unaligned(value);
         }
+        header.msg_control = self.0.as_mut_ptr().cast();
+        header.msg_controllen = (before + space) as _;
     }
 }
 
