@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test leak bench load kills long fuzz wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
+.PHONY: help demo setup check test conformance leak bench load kills long fuzz wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,9 @@ test: setup wireguard-go boot-root ## everything: check, Rust tests, Python test
 	@$(TOOL).rust_tests
 	@$(PYTHON) -m tools.ui test
 	$(TESTS) -m pytest -m "not long" $(ARGS)
+
+conformance: setup wireguard-go ## WireGuard's own functional test with slopn-engine in wireguard-go's place (ARGS=--short: without throughput)
+	@$(TOOL).conformance $(ARGS)
 
 LEAKS := .cache/leak/leak.jsonl
 leak: setup wireguard-go ## the leak lab: every fault under every mode, counted, and docs/leak-report.md of it (about ten minutes)

