@@ -46,6 +46,13 @@ pub enum Event {
         peer: PublicKey,
         endpoint: SocketAddr,
     },
+    /// More handshakes in a second from one IPv4 address or IPv6 /64 than anybody needs; at most 16 of these a second.
+    /// `proven`: the address isn't forged.
+    Flooded {
+        from: SocketAddr,
+        proven: bool,
+        handshakes: u32,
+    },
     Log {
         level: Level,
         text: String,

@@ -6,6 +6,7 @@ pub mod allowed;
 pub mod calls;
 pub mod config;
 pub mod control;
+pub mod cookies;
 pub mod counters;
 pub mod engine;
 pub mod events;

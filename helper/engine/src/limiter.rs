@@ -1,9 +1,11 @@
-//! Who may cost us a handshake: cookies under load, on top of gotatun's limiter.
+//! Who may cost us a handshake: cookies under load.
 //!
-//! gotatun counts by source address only, so a flood from many forged addresses would never meet a cookie. Here a
-//! second limiter that always asks for one takes over while handshakes of all sources together are too many, and
-//! an address that has shown its cookie is still held to a rate, as Linux does (whitepaper, 5.3 and 5.4.7).
+//! An address that asks too often is asked for a cookie, and so is everyone while handshakes of all together are too many:
+//! a flood comes from many forged addresses. An address that has shown its cookie is still held to a rate, as Linux does
+//! (whitepaper, 5.3 and 5.4.7). What is remembered of addresses is bounded, and forgotten each second.
+use crate::cookies::{Cookies, Handshake};
 use gotatun::noise::TunnResult;
+use gotatun::noise::errors::WireGuardError;
 use gotatun::noise::rate_limiter::RateLimiter;
 use gotatun::packet::{Packet, WgKind};
 use gotatun::x25519::PublicKey;
@@ -14,95 +16,143 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Handshake messages a second from one address that need no cookie.
-pub const FREE_PER_ADDRESS: u64 = 20;
+pub const FREE_PER_ADDRESS: u32 = 20;
 /// Handshake messages a second from everywhere that need no cookie.
 const FREE_IN_ALL: u32 = 200;
-/// Handshake messages a second from one IPv4 address, or one IPv6 /64, that has shown its cookies.
+/// Handshake messages a second from one IPv4 address, or one IPv6 /64, that has shown its cookies; more are a flood.
 const MOST_PER_ADDRESS: u32 = 50;
 /// How long the state "under load" outlasts its cause.
 const COOL_DOWN: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_secs(1);
+/// Addresses remembered for a second, of those that have shown a cookie and of the others. More than that are under load
+/// anyway, and each is asked for its cookie.
+const CAPACITY: usize = 4096;
+/// Floods told a second, the largest.
+const TOLD: usize = 16;
 
 pub struct Limiter {
-    /// Asks for a cookie once an address has used up its share.
-    fair: Arc<RateLimiter>,
-    /// Asks everyone.
-    strict: RateLimiter,
-    load: Mutex<Load>,
+    guard: Mutex<Guard>,
+    /// gotatun's sessions want one. They only reset it.
+    idle: Arc<RateLimiter>,
 }
 
-struct Load {
+struct Guard {
+    cookies: Cookies,
     window: Instant,
     seen: u32,
     loaded_until: Option<Instant>,
-    by_address: HashMap<IpAddr, u32>,
+    unproven: HashMap<IpAddr, Count>,
+    proven: HashMap<IpAddr, Count>,
+    floods: Vec<Flood>,
+}
+
+struct Count {
+    handshakes: u32,
+    last: SocketAddr,
+}
+
+/// More handshakes in a second than anybody needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flood {
+    /// Where the last of them came from.
+    pub from: SocketAddr,
+    /// Whoever sends them gets what is sent there: the address isn't forged.
+    pub proven: bool,
+    /// In one second, from this IPv4 address or IPv6 /64.
+    pub handshakes: u32,
 }
 
 impl Limiter {
     pub fn new(public: &PublicKey) -> Self {
-        let load = Load { window: Instant::now(), seen: 0, loaded_until: None, by_address: HashMap::new() };
-        Self {
-            fair: Arc::new(RateLimiter::new(public, FREE_PER_ADDRESS)),
-            strict: RateLimiter::new(public, 0),
-            load: Mutex::new(load),
-        }
+        let now = Instant::now();
+        let guard = Guard {
+            cookies: Cookies::new(public.as_bytes(), now),
+            window: now,
+            seen: 0,
+            loaded_until: None,
+            unproven: HashMap::new(),
+            proven: HashMap::new(),
+            floods: Vec::new(),
+        };
+        Self { guard: Mutex::new(guard), idle: Arc::new(RateLimiter::new(public, 0)) }
     }
 
-    /// For the sessions, which only reset it.
+    /// For the sessions.
     pub fn shared(&self) -> Arc<RateLimiter> {
-        Arc::clone(&self.fair)
+        Arc::clone(&self.idle)
     }
 
     /// Parses a datagram. An error is either a cookie reply to send, or a reason to drop.
     pub fn verify(&self, from: SocketAddr, packet: Packet, now: Instant) -> Result<WgKind, TunnResult> {
-        let handshake = matches!(packet.first(), Some(1 | 2));
-        if !handshake {
-            return self.fair.verify_packet(from, packet);
+        if let Some(handshake) = Handshake::read(&packet) {
+            self.guard.lock().check(handshake, from, now)?;
         }
-        let limiter = if self.load.lock().is_loaded(now) { &self.strict } else { &*self.fair };
-        let message = limiter.verify_packet(from, packet);
-        // Only what carries a right MAC1 counts: it takes our public key to make.
-        if !matches!(message, Err(TunnResult::Err(_))) {
-            self.load.lock().count(now);
-        }
-        let message = message?;
-        if self.load.lock().allow(from.ip()) { Ok(message) } else { Err(TunnResult::Done) }
+        packet.try_into_wg().map_err(|_| invalid(WireGuardError::InvalidPacket))
     }
 
-    /// To be called at least once a second.
-    pub fn tick(&self, now: Instant) {
-        self.fair.try_reset_count();
-        self.strict.try_reset_count();
-        self.load.lock().turn(now);
+    /// To be called at least once a second; gives the floods since the last call.
+    pub fn tick(&self, now: Instant) -> Vec<Flood> {
+        let mut guard = self.guard.lock();
+        guard.turn(now);
+        std::mem::take(&mut guard.floods)
     }
 }
 
-impl Load {
-    fn turn(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.window) >= WINDOW {
-            self.window = now;
-            self.seen = 0;
-            self.by_address.clear();
+impl Guard {
+    fn check(&mut self, message: Handshake, from: SocketAddr, now: Instant) -> Result<(), TunnResult> {
+        // Only what carries a right MAC1 counts: it takes our public key to make.
+        if !self.cookies.knows_us(message) {
+            return Err(invalid(WireGuardError::InvalidMac));
         }
-    }
-
-    fn is_loaded(&mut self, now: Instant) -> bool {
         self.turn(now);
-        self.loaded_until.is_some_and(|t| now < t)
-    }
-
-    fn count(&mut self, now: Instant) {
         self.seen += 1;
+        let loaded = self.loaded_until.is_some_and(|t| now < t);
         if self.seen > FREE_IN_ALL {
             self.loaded_until = Some(now + WINDOW + COOL_DOWN);
         }
+        let place = place(from.ip());
+        if !loaded && !self.proven.contains_key(&place) && count(&mut self.unproven, place, from) <= FREE_PER_ADDRESS {
+            return Ok(());
+        }
+        if !self.cookies.is_proven(message, from, now) {
+            if loaded {
+                count(&mut self.unproven, place, from);
+            }
+            let reply = self.cookies.reply(message, from, now);
+            let reply = Packet::copy_from(&reply[..]).try_into_wg();
+            return Err(reply.map_or_else(|_| invalid(WireGuardError::InvalidPacket), TunnResult::WriteToNetwork));
+        }
+        if count(&mut self.proven, place, from) <= MOST_PER_ADDRESS { Ok(()) } else { Err(TunnResult::Done) }
     }
 
-    fn allow(&mut self, from: IpAddr) -> bool {
-        let n = self.by_address.entry(place(from)).or_default();
-        *n += 1;
-        *n <= MOST_PER_ADDRESS
+    fn turn(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.window) < WINDOW {
+            return;
+        }
+        self.window = now;
+        self.seen = 0;
+        for (all, proven) in [(&mut self.proven, true), (&mut self.unproven, false)] {
+            let many = all.drain().filter(|(_, count)| count.handshakes > MOST_PER_ADDRESS);
+            self.floods.extend(many.map(|(_, c)| Flood { from: c.last, proven, handshakes: c.handshakes }));
+        }
+        self.floods.sort_unstable_by_key(|flood| std::cmp::Reverse((flood.proven, flood.handshakes)));
+        self.floods.truncate(TOLD);
     }
+}
+
+/// How often this place has been counted, now that it has been once more. Places that there is no room for count as new.
+fn count(all: &mut HashMap<IpAddr, Count>, place: IpAddr, from: SocketAddr) -> u32 {
+    if all.len() >= CAPACITY && !all.contains_key(&place) {
+        return 1;
+    }
+    let count = all.entry(place).or_insert(Count { handshakes: 0, last: from });
+    count.handshakes += 1;
+    count.last = from;
+    count.handshakes
+}
+
+fn invalid(error: WireGuardError) -> TunnResult {
+    TunnResult::Err(error)
 }
 
 /// Who has one IPv6 address has all of its /64.
@@ -189,17 +239,81 @@ mod tests {
                 Err(_) => {}
             }
         }
-        assert_eq!(passed, MOST_PER_ADDRESS);
+        assert_eq!(passed, FREE_PER_ADDRESS + MOST_PER_ADDRESS);
     }
 
     #[test]
     fn the_addresses_of_one_ipv6_network_share_that_limit() {
         let mut w = world();
         let net = u128::from("2001:db8::".parse::<Ipv6Addr>().unwrap());
-        let knock = |w: &mut World, address: u128| w.knock_from(Ipv6Addr::from(address).into()).is_ok();
-        let passed = (0..2 * MOST_PER_ADDRESS).filter(|i| knock(&mut w, net + u128::from(*i))).count();
-        assert_eq!(passed, MOST_PER_ADDRESS as usize);
-        assert!(knock(&mut w, net + (1 << 64)));
+        let knock = |w: &mut World, address: u128| w.knock_from(Ipv6Addr::from(address).into());
+        for i in 0..u128::from(FREE_PER_ADDRESS) {
+            assert!(knock(&mut w, net + i).is_ok());
+        }
+        assert!(is_cookie(&knock(&mut w, net + 99)));
+        assert!(knock(&mut w, net + (1 << 64)).is_ok());
+        let mut passed = 0;
+        for i in 0..2 * u128::from(MOST_PER_ADDRESS) {
+            if let Err(TunnResult::WriteToNetwork(cookie)) = knock(&mut w, net + i) {
+                w.client.tunn.handle_incoming_packet(cookie);
+            }
+            passed += u32::from(knock(&mut w, net + i).is_ok());
+        }
+        assert_eq!(passed, MOST_PER_ADDRESS);
+    }
+
+    /// Initiations from one address for a second, each cookie used; then the clock's next second.
+    fn flood(w: &mut World, from: u32, n: u32) -> Vec<Flood> {
+        for _ in 0..n {
+            if let Err(TunnResult::WriteToNetwork(cookie)) = w.knock(from) {
+                w.client.tunn.handle_incoming_packet(cookie);
+            }
+        }
+        w.now += WINDOW;
+        w.limiter.tick(w.now)
+    }
+
+    #[test]
+    fn a_flood_is_told_with_whether_its_address_is_proven() {
+        let mut w = world();
+        assert_eq!(flood(&mut w, 1, MOST_PER_ADDRESS), []);
+        let told = flood(&mut w, 1, 4 * MOST_PER_ADDRESS);
+        assert!(
+            matches!(told[..], [Flood { proven: true, handshakes, .. }] if handshakes > MOST_PER_ADDRESS),
+            "{told:?}"
+        );
+        assert_eq!(told[0].from, SocketAddr::from((Ipv4Addr::from(1), 1)));
+        assert_eq!(w.limiter.tick(w.now), []);
+        // Who takes no notice of the cookies may be anybody.
+        let mut w = world();
+        (0..2 * MOST_PER_ADDRESS).for_each(|_| drop(w.knock(7)));
+        w.now += WINDOW;
+        let told = w.limiter.tick(w.now);
+        assert!(matches!(told[..], [Flood { proven: false, .. }]), "{told:?}");
+    }
+
+    #[test]
+    fn forged_addresses_without_number_take_bounded_memory_and_few_words() {
+        let mut w = world();
+        for n in 0..2 * FREE_IN_ALL {
+            assert_eq!(w.knock(n).is_ok(), n <= FREE_IN_ALL, "{n}");
+        }
+        assert!(w.limiter.guard.lock().proven.is_empty());
+        let mut all = HashMap::new();
+        for n in 0..10 * CAPACITY as u32 {
+            count(&mut all, Ipv4Addr::from(n).into(), SocketAddr::from((Ipv4Addr::from(n), 1)));
+        }
+        assert_eq!(all.len(), CAPACITY);
+        w.now += WINDOW + COOL_DOWN;
+        w.limiter.tick(w.now);
+        for from in 0..2 * TOLD as u32 {
+            for _ in 0..2 * MOST_PER_ADDRESS {
+                drop(w.knock(from));
+            }
+        }
+        w.now += WINDOW;
+        assert_eq!(w.limiter.tick(w.now).len(), TOLD);
+        assert!(w.limiter.guard.lock().unproven.is_empty());
     }
 
     #[test]

@@ -50,6 +50,11 @@ enum PyEvent {
         public_key: Vec<u8>,
         endpoint: (String, u16),
     },
+    Flooded {
+        endpoint: (String, u16),
+        proven: bool,
+        handshakes: u32,
+    },
     Log {
         level: String,
         text: String,
@@ -208,6 +213,7 @@ impl From<Event> for PyEvent {
             Event::Unused { peer, answers } => Self::Unused { public_key: peer.to_vec(), answers },
             Event::Stale { peer, age } => Self::Stale { public_key: peer.to_vec(), age: age.map(|d| d.as_secs_f64()) },
             Event::Roamed { peer, endpoint } => Self::Roamed { public_key: peer.to_vec(), endpoint: shown(endpoint) },
+            Event::Flooded { from, proven, handshakes } => Self::Flooded { endpoint: shown(from), proven, handshakes },
             Event::Log { level, text } => Self::Log { level: format!("{level:?}").to_lowercase(), text },
             Event::Down { reason } => Self::Down { reason },
         }

@@ -2,6 +2,7 @@
 use crate::calls::Purpose;
 use crate::events::{Event, Level};
 use crate::key::short;
+use crate::limiter::Flood;
 use crate::peer::{Peer, PeerState};
 use crate::shared::{Shared, ToPeer, View};
 use crate::tun::Link;
@@ -52,7 +53,9 @@ impl Timers {
 
     fn tick(&mut self, shared: &Shared, view: &View, now: Instant) {
         if let Some(identity) = &view.identity {
-            identity.limiter.tick(now);
+            for Flood { from, proven, handshakes } in identity.limiter.tick(now) {
+                shared.events.push(Event::Flooded { from, proven, handshakes });
+            }
         }
         shared.index.purge(|peer| view.peers.get(&peer.key).is_some_and(|p| Arc::ptr_eq(p, peer)));
         if self.ticks.is_multiple_of(Self::TICKS_A_LOOK) {

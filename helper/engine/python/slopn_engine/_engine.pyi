@@ -81,6 +81,26 @@ class Event:
             """Address and port."""
 
     @final
+    class Flooded(Event):
+        """More than 50 handshake messages came within a second from one IPv4 address or IPv6 /64; at most 16 of these a second.
+
+        All of them were made by somebody who knows our public key. An address that isn't proven may be forged: nobody
+        should be blamed for it.
+        """
+
+        __match_args__ = ("endpoint", "proven", "handshakes")
+        def __new__(cls, endpoint: tuple[str, int], proven: bool, handshakes: int) -> Self: ...
+        @property
+        def endpoint(self) -> tuple[str, int]:
+            """Address and port that the last of them came from."""
+        @property
+        def proven(self) -> bool:
+            """Who sends them also gets what is sent there: they carried our cookie."""
+        @property
+        def handshakes(self) -> int:
+            """How many within that second."""
+
+    @final
     class Log(Event):
         """A line for the log."""
 
