@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from slopn_engine import Event
 from support.enginepair import PORT, End, Star, sniffing
 from support.until import until
 
@@ -84,3 +85,17 @@ def test_under_load_a_handshake_needs_the_cookie_and_succeeds() -> None:
             assert client.pings(server.inner4, "-c3 -i0.2 -W2")
             assert server.handshakes(client)
         assert server.loss("cookies_sent") > 100
+
+
+def test_a_flood_is_told_and_only_its_own_words_blame_an_address() -> None:
+    """Initiations that take no notice of the cookie are told as a flood whose address may be forged."""
+    with Star() as star:
+        client, server = star.clients[0], star.server
+        server.apply(client.as_peer(), port=PORT)
+        address, _ = star.address(client)
+        with flooding(client, server.public, address) as flood:
+            until(lambda: server.events(Event.Flooded), 15, "the flood is told")
+            port = flood.getsockname()[1]
+        told = server.events(Event.Flooded)
+        assert {(event.endpoint, event.proven) for event in told} == {((client.outer4, port), False)}
+        assert all(event.handshakes > 50 for event in told)

@@ -180,7 +180,7 @@ impl Control {
     /// Adds a control message to those that `header` has already.
     fn push<T: Copy>(&mut self, header: &mut libc::msghdr, level: i32, kind: i32, value: T) {
         let len = size_of::<T>() as u32;
-        let before = header.msg_controllen as usize;
+        let before = header.msg_controllen;
         // SAFETY: CMSG_SPACE and CMSG_LEN only calculate.
         let (space, told) = unsafe { (libc::CMSG_SPACE(len) as usize, libc::CMSG_LEN(len) as usize) };
         let room = &mut self.0[before..before + space];

@@ -76,6 +76,20 @@ class HandshakeStale(Struct, frozen=True):
     """Seconds since its last handshake; None: never one."""
 
 
+class HandshakeFlood(Struct, frozen=True):
+    """More handshakes in a second from one IPv4 address or IPv6 /64 than anybody needs; at most 16 of these a second.
+
+    One that isn't proven may come from somebody who forges that address: nobody should be blamed for it.
+    """
+
+    endpoint: tuple[str, int]
+    """Address and port that the last of them came from."""
+    proven: bool
+    """Who sends them also gets what is sent there."""
+    handshakes: int
+    """How many within that second."""
+
+
 class EngineDown(Struct, frozen=True):
     """The data plane has ended."""
 
@@ -83,7 +97,7 @@ class EngineDown(Struct, frozen=True):
     """None: it was asked to."""
 
 
-EngineEvent = EngineUp | HandshakeDone | HandshakeStale | AnswerUnused | EngineDown
+EngineEvent = EngineUp | HandshakeDone | HandshakeStale | AnswerUnused | HandshakeFlood | EngineDown
 
 
 class PeerCounters(Struct, frozen=True):

@@ -20,6 +20,7 @@ from slopn_helper.engine import (
     EngineEvent,
     EngineUp,
     HandshakeDone,
+    HandshakeFlood,
     HandshakeStale,
     PeerConfig,
     PeerCounters,
@@ -178,6 +179,10 @@ class RustEngine:
                     self._events.put_nowait(HandshakeStale(public_key, age))
                 case Event.Roamed(public_key, endpoint):
                     _log.info("peer %s: moved to %s port %d", _short(public_key), *endpoint)
+                case Event.Flooded(endpoint, proven, handshakes):
+                    doubt = "" if proven else ", an address that may be forged"
+                    _log.debug("%d handshakes in a second from %s port %d%s", handshakes, *endpoint, doubt)
+                    self._events.put_nowait(HandshakeFlood(endpoint, proven, handshakes))
                 case Event.Log(level, text):
                     _log.log(_LEVELS[level], "%s", text)
                 case Event.Down(reason):

@@ -20,6 +20,7 @@ from slopn_helper.engine import (
     EngineEvent,
     EngineUp,
     HandshakeDone,
+    HandshakeFlood,
     HandshakeStale,
     PeerConfig,
 )
@@ -145,14 +146,16 @@ def test_events_are_translated_in_order() -> None:
             Event.Unused(_KEY, 2),
             Event.Roamed(_KEY, ("192.0.2.2", 1)),
             Event.Stale(_KEY, None),
+            Event.Flooded(("192.0.2.9", 7), True, 99),
             Event.Down("gone"),
         )
-        assert await take(engine.events(), 6) == [
+        assert await take(engine.events(), 7) == [
             EngineUp("slopn0"),
             HandshakeDone(_KEY, 0.5),
             HandshakeDone(_KEY, None, 7),
             AnswerUnused(_KEY, 2),
             HandshakeStale(_KEY, None),
+            HandshakeFlood(("192.0.2.9", 7), True, 99),
             EngineDown("gone"),
         ]
 
