@@ -21,9 +21,7 @@ PATIENCE = 1800
 """Seconds; the whole test takes two minutes on a quiet machine with two cores."""
 
 # A private /run: the UAPI sockets and the namespaces are named by the script, and others on this machine may use those names.
-WORLD = (
-    'mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/wireguard /run/netns && exec timeout -k 10 "$1" bash "$2" "$3"'
-)
+WORLD = 'mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p /run/wireguard /run/netns && exec timeout -k 10 "$1" bash "$2" "$3"'
 
 THROUGHPUT = re.compile(r"^    # TCP over IPv4\n.*?(?=^\}$)", re.MULTILINE | re.DOTALL)
 
@@ -33,7 +31,9 @@ def main() -> None:
     short = "--short" in sys.argv[1:]
     script = netns_sh()
     text = script.read_text()
-    with timed(f"{script.parent.parent.name}/tests/netns.sh against {ENGINE.name}{', without throughput' if short else ''}"):
+    with timed(
+        f"{script.parent.parent.name}/tests/netns.sh against {ENGINE.name}{', without throughput' if short else ''}"
+    ):
         if not short:
             status = run(script)
         else:
@@ -62,7 +62,9 @@ def without_throughput(text: str) -> str:
     """The script without its iperf3 runs; the pings around them stay. Gives up when it isn't the script that is known."""
     patched, count = THROUGHPUT.subn("", text)
     if count != 1 or "iperf3 -Z" in patched:
-        give_up("netns.sh is another one than this short form was made for: run it whole, or mend tools/conformance.py.")
+        give_up(
+            "netns.sh is another one than this short form was made for: run it whole, or mend tools/conformance.py."
+        )
     return patched
 
 
