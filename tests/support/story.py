@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from slopn_helper import conf
 from slopn_wire.commands import (
     ApplySettings,
+    CheckEnrolment,
     Command,
     Connect,
     Diagnose,
     Disconnect,
+    Enrol,
     ExportProfile,
     GetPairings,
     ImportProfile,
@@ -21,6 +23,7 @@ from slopn_wire.commands import (
     Reconnect,
     RemoveProfile,
     RenameDevice,
+    RenewEnrolment,
     Replay,
     RevokeDevice,
     Unlock,
@@ -30,6 +33,7 @@ from slopn_wire.diagnosis import Check, Diagnosis, Replayed, ReplayedStep, Verdi
 from slopn_wire.events import (
     DevicesChanged,
     Done,
+    Enrolled,
     ErrorKind,
     Exported,
     Live,
@@ -47,6 +51,7 @@ from slopn_wire.events import (
 from slopn_wire.profile import DnsConfig, Endpoint
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, Step, TargetState, TunnelState
 from support.fake_helper import FakeHelper
+from support.samples import ENROLLED, LINK_HOLDS
 
 NOW = 1_767_276_300.0
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -99,6 +104,9 @@ ANSWERS: dict[type, Result] = {
     GetPairings: Pairings((ShownPairing(WAITING, "042137"),)),
     Diagnose: Diagnosis(CHECKS, {"rules.txt": "table inet slopn\n", "recorder.jsonl": RECORDING}),
     Replay: Replayed(STEPS, "1.0"),
+    CheckEnrolment: LINK_HOLDS,
+    Enrol: Enrolled(ENROLLED),
+    RenewEnrolment: Enrolled(ENROLLED),
 }
 # What changes the story.
 LIVED: tuple[type, ...] = (

@@ -51,10 +51,14 @@ _HARMLESS = frozenset(
         "get_pairings",
         "get_users",
         "export_profile",
+        "check_enrolment",
         "diagnose",
         "replay",
     }
 )
+_ENROLMENT = 75.0
+_PATIENCE = {"enrol": _ENROLMENT, "renew_enrolment": _ENROLMENT}
+"""Seconds for the reply to what asks somebody outside."""
 _STATUS = {
     "invalid": Status.USAGE,
     "not_permitted": Status.NOT_PERMITTED,
@@ -153,7 +157,8 @@ class Channel:
 
     def _reply(self, command: Command) -> ResultDoc:
         key = "" if command["type"] in _HARMLESS else os.urandom(12).hex()
-        deadline = time.monotonic() + REPLY_TIMEOUT
+        patience = _PATIENCE.get(command["type"], REPLY_TIMEOUT)
+        deadline = time.monotonic() + patience
         for tries_left in range(MOST_RESENDS, -1, -1):
             link = self._linked(deadline)
             try:
@@ -172,7 +177,7 @@ class Channel:
                 self._drop()
                 reason = result["message"]
             self._pair_again(reason)
-            deadline = time.monotonic() + REPLY_TIMEOUT
+            deadline = time.monotonic() + patience
         raise AssertionError("the last try returns or raises")
 
     def _linked(self, deadline: float) -> Link:

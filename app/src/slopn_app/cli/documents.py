@@ -97,6 +97,23 @@ class CheckedDoc(TypedDict):
     column: int | None
 
 
+class LinkHoldsDoc(TypedDict):
+    """`LinkHolds`."""
+
+    type: Literal["link_holds"]
+    host: str
+    port: int
+    pin: str
+    name: str
+
+
+class EnrolledDoc(TypedDict):
+    """`Enrolled`."""
+
+    type: Literal["enrolled"]
+    profile: ProfileDoc
+
+
 class DoneDoc(TypedDict):
     """`Done`."""
 
@@ -200,6 +217,8 @@ ResultDoc = (
     | LogsDoc
     | ExportedDoc
     | CheckedDoc
+    | LinkHoldsDoc
+    | EnrolledDoc
     | DoneDoc
     | RefusedDoc
     | PairedDoc
@@ -265,6 +284,12 @@ class StatusDoc(TypedDict):
     last_handshake: float | None
     """Unix time."""
     path_mtu: int | None
+    gateway: str | None
+    """Of several gateways, the one in use, as the profile names it."""
+    post_quantum: str | None
+    """protected; agreeing: not yet; unanswered: the gateway agrees no key. None: the profile doesn't want one."""
+    post_quantum_since: float | None
+    """Unix time."""
     kill_switch: str
     policy: str
     """open, blocked or tunnelled; unknown when the firewall gives no answer."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "The tunnel": ("status", "connect", "disconnect", "reconnect", "pause", "open"),
-    "Profiles and settings": ("import", "profiles", "export", "settings"),
+    "Profiles and settings": ("enrol", "import", "profiles", "export", "settings"),
     "Who may use it": ("users", "pair", "devices"),
     "When something is wrong": ("logs", "diagnose", "replay", "unlock"),
     "For scripts and shells": ("watch", "completion"),

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from slopn_app.cli.documents import SnapshotDoc, StatusDoc
     from slopn_app.cli.output import Line
-    from slopn_app.cli.snapshot_documents import EndpointDoc, NetworkDoc, WarningDoc
+    from slopn_app.cli.snapshot_documents import EndpointDoc, LiveDoc, NetworkDoc, WarningDoc
 
 SEVERITIES = {"info": "", "warning": "attention", "error": "bad"}
 """The colour of a warning."""
@@ -36,12 +36,25 @@ def status(snapshot: SnapshotDoc) -> StatusDoc:
         "tx_bytes": stats["tx_bytes"],
         "last_handshake": stats["last_handshake"],
         "path_mtu": live["path_mtu"],
+        "gateway": None if live["gateway"] is None else address(live["gateway"]),
+        "post_quantum": protection(live),
+        "post_quantum_since": None if live["post_quantum"] is None else live["post_quantum"]["since"],
         "kill_switch": snapshot["settings"]["kill_switch"],
         "policy": snapshot["policy"],
         "network": snapshot["network"],
         "warnings": snapshot["health"],
         "seq": snapshot["seq"],
     }
+
+
+def protection(live: LiveDoc) -> str | None:
+    """How far the post-quantum key is, in one word; None: the profile wants none."""
+    now = live["post_quantum"]
+    if now is None:
+        return None
+    if now["since"] is not None:
+        return "protected"
+    return "unanswered" if now["failed"] else "agreeing"
 
 
 def endpoint(snapshot: SnapshotDoc) -> str | None:
@@ -123,11 +136,24 @@ def _facts(snapshot: SnapshotDoc, now: float, rates: str) -> list[tuple[str, str
         rows.append((t("received, sent"), f"{size(stats['rx_bytes'])}, {size(stats['tx_bytes'])}"))
         if rates:
             rows.append((t("right now"), rates))
+    if live["gateway"] is not None:
+        rows.append((t("gateway"), address(live["gateway"])))
+    if (word := protection(live)) is not None:
+        rows.append((t("post-quantum"), _protection(word, live, now)))
     rows.append((t("kill switch"), snapshot["settings"]["kill_switch"]))
     rows.append((t("network"), _network(network)))
     if snapshot["pairings"]:
         rows.append((t("waiting"), t("{count} to be paired: `slopn devices`", count=len(snapshot["pairings"]))))
     return rows
+
+
+def _protection(word: str, live: LiveDoc, now: float) -> str:
+    since = None if live["post_quantum"] is None else live["post_quantum"]["since"]
+    if since is not None:
+        return t("protected since {time}", time=clock(since, now))
+    if word == "unanswered":
+        return t("not protected: the gateway doesn't answer")
+    return t("not protected yet: a key is being agreed")
 
 
 def _network(network: NetworkDoc) -> str:

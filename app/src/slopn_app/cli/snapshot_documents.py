@@ -34,6 +34,25 @@ class PeerDoc(TypedDict):
     has_preshared_key: bool
 
 
+class EnrolledGatewayDoc(TypedDict):
+    """`EnrolledGateway`."""
+
+    endpoint: EndpointDoc
+    public_key: str
+    pin: str
+    api: EndpointDoc
+
+
+class EnrolmentDoc(TypedDict):
+    """`Enrolment`."""
+
+    device: str
+    gateways: list[EnrolledGatewayDoc]
+    inside: list[str]
+    since: float
+    expires: float | None
+
+
 class ProfileDoc(TypedDict):
     """`Profile`."""
 
@@ -46,6 +65,8 @@ class ProfileDoc(TypedDict):
     table: str
     fwmark: int | None
     notes: list[str]
+    enrolment: EnrolmentDoc | None
+    post_quantum: Literal["off", "on", "demand"]
 
 
 class SettingsDoc(TypedDict):
@@ -135,6 +156,14 @@ class NetworkDoc(TypedDict):
     metered: bool
 
 
+class ProtectionDoc(TypedDict):
+    """`Protection`."""
+
+    demanded: bool
+    since: float | None
+    failed: int
+
+
 class LiveDoc(TypedDict):
     """`Live`."""
 
@@ -143,6 +172,8 @@ class LiveDoc(TypedDict):
     dns: DnsDoc
     mtu: int | None
     path_mtu: int | None
+    gateway: EndpointDoc | None
+    post_quantum: ProtectionDoc | None
 
 
 class StatsDoc(TypedDict):

@@ -21,6 +21,8 @@ STRUCTS: dict[str, Any] = {
     "DnsDoc": profile.DnsConfig,
     "PeerDoc": profile.Peer,
     "ProfileDoc": profile.Profile,
+    "EnrolmentDoc": profile.Enrolment,
+    "EnrolledGatewayDoc": profile.EnrolledGateway,
     "SettingsDoc": settings.Settings,
     "ErrorDoc": state.ErrorState,
     "DisconnectedDoc": state.Disconnected,

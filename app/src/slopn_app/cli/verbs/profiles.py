@@ -1,4 +1,4 @@
-"""`slopn profiles [--names | --remove NAME]`."""
+"""`slopn profiles [NAME [--post-quantum WHEN] | --names | --remove NAME]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure, Status
-from slopn_app.cli.output import put_json, say, table, warn
+from slopn_app.cli.output import day, put_json, say, table, warn
 from slopn_app.cli.report import address
 from slopn_app.cli.verb import Argument, Verb
 from slopn_app.locale import t
@@ -17,13 +17,25 @@ if TYPE_CHECKING:
     from slopn_app.cli.snapshot_documents import ProfileDoc
 
 VERB = Verb(
-    "list the profiles, or remove one",
+    "list the profiles, change or remove one",
     (
+        Argument(("name",), "the one that is meant; left out: all", {"nargs": "?", "metavar": "NAME"}, "profile"),
+        Argument(
+            ("--post-quantum",),
+            "agree preshared keys by ML-KEM with the gateway: %(choices)s; of an enrolled profile",
+            {"choices": ("off", "on", "demand"), "metavar": "WHEN"},
+            "off on demand",
+        ),
         Argument(("--names",), "print the names alone, one a line", {"action": "store_true"}),
         Argument(("--remove",), "forget the profile and its keys", {"metavar": "NAME"}, "profile"),
     ),
-    "A star marks the one in use. What SloPN keeps of a file but never obeys is said below the table.",
-    examples=(("slopn profiles", ""), ("slopn profiles --remove home", "")),
+    "A star marks the one in use. What SloPN keeps of a file but never obeys is said below the table.\n"
+    "With `demand` nothing passes until a post-quantum key is agreed; with `on` the tunnel works meanwhile.",
+    examples=(
+        ("slopn profiles", ""),
+        ("slopn profiles home --post-quantum demand", "let nothing pass without a post-quantum key"),
+        ("slopn profiles --remove home", ""),
+    ),
     see=("import", "export", "connect"),
 )
 
@@ -32,7 +44,13 @@ def run(arguments: argparse.Namespace) -> int:
     """List or remove."""
     if arguments.names and arguments.remove is not None:
         raise Failure(Status.USAGE, t("--names and --remove don't go together."))
+    if arguments.name is not None and (arguments.names or arguments.remove is not None):
+        raise Failure(Status.USAGE, t("NAME goes with --post-quantum alone."))
+    if arguments.post_quantum is not None and arguments.name is None:
+        raise Failure(Status.USAGE, t("Say which profile: `slopn profiles NAME --post-quantum WHEN`."))
     with Channel() as channel:
+        if arguments.post_quantum is not None:
+            return _change(channel, arguments)
         if arguments.remove is not None:
             notes = channel.do({"type": "remove_profile", "name": arguments.remove})["notes"]
             warn(*notes)
@@ -42,7 +60,22 @@ def run(arguments: argparse.Namespace) -> int:
                 say(t("Removed {name}.", name=arguments.remove))
             return Status.DONE
         snapshot = channel.snapshot()
+    if arguments.name is not None:
+        snapshot["profiles"] = [profile for profile in snapshot["profiles"] if profile["name"] == arguments.name]
+        if not snapshot["profiles"]:
+            raise Failure(Status.USAGE, t("There is no profile “{name}”.", name=arguments.name))
     _list(snapshot, names=arguments.names, as_json=arguments.json)
+    return Status.DONE
+
+
+def _change(channel: Channel, arguments: argparse.Namespace) -> int:
+    wanted = arguments.post_quantum
+    done = channel.do({"type": "change_profile", "name": arguments.name, "post_quantum": wanted})
+    warn(*done["notes"])
+    if arguments.json:
+        put_json({"changed": arguments.name, "post_quantum": wanted, "notes": done["notes"]})
+    else:
+        say(t("Post-quantum keys of {name}: {wanted}.", name=arguments.name, wanted=wanted))
     return Status.DONE
 
 
@@ -58,7 +91,14 @@ def _list(snapshot: SnapshotDoc, *, names: bool, as_json: bool) -> None:
         used = None if snapshot["state"]["type"] == "disconnected" else snapshot["state"]["profile"]
         head = (" ", t("NAME"), t("GATEWAY"), t("ADDRESSES"), "DNS")
         say(*table([head, *(_row(profile, used) for profile in profiles)]))
-        warn(*(f"{profile['name']}: {note}" for profile in profiles for note in profile["notes"]))
+        warn(*(f"{profile['name']}: {note}" for profile in profiles for note in _notes(profile)))
+
+
+def _notes(profile: ProfileDoc) -> list[str]:
+    enrolment = profile["enrolment"]
+    if enrolment is None or enrolment["expires"] is None:
+        return profile["notes"]
+    return [*profile["notes"], t("enrolled until {day}, and renewed before that", day=day(enrolment["expires"]))]
 
 
 def _row(profile: ProfileDoc, used: str | None) -> tuple[str, ...]:
