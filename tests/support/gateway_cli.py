@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from slopn_helper.gateway import cli, config, config_file, keys
+from slopn_helper.gateway import certificate, cli, config, config_file, keys
 from slopn_helper.gateway.config import Config, DatabaseSection
 from slopn_helper.gateway.registry import Registry
 
@@ -56,6 +56,7 @@ class Cli:
         self.config_file.write_text(config_file.write(settings), encoding="utf-8")
         self.config_file.chmod(0o600)
         keys.create(self.state / keys.NAME, owner=os.getuid())
+        certificate.ensure(self.state, ENDPOINT)
         (self.folder / "run").mkdir()
 
         async def create() -> None:

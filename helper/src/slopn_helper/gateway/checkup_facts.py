@@ -21,8 +21,9 @@ import dns.rcode
 from slopn_helper.gateway import certificate, checkup, interface, keys
 from slopn_helper.gateway.bans import BansError
 from slopn_helper.gateway.bans.fail2ban import Fail2Ban
-from slopn_helper.gateway.certificate import CertificateError, Identity
+from slopn_helper.gateway.certificate import CertificateError
 from slopn_helper.gateway.checkup import Seen
+from slopn_helper.gateway.cli import opened
 from slopn_helper.gateway.config import Config
 from slopn_helper.gateway.machine import Machine
 from slopn_helper.gateway.paths import Paths
@@ -140,15 +141,10 @@ def _fail2ban(server: Fail2Ban) -> str | None:
 
 
 def _certificate(config: Config, paths: Paths) -> str | None:
-    section = config.enrolment
-    chain, key = Path(section.certificate), Path(section.key)
-    if not section.certificate:
-        chain, key = paths.state / "certificate.pem", paths.state / "certificate.key"
     try:
-        found = certificate.own(chain, key)
+        return certificate.problem(opened.identity(config, paths), time.time())
     except CertificateError as error:
         return str(error)
-    return certificate.problem(Identity(chain, key, found.pin), time.time())
 
 
 def _secrets(state: Path) -> Iterable[Path]:

@@ -10,10 +10,9 @@ import sys
 from collections.abc import AsyncIterator
 
 from slopn_helper.files import make_directory, write_file
-from slopn_helper.gateway import choices, cli, config, config_file, installed, keys, names, setup
+from slopn_helper.gateway import certificate, choices, cli, config, config_file, installed, keys, names, setup
 from slopn_helper.gateway.choices import Choices, WrongChoice
 from slopn_helper.gateway.cli import opened, output, questions
-from slopn_helper.gateway.cli.token import identity
 from slopn_helper.gateway.config import Config
 from slopn_helper.gateway.installed import Installed
 from slopn_helper.gateway.machine import Machine
@@ -146,9 +145,15 @@ async def _steps(
     if not (paths.state / keys.NAME).exists():
         yield Step(changed=True, sentence=f"The gateway's key is made: {paths.wireguard_key}.")
     keys.create(paths.wireguard_key, owner=os.getuid())
-    if not wanted.enrolment.certificate and not (paths.state / "certificate.pem").exists():
-        yield Step(changed=True, sentence="Its certificate is made; links pin it, so it needs no authority.")
-    identity(wanted, paths)
+    if not wanted.enrolment.certificate and (
+        not (paths.state / "certificate.pem").exists()
+        or before is None
+        or before.wireguard.endpoint != wanted.wireguard.endpoint
+    ):
+        # Only then: it also clears away what an interrupted write left, which a running gateway may be at.
+        certificate.ensure(paths.state, wanted.wireguard.endpoint)
+        yield Step(changed=True, sentence="Its certificate is made; links pin its key, so it needs no authority.")
+    opened.identity(wanted, paths)
     pools = await _registry(wanted)
     if wanted != before:
         # Last of what can be refused: settings that stand there are in use.

@@ -7,11 +7,14 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slopn_helper.gateway import audit, cli, config_file
+from slopn_helper.gateway import audit, certificate, cli, config_file
 from slopn_helper.gateway.audit import Audit
+from slopn_helper.gateway.certificate import Identity
 from slopn_helper.gateway.config import Config
+from slopn_helper.gateway.paths import Paths
 
 if TYPE_CHECKING:
     from slopn_helper.gateway.registry import Registry
@@ -35,6 +38,14 @@ async def registry(config: Config) -> AsyncIterator[Registry]:
         yield opened
     finally:
         await opened.close()
+
+
+def identity(config: Config, paths: Paths) -> Identity:
+    """The certificate that devices meet; none is made by looking. Raises `CertificateError`."""
+    section = config.enrolment
+    if section.certificate:
+        return certificate.own(Path(section.certificate), Path(section.key))
+    return certificate.own(paths.state / "certificate.pem", paths.state / "certificate.key")
 
 
 def log(arguments: argparse.Namespace) -> Audit:

@@ -12,11 +12,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from slopn_helper.files import write_file
-from slopn_helper.gateway import certificate, cli, tokens
-from slopn_helper.gateway.certificate import Identity
+from slopn_helper.gateway import cli, tokens
 from slopn_helper.gateway.cli import lengths, opened, output
-from slopn_helper.gateway.config import Config
-from slopn_helper.gateway.paths import Paths
 from slopn_helper.gateway.types import Token
 from slopn_wire.enrolment import EnrolmentLink, make_link
 
@@ -99,18 +96,10 @@ def shown(token: Token, now: float) -> TokenShown:
     )
 
 
-def identity(config: Config, paths: Paths) -> Identity:
-    """The certificate that devices meet. Raises `CertificateError`."""
-    section = config.enrolment
-    if section.certificate:
-        return certificate.own(Path(section.certificate), Path(section.key))
-    return certificate.ensure(paths.state, config.wireguard.endpoint)
-
-
 async def _create(arguments: argparse.Namespace) -> int:
     config = opened.settings(arguments)
     lifetime = lengths.seconds(arguments.expires)
-    pin = identity(config, cli.paths(arguments)).pin
+    pin = opened.identity(config, cli.paths(arguments)).pin
     try:
         secret, token = tokens.make(
             os.urandom, arguments.label, uses=arguments.uses, now=time.time(), lifetime=lifetime
