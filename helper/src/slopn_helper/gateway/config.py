@@ -154,6 +154,9 @@ class WatchSection(Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[
         int, _key("a number from 0 to 65535", "TCP port on loopback for Prometheus; 0: none.", ge=0, le=65535)
     ] = 9586
+    per_device: Annotated[
+        bool, _key("true, false", "A series for each device, by its id: who was online when can then be read there.")
+    ] = False
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
