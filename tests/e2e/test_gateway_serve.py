@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import secrets
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,10 +15,10 @@ import pytest
 
 from slopn_helper.gateway.registry import Registry
 from support.gateway import Keys
-from support.gateway_device import Device, in_registry
+from support.gateway_device import Device, in_registry, public_of
 from support.gateway_process import INSIDE4, INSIDE6, GatewayProcess
 from support.psk_tunnel import Worker
-from support.topology import WEB4, WEB6, Lab
+from support.topology import GATEWAY4, GATEWAY_PORT, WEB4, WEB6, Lab
 from support.until import until, until_async
 
 WITHIN = 30.0
@@ -131,6 +134,26 @@ def test_a_killed_gateway_is_followed_by_another(lab: Lab, gateway: GatewayProce
         device.connect()
         assert device.reaches(WEB4)
         assert sorted((gateway.state / "journal").read_bytes().splitlines()) == sorted(before.splitlines())
+
+
+def test_a_flood_of_handshakes_is_told_and_nobody_blamed_for_a_forged_one(lab: Lab, gateway: GatewayProcess) -> None:
+    """Its sender has returned no cookie, so that the address may be anybody's: a line, no ban."""
+    label = hashlib.blake2s(b"mac1----" + public_of(gateway)).digest()
+    with lab.client.entered():
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with sender:
+
+        def told() -> bool:
+            for _ in range(300):
+                message = b"\x01\0\0\0" + secrets.token_bytes(112)
+                mac = hashlib.blake2s(message, digest_size=16, key=label).digest()
+                sender.sendto(message + mac + bytes(16), (GATEWAY4, GATEWAY_PORT))
+            return "why=handshake_flood" in gateway.log()
+
+        until(told, 60.0, "the flood is in the log")
+    (line,) = [line for line in gateway.log().splitlines() if "why=handshake_flood" in line][:1]
+    assert "refused unproven=" in line
+    assert gateway.status()["bans"] == 0
 
 
 def test_one_gateway_at_a_time(gateway: GatewayProcess) -> None:

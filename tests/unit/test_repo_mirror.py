@@ -16,6 +16,18 @@ TESTED_ELSEWHERE = {
     "slopn_app/window/webkit.py": "tests/e2e/test_window_foreign.py",
     # It only wires the real parts together, and the real parts need a host of their own.
     "slopn_helper/bootstrap.py": "tests/e2e/test_kill_after_each_effect.py",
+    # They are HTTP and TLS: what they decide stands in their pure neighbours.
+    "slopn_helper/gateway/api/__init__.py": "tests/gateway/test_api_enrol.py",
+    "slopn_helper/gateway/api/door.py": "tests/gateway/test_api_strangers.py",
+    "slopn_helper/gateway/api/enrolling.py": "tests/gateway/test_api_enrol.py",
+    "slopn_helper/gateway/api/gate.py": "tests/gateway/test_api_strangers.py",
+    "slopn_helper/gateway/api/http.py": "tests/gateway/test_api_strangers.py",
+    "slopn_helper/gateway/api/routes.py": "tests/gateway/test_api_enrol.py",
+    # They wire the gateway's parts together, or speak to the kernel: what they do shows at a gateway at work.
+    "slopn_helper/gateway/cli/serve.py": "tests/e2e/test_gateway_serve.py",
+    "slopn_helper/gateway/interface.py": "tests/e2e/test_gateway_serve.py",
+    "slopn_helper/gateway/serve.py": "tests/e2e/test_gateway_serve.py",
+    "slopn_helper/gateway/server.py": "tests/e2e/test_gateway_serve.py",
     # The registry is its tables: what could be said of it without a database would repeat the code.
     "slopn_helper/gateway/registry/__init__.py": "tests/gateway/test_registry_devices.py",
     "slopn_helper/gateway/registry/backup.py": "tests/gateway/test_registry_backup.py",

@@ -14,17 +14,19 @@ from base64 import b64encode
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from ipaddress import ip_address
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from slopn_helper import __version__
-from slopn_helper.engine import EngineConfig, EngineError, EngineEvent
+from slopn_helper.engine import EngineConfig, EngineError, EngineEvent, HandshakeFlood
 from slopn_helper.gateway import certificate, interface, presence, report
 from slopn_helper.gateway import config as settings
 from slopn_helper.gateway.agreement import Agreement
 from slopn_helper.gateway.api import Api
-from slopn_helper.gateway.bans import allow
+from slopn_helper.gateway.bans import Why, allow
 from slopn_helper.gateway.bans.desk import Desk
+from slopn_helper.gateway.bans.lines import Refusal
 from slopn_helper.gateway.certificate import Identity
 from slopn_helper.gateway.config import Config
 from slopn_helper.gateway.dataplane import Dataplane, Plane
@@ -75,7 +77,9 @@ class Server:
         self._interface = Interface(name, self._journal)
         self._net = GatewayNet(self._journal)
         self._forwarding = Forwarding(self._net, config, self._ledger.pools, partial(interface.uplinks, name))
-        self._watch = Watch(self.status, port=config.watch.port, socket=paths.admin_socket)
+        self._watch = Watch(
+            self.status, port=config.watch.port, socket=paths.admin_socket, per_device=config.watch.per_device
+        )
         self._dataplane = Dataplane(
             engine,
             EngineConfig(name, private, (), mtu=interface.MTU, listen_port=config.wireguard.port),
@@ -207,6 +211,10 @@ class Server:
                 _log.error("%s", error)
 
     async def _tell(self, event: EngineEvent) -> None:
+        if isinstance(event, HandshakeFlood):
+            host, port = event.endpoint
+            self._watch.meter.refused(Why.HANDSHAKE_FLOOD)
+            self._desk.refused(Refusal(ip_address(host), Why.HANDSHAKE_FLOOD, port, proven=event.proven))
         await self._agreement.event(event)
 
     def _changed(self) -> None:
