@@ -96,6 +96,7 @@ export type Push =
   | ({ kind: "link" } & Link)
   | { kind: "preferences"; preferences: Preferences }
   | { kind: "open"; files: PickedFile[]; link?: string }
+  | { kind: "enrol"; link: string }
   | { kind: "show"; page: string };
 
 declare global {

@@ -28,6 +28,10 @@ PageCommand = (
     | commands.Unlock
     | commands.ImportProfile
     | commands.CheckProfile
+    | commands.CheckEnrolment
+    | commands.Enrol
+    | commands.RenewEnrolment
+    | commands.ChangeProfile
     | commands.RenameProfile
     | commands.ExportProfile
     | commands.RemoveProfile

@@ -1,6 +1,7 @@
 """What the window was started with, or asked to open while it runs: files, and `slopn://` links. Pure but for reading files.
 
-`slopn://import/NAME?conf=TEXT` brings a wg-quick file, TEXT in base64url; `slopn://show/PAGE` shows a page of the window.
+`slopn://import/NAME?conf=TEXT` brings a wg-quick file, TEXT in base64url; `slopn://enrol?…` is an enrolment link
+(`slopn_wire.enrolment`); `slopn://show/PAGE` shows a page of the window.
 Nothing else is understood, and nothing is done by a link: the page shows what would be added, and the user decides.
 """
 
@@ -14,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from slopn_app.window import files, messages
+from slopn_wire.enrolment import LinkError, parse_link
 
 SCHEME = "slopn"
 PAGES = ("status", "profiles", "devices", "logs", "health", "settings")
@@ -45,6 +47,12 @@ def link(text: str) -> dict[str, Any]:
     """The push that a `slopn://` link stands for. Raises `NotOpened`."""
     if len(text) > LONGEST:
         raise NotOpened("The link is too long.")
+    if text.lower().startswith(f"{SCHEME}://enrol?"):
+        try:
+            parse_link(text)
+        except LinkError as error:
+            raise NotOpened(str(error)) from None
+        return {"kind": "enrol", "link": text.strip()}
     try:
         split = urlsplit(text)
     except ValueError:

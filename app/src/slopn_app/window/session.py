@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from slopn_app.client import REPLY_TIMEOUT
 from slopn_app.desktop.watcher import Watcher
 from slopn_app.feed import Problem, ProblemKind
 from slopn_app.view import apply
@@ -16,7 +17,7 @@ from slopn_app.window.errands import Actions, Errands, Reply, outcome
 from slopn_app.window.messages import Invalid
 from slopn_app.window.outbox import Outbox
 from slopn_app.window.shell import Shell
-from slopn_wire.commands import Diagnose
+from slopn_wire.commands import Diagnose, Enrol, RenewEnrolment
 from slopn_wire.events import Event, Snapshot
 from slopn_wire.logs import Logs
 
@@ -24,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 HIDDEN_PAUSE = 5.0
 """Seconds that nobody must have looked for before the window hangs up."""
 _DIAGNOSIS = 60.0
+_ENROLMENT = 75.0
+"""Seconds for what asks somebody outside."""
 Said = Snapshot | Event | Problem
 
 
@@ -161,7 +164,9 @@ class Session:
             self._errands.submit(watcher.close)
 
     def _ask(self, text: str, reply: Reply) -> None:
-        self._attend().ask(messages.command(text)).add_done_callback(lambda done: reply(outcome(done)))
+        command = messages.command(text)
+        within = _ENROLMENT if isinstance(command, Enrol | RenewEnrolment) else REPLY_TIMEOUT
+        self._attend().ask(command, within).add_done_callback(lambda done: reply(outcome(done)))
 
     # -------------------------------------------------------------------------------------------------- what is local
 

@@ -4,6 +4,7 @@ import type { Command, Event, EventBody, Lagged, LogLine, Logs, Reply, Result, S
 import type { Api, Local, Preferences, Push } from "../bridge.ts";
 import { apply } from "../store.ts";
 import { judge, SAMPLE } from "./conf.ts";
+import { enrolled, holds, Refused } from "./enrolment.ts";
 import { DIAGNOSIS, LINES } from "./samples.ts";
 import { base, ENDPOINT, live, SCENES, type Scene } from "./scenes.ts";
 
@@ -15,15 +16,6 @@ const RECORDINGS = import.meta.glob<string>("../../../../tests/data/events/*.jso
 });
 
 type ServerMessage = Reply | Event | Logs | Lagged;
-
-class Refused extends Error {
-  constructor(
-    readonly code: string,
-    text: string,
-  ) {
-    super(text);
-  }
-}
 
 export class FakeHelper implements Api {
   scene: Scene;
@@ -225,6 +217,19 @@ export class FakeHelper implements Api {
         this.texts.set(command.name, command.text);
         this.profiles([...view.profiles.filter((one) => one.name !== command.name), found.profile]);
         return { type: "done", notes: found.profile.notes };
+      }
+      case "check_enrolment":
+        return holds(command.link);
+      case "enrol": {
+        const profile = enrolled(holds(command.link), command.name ?? null);
+        if (view.profiles.some((one) => one.name === profile.name)) throw new Refused("invalid", `There is a profile “${profile.name}” already.`); // prettier-ignore
+        this.profiles([...view.profiles, profile]);
+        return { type: "enrolled", profile };
+      }
+      case "renew_enrolment": {
+        const profile = view.profiles.find((one) => one.name === command.profile);
+        if (!profile?.enrolment) throw new Refused("invalid", "Nothing renews it.");
+        return { type: "enrolled", profile };
       }
       case "export_profile":
         return { type: "exported", text: this.texts.get(command.name) ?? SAMPLE };

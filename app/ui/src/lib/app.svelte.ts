@@ -51,6 +51,8 @@ class App {
   toasts = $state.raw<Toast[]>([]);
   leaving = $state.raw<Leaving[]>([]);
   incoming = $state.raw<Incoming[]>([]);
+  /** The enrolment link that is being looked at; empty: none was pasted yet; null: nobody enrols. */
+  enrolling = $state.raw<string | null>(null);
   palette = $state(false);
   draft = $state.raw<Draft | null>(null);
   /** Counted up when the log or the rates have changed: both are too large to be watched. */
@@ -215,6 +217,9 @@ class App {
         return;
       case "open":
         void collect(push.files, push.link).then((found) => (this.incoming = [...this.incoming, ...found]));
+        return;
+      case "enrol":
+        this.enrolling = push.link;
         return;
       case "show":
         if ((PAGES as readonly string[]).includes(push.page)) this.show(push.page as Page);

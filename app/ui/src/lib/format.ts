@@ -63,6 +63,11 @@ export function address(found: { host: string; port: number }): string {
   return found.host.includes(":") ? `[${found.host}]:${found.port}` : `${found.host}:${found.port}`;
 }
 
+/** A pin in groups of four, as people compare them. */
+export function grouped(pin: string): string {
+  return pin.replace(/(.{4})(?=.)/g, "$1 ");
+}
+
 function decimal(value: number): string {
   return value.toLocaleString(locale(), { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 }

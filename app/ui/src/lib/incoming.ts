@@ -30,6 +30,11 @@ export async function open(name: string, data: Uint8Array): Promise<Incoming[]> 
   }
 }
 
+/** Whether a text is an enrolment link and no file: what it holds is the helper's to say. */
+export function isLink(text: string): boolean {
+  return /^\s*slopn:\/\/enrol\?/i.test(text);
+}
+
 /** A profile's name as the helper makes it of a file's: without folders and `.conf`. */
 export function nameOf(filename: string): string {
   const last = filename.split(/[/\\]/).at(-1) ?? "";

@@ -9,6 +9,7 @@ import pytest
 
 from slopn_app.window import opened
 from slopn_app.window.opened import NotOpened
+from slopn_wire.enrolment import EnrolmentLink, make_link
 
 CONF = "[Interface]\nPrivateKey = ä>?\n".encode()
 
@@ -34,6 +35,15 @@ def test_a_link_that_brings_a_profile(encode: type) -> None:
     assert base64.b64decode(push["files"][0]["data"]) == CONF
     assert push["files"][0]["name"] == "Zürich.conf"
     assert push["link"] == "slopn://import/Zürich"
+
+
+def test_an_enrolment_link() -> None:
+    """The page is to show what it holds; one that is cut short says so, without its token."""
+    text = make_link(EnrolmentLink("vpn.example.org", 443, b"p" * 32, b"t" * 32))
+    assert opened.pushes([text]) == [{"kind": "enrol", "link": text}]
+    with pytest.raises(NotOpened, match="token") as caught:
+        opened.link(text[:-3])
+    assert "dHR0" not in str(caught.value)
 
 
 def test_a_link_to_a_page() -> None:
