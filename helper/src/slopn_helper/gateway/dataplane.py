@@ -76,6 +76,8 @@ class Dataplane:
         self._tell = tell
         self._changed = changed
         self._in_force: dict[bytes, PeerConfig] = {}
+        self._look = False
+        """Whether to look at the engine's peers, too: somebody may have changed them with `wg`."""
         self.down = True
         """The engine is to be started first."""
         self._due = asyncio.Event()
@@ -105,6 +107,7 @@ class Dataplane:
         async for update in updates:
             if update.whole:
                 self.roster.replace(update.devices)
+                self._look = True
             else:
                 self.roster.put(update.devices)
                 self.roster.forget(update.gone)
@@ -176,7 +179,8 @@ class Dataplane:
     async def _put(self) -> None:
         if self.down:
             await self.start()
-        have = self._in_force
+        have = self._seen() if self._look else self._in_force
+        self._look = False
         heard, self._heard_at = self._heard_at, None
         want = self.roster.peers(self._clock())
         change = difference(have, want)
@@ -187,6 +191,15 @@ class Dataplane:
         if heard is not None:
             self._meter.put_in_force(time.monotonic() - heard)
             self._filled.set()
+
+    def _seen(self) -> dict[bytes, PeerConfig]:
+        """What is in force, as far as the engine still has it, and peers that nobody of us has added."""
+        there = {peer.public_key for peer in self._engine.counters().peers}
+        strangers = there - self._in_force.keys()
+        if strangers or len(there) < len(self._in_force):
+            _log.warning("somebody else has changed the engine's peers: they are put right")
+        have = {key: peer for key, peer in self._in_force.items() if key in there}
+        return have | {key: PeerConfig(key, ()) for key in strangers}
 
     async def _change(self, have: dict[bytes, PeerConfig], change: Difference) -> None:
         try:

@@ -5,7 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address
 
-from slopn_helper.engine import Counters, EngineConfig, EngineDown, EngineError, EngineEvent, HandshakeDone, PeerConfig
+from slopn_helper.engine import (
+    Counters,
+    EngineConfig,
+    EngineDown,
+    EngineError,
+    EngineEvent,
+    HandshakeDone,
+    PeerConfig,
+    PeerCounters,
+)
 from slopn_helper.gateway.bans import Why
 from slopn_helper.gateway.dataplane import Dataplane
 from slopn_helper.gateway.registry.errors import Unavailable
@@ -50,8 +59,8 @@ class FakeEngine:
         """Nothing here."""
 
     def counters(self) -> Counters:
-        """None."""
-        return Counters()
+        """Of each peer."""
+        return Counters(peers=tuple(PeerCounters(key, None, None, 0, 0) for key in self.peers))
 
     async def events(self) -> AsyncIterator[EngineEvent]:
         """What was told."""
@@ -175,6 +184,19 @@ def test_what_the_registry_tells_is_in_force() -> None:
         await world.has(KEYS[1])
 
     assert go(story).made == 1
+
+
+def test_peers_that_others_add_or_remove_are_put_right() -> None:
+    """With the next whole reading: root may have used `wg`."""
+
+    async def story(world: World) -> None:
+        world.tell(device(1), whole=True)
+        await world.plane.filled()
+        world.engine.peers = {KEYS[5]: PeerConfig(KEYS[5], ())}
+        world.tell(device(1), whole=True)
+        await world.has(KEYS[1])
+
+    go(story)
 
 
 def test_the_clock_alone_ends_an_enrolment() -> None:
