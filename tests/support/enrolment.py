@@ -194,9 +194,11 @@ class DeviceKey:
         self._key = X25519PrivateKey.generate()
         self.public = self._key.public_key().public_bytes_raw()
 
-    async def enrol(self, line: Line, token: bytes, name: str = "laptop", **changed: Any) -> Reply:
+    async def enrol(
+        self, line: Line, token: bytes, name: str = "laptop", changed: dict[str, str] | None = None
+    ) -> Reply:
         """A challenge and an enrolment. `changed`: members that are sent otherwise than they should."""
-        return await line.ask(ENROL, self.enrolment(await challenge(line), token, name) | changed)
+        return await line.ask(ENROL, self.enrolment(await challenge(line), token, name) | (changed or {}))
 
     def enrolment(self, given: Any, token: bytes, name: str = "laptop") -> dict[str, Any]:
         """The request, for a challenge."""

@@ -57,10 +57,10 @@ class Enrolling:
     async def enrol(self, asked: Enrol) -> Configuration:
         """A place for a token. Again with the same key: the same place, since an answer may get lost."""
         self._spend(asked.challenge, asked.name)
-        _check("name", name_problem(asked.name))
-        _check("public_key", key_problem(asked.public_key))
         about = hashlib.sha256(asked.token).digest() + asked.name.encode()
         self._prove(asked.public_key, ENROL, asked.challenge, about, asked.proof, asked.name)
+        _check("name", name_problem(asked.name))
+        _check("public_key", key_problem(asked.public_key))
         now = self._clock()
         with _refusing(asked.name):
             enrolled = await self._registry.redeem(
@@ -85,11 +85,11 @@ class Enrolling:
     async def rotate(self, asked: Rotate) -> Configuration:
         """Another key for a device. Both are valid until the new one was used."""
         self._spend(asked.challenge)
+        self._prove(asked.public_key, ROTATE, asked.challenge, asked.next_key, asked.proof)
+        self._prove(asked.next_key, ROTATE, asked.challenge, asked.public_key, asked.next_proof, field="next_proof")
         _check("next_key", key_problem(asked.next_key))
         if asked.next_key == asked.public_key:
             _check("next_key", "The next key must be another one.")
-        self._prove(asked.public_key, ROTATE, asked.challenge, asked.next_key, asked.proof)
-        self._prove(asked.next_key, ROTATE, asked.challenge, asked.public_key, asked.next_proof, field="next_proof")
         with _refusing():
             device = (await self._owner(asked.public_key)).device
             await self._registry.rotate(device.id, asked.next_key, now=self._clock())

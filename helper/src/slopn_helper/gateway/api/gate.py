@@ -86,7 +86,9 @@ class Gate:
             raise Refused("too_many", sentence, retry_after=wait)
         method = METHODS.get(scope["path"])
         if method is None:
-            raise Refused("not_found", "There is nothing at this address: is the gateway older than your program?")
+            raise Refused(
+                "not_found", "There is nothing at this address. If your program asks for it, the gateway is too old."
+            )
         if scope["method"] != method:
             raise Refused("method", f"This address takes {method} alone.", allow=method)
         if not self._hands.begin():
