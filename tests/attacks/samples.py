@@ -8,6 +8,7 @@ from slopn_helper.ipc.authz import PAIRED, REQUIRED
 from slopn_wire.commands import (
     AddUser,
     ApplySettings,
+    ChangeProfile,
     CheckProfile,
     Command,
     Connect,
@@ -33,6 +34,7 @@ from slopn_wire.commands import (
     Watch,
 )
 from slopn_wire.devices import Right
+from slopn_wire.profile import PostQuantum
 from slopn_wire.settings import KillSwitchMode, Settings
 from support.certificates import new_key, request_for
 
@@ -50,6 +52,7 @@ _SAMPLES: dict[type[Command], Command] = {
         ExportProfile("victim"),
         RemoveProfile("victim"),
         CheckProfile("forged", "[Interface]", "forged.conf"),
+        ChangeProfile("victim", PostQuantum.OFF),
         RenameProfile("victim", "mine"),
         ApplySettings(Settings(kill_switch=KillSwitchMode.OFF)),
         GetSnapshot(),

@@ -37,7 +37,7 @@ class Spec(msgspec.Struct, frozen=True):
     post_quantum: bool
 
 
-async def _open(_: bool) -> None:  # noqa: FBT001 - as `End` calls it
+async def _open(_: bool) -> None:
     """The far end demands nothing."""
 
 

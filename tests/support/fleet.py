@@ -6,7 +6,6 @@ import contextlib
 import subprocess
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
@@ -64,6 +63,11 @@ class FarEnd:
                 type nat hook postrouting priority srcnat
                 iifname "{INTERFACE}" oifname "wan0" snat to {self.address}
               }}
+              chain inside {{
+                type filter hook prerouting priority -300
+                iifname "{INTERFACE}" udp sport 17768 udp dport 17768 accept
+                iifname "{INTERFACE}" counter
+              }}
             }}
         """)
         self._lab.router.ip(f"""
@@ -89,15 +93,20 @@ class FarEnd:
         self._process.wait()
         self._process = None
 
+    def heard(self) -> int:
+        """Packets out of the tunnel so far, the agreement of keys not counted."""
+        listed = self.namespace.run("nft list chain ip lab inside").stdout
+        return int(listed.split("counter packets ")[1].split()[0])
+
     @property
     def is_up(self) -> bool:
         """Whether it was started."""
         return self._process is not None
 
     def enrolled(self) -> EnrolledGateway:
-        """As a profile names it."""
+        """As a profile names it. Its API is nowhere: renewals are no part of the lab."""
         endpoint = Endpoint(self.address, PORT)
-        return EnrolledGateway(endpoint, self.keys.public, "0" * 64, Endpoint(self.address, 443))
+        return EnrolledGateway(endpoint, self.keys.public, "0" * 64, Endpoint("127.0.0.1", 1))
 
     def _log(self) -> Path:
         return self._lab.dir / f"far-end-{self.number}.log"

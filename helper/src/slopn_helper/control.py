@@ -27,6 +27,7 @@ from slopn_helper.wishes import Wishes
 from slopn_wire.commands import (
     LONGEST_PAUSE,
     ApplySettings,
+    ChangeProfile,
     CheckEnrolment,
     CheckProfile,
     Command,
@@ -166,9 +167,7 @@ class Control:
         """See `enrolment.enroller.Shelf`. A tunnel whose addresses or DNS hold no longer is made anew."""
         async with self._busy:
             before = await self._profiles.renewed(profile, secrets)
-            state = self._hub.snapshot().state
-            used = isinstance(state, Connected | Connecting) and state.profile == profile.name
-            if used and moved(before, profile):
+            if self._is_used(profile.name) and moved(before, profile):
                 self._wired.post(Reconnect())
 
     async def submit(self, who: Principal, command: Command) -> Result:
@@ -226,6 +225,10 @@ class Control:
                 return Done((await self._profiles.add(command, self._in_use)).notes)
             case CheckProfile():
                 return await self._profiles.check(command)
+            case ChangeProfile(name=name, post_quantum=wanted):
+                if await self._profiles.change(name, wanted) and self._is_used(name):
+                    self._wired.post(Reconnect())
+                    return Done((f"SloPN connects to “{name}” again, so that it holds at once.",))
             case RenameProfile(name=name, to=to):
                 await self._profiles.rename(name, to, self._in_use)
                 if self.wish.profile == name:
@@ -264,6 +267,11 @@ class Control:
             _log.warning("%s", error)
             self._hub.set_checked("settings", (warning("settings_unsaved", why=str(error).rstrip(".")),))
         return self._hold(settings)
+
+    def _is_used(self, name: str) -> bool:
+        """By a tunnel that is there, or on its way."""
+        state = self._hub.snapshot().state
+        return isinstance(state, Connected | Connecting) and state.profile == name
 
     def _in_use(self, name: str) -> bool:
         state = self._hub.snapshot().state

@@ -13,7 +13,7 @@ from slopn_helper.store import Store
 from slopn_wire.codec import encode
 from slopn_wire.commands import CheckProfile, ImportProfile
 from slopn_wire.events import Checked
-from slopn_wire.profile import Profile
+from slopn_wire.profile import PostQuantum, Profile
 
 MOST_BYTES = 1 << 20
 """Size of all profiles together, without their keys, as they stand in each snapshot: two thousand usual ones."""
@@ -127,6 +127,20 @@ class Profiles:
         del self._profiles[name]
         self._profiles[to] = renamed
         self._changed()
+
+    async def change(self, name: str, post_quantum: PostQuantum) -> bool:
+        """What an enrolment leaves to the user. Whether it is something else now."""
+        profile = self.named(name)
+        if profile.enrolment is None and post_quantum is not PostQuantum.OFF:
+            raise ValueError(
+                f"The profile “{name}” came from a file: only gateways that it was enrolled at by `slopn enrol` agree "
+                "post-quantum keys. Others may have a fixed preshared key, in the file's PresharedKey."
+            )
+        if profile.post_quantum is post_quantum:
+            return False
+        changed = msgspec.structs.replace(profile, post_quantum=post_quantum)
+        await self._keep(changed, await asyncio.to_thread(self._store.secrets, name))
+        return True
 
     async def export(self, name: str) -> str:
         """The profile as a wg-quick file, with its keys."""

@@ -70,6 +70,8 @@ export function base(): Snapshot {
       dns: { servers: [], search: [], match: [] },
       mtu: null,
       path_mtu: null,
+      gateway: null,
+      post_quantum: null,
     },
     stats: { type: "stats", rx_bytes: 0, tx_bytes: 0, last_handshake: null, endpoint: null, latency: null },
     devices: [
@@ -118,6 +120,8 @@ export function live(): Snapshot["live"] {
     dns: { servers: ["10.9.0.1"], search: [], match: [] },
     mtu: 1420,
     path_mtu: 1500,
+    gateway: null,
+    post_quantum: null,
   };
 }
 

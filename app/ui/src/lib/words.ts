@@ -39,6 +39,14 @@ export function cause(of: ErrorCause): Cause {
         what: t("Nothing has come back through the tunnel for a while."),
         remedy: t("Wait: SloPN connects again by itself."),
       };
+    case "unprotected":
+      return {
+        short: t("no post-quantum key with the gateway"),
+        what: t("The profile demands a post-quantum key, and the gateway agrees none."),
+        remedy: t(
+          "Check that the gateway is SloPN's, and up to date; `slopn profiles NAME --post-quantum on` goes without. SloPN keeps trying.",
+        ),
+      };
     case "bad_profile":
       return {
         short: t("the profile can't be used"),
@@ -125,6 +133,8 @@ export function step(of: Step): string {
       return t("waiting for the gateway's answer");
     case "configuring":
       return t("setting addresses, routes and DNS");
+    case "protecting":
+      return t("agreeing the post-quantum key");
     case "waiting":
       return t("waiting before the next try");
   }

@@ -12,6 +12,7 @@ from slopn_helper.principal import Principal
 from slopn_wire.commands import (
     AddUser,
     ApplySettings,
+    ChangeProfile,
     CheckEnrolment,
     CheckProfile,
     Command,
@@ -63,6 +64,7 @@ REQUIRED: dict[type[Command], Right] = {
     CheckEnrolment: Right.CONFIGURE,
     Enrol: Right.CONFIGURE,
     RenewEnrolment: Right.CONFIGURE,
+    ChangeProfile: Right.CONFIGURE,
     RenameProfile: Right.CONFIGURE,
     ApplySettings: Right.CONFIGURE,
     GetSnapshot: Right.VIEW,

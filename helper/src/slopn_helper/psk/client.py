@@ -24,6 +24,9 @@ PATIENCE = 15.0
 PAUSES = (15.0, 30.0, 60.0, 120.0)
 """Seconds from exchanges that were given up to the next, the last one from then on."""
 
+PAUSE_CLOSED = 5.0
+"""The same while the gate is closed: somebody waits."""
+
 HANDSHAKE_AGAIN = 5.0
 """Seconds until a handshake under the new key is asked for again."""
 
@@ -184,7 +187,7 @@ class Client(Side):
             # Whether the gateway has taken the key, a handshake tells.
             return self._prove(current, now)
         self._round = None
-        self._next_at = now + PAUSES[min(self._status.failed, len(PAUSES) - 1)]
+        self._next_at = now + (PAUSES[min(self._status.failed, len(PAUSES) - 1)] if self.gate else PAUSE_CLOSED)
         self._status = replace(self._status, failed=self._status.failed + 1)
         return []
 

@@ -33,7 +33,7 @@ _CAUSES = {
     "unprotected": (
         "no post-quantum key with the gateway",
         "The profile demands a post-quantum key, and the gateway agrees none.",
-        "Check that the gateway is SloPN's, and up to date; `slopn profiles --post-quantum on NAME` goes without. SloPN keeps trying.",
+        "Check that the gateway is SloPN's, and up to date; `slopn profiles NAME --post-quantum on` goes without. SloPN keeps trying.",
     ),
     "bad_profile": (
         "the profile can't be used",

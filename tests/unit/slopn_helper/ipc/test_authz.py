@@ -11,6 +11,7 @@ from slopn_helper.principal import ALL_RIGHTS, Principal
 from slopn_wire.commands import (
     AddUser,
     ApplySettings,
+    ChangeProfile,
     CheckEnrolment,
     CheckProfile,
     Command,
@@ -42,6 +43,7 @@ from slopn_wire.commands import (
 )
 from slopn_wire.devices import Right, UserBasis
 from slopn_wire.events import ErrorKind
+from slopn_wire.profile import PostQuantum
 from slopn_wire.settings import Settings
 from support.wire import structs
 
@@ -56,6 +58,7 @@ CONFIGURE: list[Command] = [
     CheckEnrolment("slopn://enrol?"),
     Enrol("slopn://enrol?"),
     RenewEnrolment("berlin"),
+    ChangeProfile("berlin", PostQuantum.DEMAND),
     RenameProfile("berlin", "paris"),
     ApplySettings(Settings()),
     GetPairings(),
