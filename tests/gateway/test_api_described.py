@@ -20,7 +20,7 @@ _PROGRAM = Path(sys.executable).with_name("schemathesis")
 
 def schemathesis(address: str, about: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     """All that it checks, of the document at `address`."""
-    words = [_PROGRAM, "run", address, "--tls-verify=false", "--checks=all", "--no-color", *about]
+    words = [str(_PROGRAM), "run", address, "--tls-verify=false", "--checks=all", "--no-color", *about]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=900)
 
 

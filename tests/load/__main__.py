@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.engines import ROOT, commit
-from load import attacks, following, restarts, roundtrip, watching
+from load import attacks, enrolments, following, restarts, roundtrip, watching
 from load.figures import Figure, table
 
 PARTS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[Figure]]] = {
     "restarts": lambda args: restarts.figures(args.restarts),
     "following": lambda args: following.figures(args.rounds, args.run),
     "roundtrip": lambda args: roundtrip.figures(args.commands, args.tries),
+    "enrolments": lambda args: enrolments.figures(args.enrolling, args.press),
     "attacks": lambda args: attacks.figures(args.attack, args.hostile),
 }
 
@@ -70,6 +71,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--run", type=float, default=8, help="seconds of each of them")
     parser.add_argument("--commands", type=int, default=2000, help="of each kind, over a connection that stands")
     parser.add_argument("--tries", type=int, default=31, help="of slopn status")
+    parser.add_argument("--enrolling", type=float, default=10, help="seconds of enrolments, each way")
+    parser.add_argument("--press", type=float, default=600, help="seconds of twice as many")
     parser.add_argument("--attack", type=float, default=10, help="seconds of each attack, at least")
     parser.add_argument("--hostile", type=int, default=2, help="processes that attack at once")
     parser.add_argument("--out", type=Path, default=ROOT / f".cache/load/{stamp}.jsonl", help="JSON lines, appended")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from load import figures, hostile_user, usage
+from load import enrolments, figures, hostile_user, usage
 from load.attacks import Attacked, Battlefield, Honest, lines
 from load.figures import Figure
 from load.following import Read, compare
@@ -54,6 +54,18 @@ def test_commands_and_status() -> None:
             assert len(timed(person, 1, str(BIN / "slopn"), "status")) == 1
             (clocked,) = stages(person, 1)
             assert all(clocked[stage] > 0 for stage in STAGES), clocked
+
+
+def test_enrolments_and_twice_as_many() -> None:
+    """All are enrolled; pressed, nobody hears anything but yes, later, or nothing."""
+    with enrolments.server() as (to, pid):
+        loaded = enrolments.sustained(to, pid, 1.0, 5)
+        assert set(loaded.answers.statuses) == {200}
+        assert loaded.answers.cut == 0
+        assert loaded.answers.enrolled > 0
+        pressed = enrolments.pressed(to, pid, 1.0, 300.0)
+        assert set(pressed.answers.statuses) <= {200, 429, 503}
+        assert pressed.answers.enrolled > 0
 
 
 @pytest.fixture(scope="module")
