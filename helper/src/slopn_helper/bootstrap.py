@@ -150,7 +150,9 @@ if sys.platform == "linux":
             await daemon.admit(errand)
 
         way = Way(admit, resolve, runner.around, FWMARK)
-        enroller = Enroller(control, Pending(options.state_dir / PENDING), way, device=platform.node())
+        pending = Pending(options.state_dir / PENDING)
+        pending.open()
+        enroller = Enroller(control, pending, way, device=platform.node())
         control.enrolments = enroller.do
         keeper = Keeper(hub, enroller.renew, chance=random.SystemRandom().random)
         recorder = FlightRecorder(options.state_dir / RECORDER)

@@ -47,6 +47,10 @@ class Pending:
         self._secrets.put(purpose, ProfileSecrets(key))
         return key
 
+    def open(self) -> None:
+        """Make the directory, or check the one that is there, and forget what is too old."""
+        self._open()
+
     def known(self, purpose: str) -> Secret | None:
         """The key that was made for `purpose`, if there is one."""
         self._open()
