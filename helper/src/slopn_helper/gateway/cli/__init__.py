@@ -88,8 +88,9 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     # Only the one that is called is imported; all of them for the list in --help.
     called = next((word for word in argv if word in VERBS), None)
+    lists = called is None and bool({"-h", "--help"} & set(argv))
     for name in VERBS:
-        if called in {name, None}:
+        if lists or called == name:
             module = verb(name)
             each = verbs.add_parser(name, help=module.HELP, description=module.HELP)
             module.configure(each)
