@@ -52,6 +52,7 @@ def test_a_device_browses_by_the_gateways_address(lab: Lab, gateway: GatewayProc
         assert status["serving"]
         assert status["enrolling"]
         assert status["trouble"] == []
+        assert "somebody has changed" not in gateway.log()
 
 
 def test_who_is_revoked_is_cut_off_and_nobody_else(lab: Lab, gateway: GatewayProcess) -> None:

@@ -90,6 +90,14 @@ class Forwarding:
         self._lent = tuple(lent)
         await self.apply()
 
+    async def interface_made(self) -> None:
+        """The tunnel's interface is a new one: its own settings are to be made. Raises nothing of ours."""
+        try:
+            if self._policy is not None:
+                await self._net.apply(self._policy)
+        except GatewayNetError as error:
+            self.complain(error)
+
     async def keep(self) -> None:
         """Put back what others change, and follow the uplinks, until cancelled."""
         while True:

@@ -187,6 +187,7 @@ class Server:
     async def _made(self) -> None:
         """The engine has made its interface."""
         await self._interface.apply(interface.addresses(self._ledger.pools))
+        await self._forwarding.interface_made()
         name = self._interface.name
         sockets = [open_socket(name, str(address.ip)) for address in self._interface.addresses]
         await self._agreement.open(sockets, self._tasks)

@@ -113,5 +113,7 @@ def test_what_others_change_is_put_back() -> None:
         await world.made.heal()
         assert world.made.trouble is None
         assert len(world.net.applied) == 2
+        await world.made.interface_made()
+        assert world.net.applied[2] == world.net.applied[1]
 
     asyncio.run(run())
