@@ -41,20 +41,26 @@ async def _open(_: bool) -> None:
     """The far end demands nothing."""
 
 
+def _configure() -> None:
+    batch = (
+        f"addr add {TUNNEL4}/24 dev {INTERFACE}\naddr add {TUNNEL6}/64 dev {INTERFACE} nodad\nlink set {INTERFACE} up\n"
+    )
+    subprocess.run(["ip", "-batch", "-"], input=batch, text=True, check=True)
+
+
 async def _serve(spec: Spec) -> None:
     engine, private, client = RustEngine(uapi=False), b64decode(spec.private_key), b64decode(spec.client)
     allowed = (ip_network(f"{CLIENT4}/32"), ip_network(f"{CLIENT6}/128"))
     peers = (PeerConfig(client, allowed),)
     await engine.apply(EngineConfig(INTERFACE, private, peers, listen_port=spec.port))
-    for command in (f"addr add {TUNNEL4}/24", f"addr add {TUNNEL6}/64"):
-        subprocess.run(f"ip {command} dev {INTERFACE} {'nodad' if ':' in command else ''}", shell=True, check=True)  # noqa: S602 - our own words
-    subprocess.run(["ip", "link", "set", INTERFACE, "up"], check=True)
+    await asyncio.to_thread(_configure)
     channel = Channel(lambda host, port: end if (host, port) == (CLIENT4, PORT) else None)
     side = Gateway(Pair(private, client, client=False), None, os.urandom)
     end = End(side, engine, client, lambda data: channel.send(data, (CLIENT4, PORT)), _open)
     if spec.post_quantum:
         await channel.open(open_socket(INTERFACE, TUNNEL4))
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
 
     async def follow() -> None:
         async for event in engine.events():

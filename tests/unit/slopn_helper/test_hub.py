@@ -13,6 +13,7 @@ from slopn_wire.codec import server_decoder
 from slopn_wire.events import Event, Live, Network, PolicyKind, Resumed, Snapshot, StateChanged, Stats
 from slopn_wire.fold import fold
 from slopn_wire.framing import MAX_MESSAGE, Deframer
+from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connecting, Disconnected, Step, TargetState
 from support.aio import in_loop
@@ -152,3 +153,15 @@ def test_a_policy_in_one_word() -> None:
     tunnelled = Tunnelled(allow_lan=False, endpoints=(), interface="slopn0")
     kinds = [kind_of(policy) for policy in (Open(), Blocked(), tunnelled, None)]
     assert kinds == [PolicyKind.OPEN, PolicyKind.BLOCKED, PolicyKind.TUNNELLED, PolicyKind.UNKNOWN]
+
+
+def test_what_is_live_changes_without_the_state() -> None:
+    """One event for what is different, none for what isn't; the state's time stays."""
+    hub = Hub(clock=lambda: 1.0)
+    hub.set_position(GOING, Live("slopn0"), ())
+    before = hub.snapshot()
+    hub.set_live(Live("slopn0", gateway=Endpoint("b", 1)))
+    hub.set_live(Live("slopn0", gateway=Endpoint("b", 1)))
+    after = hub.snapshot()
+    assert (after.live.gateway, after.seq) == (Endpoint("b", 1), before.seq + 1)
+    assert (after.state, after.since, after.policy) == (before.state, before.since, before.policy)

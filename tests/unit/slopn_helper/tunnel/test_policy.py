@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Open, Tunnelled
-from slopn_helper.tunnel.context import Context, Errand
+from slopn_helper.host.firewall.policy import Blocked, FirewallPolicy, Inside, Open, Tunnelled
+from slopn_helper.tunnel.context import Context, Errand, ProfileFacts
 from slopn_helper.tunnel.policy import closed, policy_for
 from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
@@ -109,3 +109,23 @@ def test_closed() -> None:
     assert not closed(Open())
     assert closed(Blocked())
     assert closed(Tunnelled(allow_lan=False, endpoints=(), interface="slopn0", dns=(ip_address("10.0.0.1"),)))
+
+
+def test_a_demanded_key_closes_in_every_mode() -> None:
+    """Whatever is wanted, and connected too: only its agreement goes into the tunnel. With it, all is as in the table."""
+    inside = ip_address("10.9.0.1")
+    bare = Context({"a": ProfileFacts((ADDRESS,), (RESOLVER,), (inside,))}, (UPSTREAM,))
+    for mode in KillSwitchMode:
+        settings = Settings(kill_switch=mode)
+        for name in ("connecting", "connected", "disconnecting", "error"):
+            assert isinstance(policy_for(STATES[name], settings, bare), Blocked), (mode, name)
+        connected = policy_for(STATES["connected"], settings, bare)
+        assert isinstance(connected, Blocked)
+        assert connected.inside == Inside("slopn0", (inside,))
+        assert connected.endpoints == (ENDPOINT,)
+        going = policy_for(Connecting("a", step=Step.PROTECTING, interface="slopn0"), settings, bare)
+        assert isinstance(going, Blocked)
+        assert going.inside == Inside("slopn0", (inside,))
+        held = msgspec.structs.replace(bare, protected=True)
+        assert isinstance(policy_for(STATES["connected"], settings, held), Tunnelled)
+    assert policy_for(Disconnected(), Settings(), bare) == Open()
