@@ -19,6 +19,8 @@ export const HEALTH: Record<string, string[]> = {
   "wish_unsaved": ["That you want no tunnel could not be saved, so the next start of the service may connect again: {why}.", "Put the disk right, then run `slopn disconnect` again."],
   "settings_unsaved": ["That this computer shall not be blocked could not be saved, so the next start of the service may block it again: {why}.", "Put the disk right, then run `slopn unlock` again."],
   "users_damaged": ["The list of added users was damaged and is set aside as {file}: nobody on it may use SloPN.", "Add them again with `sudo slopn users add NAME`."],
+  "enrolment_expiring": ["The enrolment of “{profile}” ends in {left} and could not be renewed: {why}.", "SloPN tries again by itself; `slopn enrol --renew PROFILE` tries at once. If it goes on, ask whoever runs the gateway."],
+  "enrolment_ended": ["The gateways of “{profile}” don't take this device any more: {why}.", "Ask whoever runs the gateway for a new link, then `slopn enrol --replace --name PROFILE LINK`."],
   "captive_portal": ["This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.", "Run `slopn pause 5`, sign in with your browser, then `slopn connect`."],
   "captive_portal_always": ["This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.", "The kill switch is always on, so that no browser reaches the page: set it with `slopn settings set kill_switch on`, run `slopn pause 5`, sign in, and set it to `always` again."],
   "clock_wrong": ["This computer's clock stands before the day SloPN was set up on it.", "Set the clock; until then times in SloPN's log are wrong."],
