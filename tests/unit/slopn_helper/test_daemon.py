@@ -11,6 +11,7 @@ import pytest
 from slopn_helper import daemon as module
 from slopn_helper.engine import Counters, EngineDown, EngineError, HandshakeDone, HandshakeStale, PeerCounters
 from slopn_helper.host.netmon import NetworkState
+from slopn_helper.tunnel.inputs import Drifted, Part
 from slopn_helper.tunnel.machine import step
 from slopn_wire.commands import ApplySettings, Connect
 from slopn_wire.events import PolicyKind, Snapshot, Stats
@@ -182,3 +183,16 @@ async def test_settings_reach_firewall_and_dns(tmp_path: Path) -> None:
         assert helper.hub.snapshot().policy is PolicyKind.BLOCKED, "the answer must not come before the change"
         assert helper.dns.override == "resolv_conf"
         assert helper.followed == [settings]
+
+
+@in_loop
+async def test_the_key_of_a_tunnel_is_the_cores_business(tmp_path: Path) -> None:
+    """It is told, and whoever tells it hears when the policy has followed, or that it was refused."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+        assert await helper.daemon.protection_changed()
+        helper.firewall.refuse["firewall.apply"] = OSError("no")
+        helper.firewall.changed = "flushed"
+        helper.daemon.post(Drifted(Part.FIREWALL))
+        assert not await helper.daemon.protection_changed()
+        helper.firewall.refuse.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
+from collections.abc import Sequence
 from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from slopn_helper.addresses import LastGood
 from slopn_helper.gateways import Gateways
 from slopn_helper.tunnel.driver import ProfileError
-from slopn_wire.profile import Endpoint, Profile
+from slopn_wire.profile import Endpoint, IPAddress, Peer, Profile
 from support.fakes import PROFILE, FakeResolve
 
 KEY = b64decode(PROFILE.peers[0].public_key)
@@ -134,3 +135,37 @@ def test_nobody_to_connect_to(tmp_path: Path) -> None:
     peers = tuple(msgspec.structs.replace(peer, endpoint=None) for peer in PROFILE.peers)
     with pytest.raises(ProfileError, match="nobody to connect to"):
         Finder(tmp_path).find(msgspec.structs.replace(PROFILE, peers=peers))
+
+
+class OnlyOne(FakeResolve):
+    """No other name than `vpn.example.org` is known."""
+
+    async def __call__(
+        self,
+        host: str,
+        resolvers: Sequence[IPAddress],
+        fwmark: int | None,
+        *,
+        timeout: float,  # noqa: ASYNC109 - as the interface
+    ) -> tuple[IPAddress, ...]:
+        """As the interface."""
+        if host != "vpn.example.org":
+            raise OSError(f"no {host}")
+        return await super().__call__(host, resolvers, fwmark, timeout=timeout)
+
+
+def test_of_several_gateways_one_that_is_found_is_enough(tmp_path: Path) -> None:
+    """Those that aren't have no address; none at all is a failure as ever."""
+    gateways = Gateways(OnlyOne("192.0.2.1"), LastGood(tmp_path / "addresses.json"), 1)
+    (peer,) = PROFILE.peers
+    gone = msgspec.structs.replace(peer, endpoint=Endpoint("gone.example.org", 51820))
+
+    def found(*peers: Peer, any_of: bool) -> tuple[tuple[Endpoint, ...], ...]:
+        profile = msgspec.structs.replace(PROFILE, peers=peers)
+        return asyncio.run(gateways.find(profile, (), frozenset({4}), failing=False, portal_url=PORTAL, any_of=any_of))
+
+    assert found(gone, peer, any_of=True) == ((), (Endpoint("192.0.2.1", 51820),))
+    with pytest.raises(OSError, match="no gone"):
+        found(gone, peer, any_of=False)
+    with pytest.raises(OSError, match="no gone"):
+        found(gone, any_of=True)

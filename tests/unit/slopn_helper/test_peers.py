@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 
-from slopn_helper.peers import engine_config
+from slopn_helper.peers import engine_config, named
 from slopn_wire.profile import Endpoint
 from support.fakes import PROFILE, SECRETS
 
@@ -23,3 +23,9 @@ def test_a_gateway_that_is_nowhere() -> None:
     config = engine_config(PROFILE, SECRETS, (), "slopn0", 7, 1420)
     assert (config.interface, config.fwmark, config.mtu) == ("slopn0", 7, 1420)
     assert (config.peers[0].endpoint, config.peers[0].alternatives) == (None, ())
+
+
+def test_a_key_is_named_as_profiles_do() -> None:
+    """In base64."""
+    key = PROFILE.peers[0].public_key
+    assert named(b64decode(key)) == key
