@@ -149,7 +149,7 @@ def test_a_unit_starts_the_program_that_has_written_it() -> None:
     venv = Path("/opt/slopn/bin")
     assert "ExecStart=/opt/slopn/bin/slopn-gateway serve\n" in setup.unit_text(text, f"{venv}/slopn-gateway", venv)
     assert "ProtectHome=yes" in setup.unit_text(text, f"{venv}/slopn-gateway", venv)
-    home = Path("/root/venv/bin")
+    home = Path("/home") / "bob/venv/bin"
     assert "ProtectHome=read-only" in setup.unit_text(text, f"{home}/slopn-gateway", home)
     other = shipped(f"linux/units/{names.UNIT}")
     assert setup.unit_text(other, f"{home}/slopn-gateway", home) == other
