@@ -21,7 +21,6 @@ TESTED_ELSEWHERE = {
     "slopn_helper/gateway/api/door.py": "tests/gateway/test_api_strangers.py",
     "slopn_helper/gateway/api/enrolling.py": "tests/gateway/test_api_enrol.py",
     "slopn_helper/gateway/api/gate.py": "tests/gateway/test_api_strangers.py",
-    "slopn_helper/gateway/api/http.py": "tests/gateway/test_api_strangers.py",
     "slopn_helper/gateway/api/routes.py": "tests/gateway/test_api_enrol.py",
     # They wire the gateway's parts together, or speak to the kernel: what they do shows at a gateway at work.
     "slopn_helper/gateway/cli/serve.py": "tests/e2e/test_gateway_serve.py",

@@ -102,8 +102,8 @@ class Api:
             for listener in listeners:
                 listener.close()
 
-    def _blame(self, client: tuple[str, int] | None, refused: Refused) -> None:
-        if refused.why is not None and client is not None:
+    def _blame(self, client: tuple[str, int], refused: Refused) -> None:
+        if refused.why is not None:
             self._tell(Refusal(ip_address(client[0]), refused.why, client[1], refused.said))
 
     def _stranger(self, address: IPAddress, port: int, said: str) -> None:

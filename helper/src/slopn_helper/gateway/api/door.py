@@ -160,7 +160,8 @@ class Door:
 
     async def _meet(self, visit: _Visit) -> None:
         def protocol() -> Guarded:
-            visit.protocol = Guarded(self._http, self._state, self._patience, visit)
+            peer = (str(visit.address), visit.port)
+            visit.protocol = Guarded(self._http, self._state, self._patience, visit, peer)
             return visit.protocol
 
         try:

@@ -28,8 +28,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-Blame = Callable[[tuple[str, int] | None, Refused], None]
-"""Hears of each refusal, with address and port of whoever asked; None: already gone."""
+Blame = Callable[[tuple[str, int], Refused], None]
+"""Hears of each refusal, with address and port of whoever asked."""
 
 
 class Gate:
@@ -78,7 +78,7 @@ class Gate:
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Read whole before anything is refused: then the connection stays, and another one's handshake costs far more.
         body = await _whole(scope, receive)
-        if body is None or scope["client"] is None:
+        if body is None:
             return
         wait = self._shares.take(source_of(ip_address(scope["client"][0])), self._ticks())
         if wait is not None:

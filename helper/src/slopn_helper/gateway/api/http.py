@@ -80,9 +80,12 @@ def config(app: Callable[..., Any], patience: Patience) -> Config:
 class Guarded(H11Protocol):
     """One connection, after its handshake."""
 
-    def __init__(self, settings: Config, state: ServerState, patience: Patience, watcher: Watcher) -> None:
+    def __init__(
+        self, settings: Config, state: ServerState, patience: Patience, watcher: Watcher, peer: tuple[str, int]
+    ) -> None:
         super().__init__(settings, state, {})
         self.logger = _quiet
+        self._peer = peer
         self._patience = patience
         self._watcher = watcher
         self._timer: asyncio.TimerHandle | None = None
@@ -91,6 +94,8 @@ class Guarded(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The handshake is over."""
         super().connection_made(transport)
+        # uvicorn asks the socket, which doesn't know any more if the other side has gone meanwhile.
+        self.client = self._peer
         self._within(self._patience.asking)
 
     def connection_lost(self, exc: Exception | None) -> None:

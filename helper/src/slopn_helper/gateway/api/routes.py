@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from litestar import Litestar, Request, Response, get, post
 
@@ -49,7 +49,7 @@ def application(enrolling: Enrolling, blame: Blame) -> Litestar:
 
     def refused(request: Asked, error: Exception) -> Response[bytes]:
         if isinstance(error, Refused):
-            blame(request.scope["client"], error)
+            blame(cast("tuple[str, int]", request.scope["client"]), error)
             return _response(error.answer())
         # Its text is ours: no library that is called here repeats what it was given.
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
