@@ -28,8 +28,8 @@ def schemathesis(address: str, about: list[str], folder: Path) -> subprocess.Com
     "about",
     [
         ["--phases=fuzzing", "--max-examples=15", "--seed=1"],
-        pytest.param(["--max-examples=400", "--seed=2"], marks=pytest.mark.long),
-        pytest.param(["--max-examples=400", "--seed=3", "--mode=negative"], marks=pytest.mark.long),
+        pytest.param(["--max-examples=120", "--seed=2"], marks=pytest.mark.long),
+        pytest.param(["--max-examples=120", "--seed=3", "--mode=negative"], marks=pytest.mark.long),
     ],
     ids=["short", "all", "wrong ones"],
 )
