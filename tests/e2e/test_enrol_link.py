@@ -35,6 +35,10 @@ class Place:
         """What is in force."""
         return self.lab.client.run(["nft", "list", "table", "inet", "slopn"]).stdout
 
+    def told(self) -> list[str]:
+        """The codes of the health list."""
+        return [str(one["code"]) for one in self.helper.status()["warnings"]]
+
     def keys(self, folder: str) -> list[Path]:
         """Files of keys."""
         return list((self.helper.state_dir / folder).glob("*.json"))
@@ -97,8 +101,7 @@ def test_a_device_that_was_revoked_is_told_so(place: Place) -> None:
     assert refused.returncode == 1
     assert "Ask for a new link" in refused.stderr
     place.helper.cli("reconnect", timeout=WITHIN)
-    codes = lambda: [one["code"] for one in place.helper.status()["warnings"]]  # noqa: E731
-    until(lambda: "enrolment_ended" in codes(), 120, "the end is told")
+    until(lambda: "enrolment_ended" in place.told(), 120, "the end is told")
 
 
 def test_a_link_that_is_spent_and_one_with_another_key(place: Place) -> None:
