@@ -191,6 +191,7 @@ def test_told_to_end_it_leaves_rules_and_no_interface(gateway: GatewayProcess) -
     gateway.start()
 
 
+@pytest.mark.long
 def test_what_cannot_be_is_a_sentence(gateway: GatewayProcess) -> None:
     """Without its key, with another pool than the registry's: status 1, and nothing of the network is changed."""
     gateway.terminate()
