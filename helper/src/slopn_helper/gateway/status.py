@@ -38,7 +38,7 @@ class Trouble(Struct, frozen=True):
     """Something that an administrator should know: a word for programs, a sentence for people."""
 
     code: str
-    """`database`, `network_rules`, `engine`, `bans`, `certificate`, `clock`, `pool`."""
+    """`database`, `network_rules`, `engine`, `bans`, `certificate`, `clock`, `pool`, `enrolment`, `watch`."""
     message: str
 
 
