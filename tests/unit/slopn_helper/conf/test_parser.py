@@ -52,6 +52,8 @@ def test_a_valid_file_is_read_as_expected(name: str) -> None:
     """Each valid file gives the profile and the preshared keys beside it."""
     parsed = parse(text_of(DATA / f"valid/{name}.conf"), f"{name}.conf")
     profile = json.loads(codec.encode(parsed.named(name)))
+    # What no file can say.
+    assert (profile.pop("enrolment"), profile.pop("post_quantum")) == (None, "off")
     preshared = {peer: key.reveal_base64() for peer, key in parsed.secrets.preshared_keys.items()}
     assert {"profile": profile, "preshared_keys": preshared} == VALID[name]
     assert parsed.secrets.private_key.reveal_base64() == PRIVATE
