@@ -16,7 +16,9 @@ from support.enrolment import PATIENT, WIDE, DeviceKey, World, challenge, connec
 from support.registry import new_token, opened
 from support.until import until_async
 
-QUICK = Patience(handshake=0.3, asking=0.3, answering=60.0, idle=60.0)
+# One of them at a time: what comes before must not fail on a busy machine.
+SHORT_HANDSHAKE = Patience(handshake=0.3, asking=60.0, answering=60.0, idle=60.0)
+SHORT_ASKING = Patience(handshake=60.0, asking=0.3, answering=60.0, idle=60.0)
 
 
 Body = Callable[[World, "Raws"], Awaitable[None]]
@@ -132,12 +134,12 @@ def test_nobody_is_blamed_for_a_bad_line_or_a_pin_that_does_not_fit(sqlite_url: 
         (await raws.connect()).writer.close()
         assert await (await raws.connect()).end()
         assert await (await raws.connect(b"\x16\x03\x01")).end()
-        with pytest.raises(ssl.SSLCertVerificationError):
+        with pytest.raises((ssl.SSLCertVerificationError, ConnectionError)):
             async with connected(world, tls=ssl.create_default_context()):
                 pass
         assert world.heard.refusals == []
 
-    run(sqlite_url, tmp_path, body, patience=QUICK)
+    run(sqlite_url, tmp_path, body, patience=SHORT_HANDSHAKE)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_who_never_finishes_is_cut_off(sqlite_url: str, tmp_path: Path, said: by
             assert ending.exception() is not None or ending.result() == b""
         assert world.heard.refusals == []
 
-    run(sqlite_url, tmp_path, body, patience=QUICK)
+    run(sqlite_url, tmp_path, body, patience=SHORT_ASKING)
 
 
 def test_what_is_no_http(sqlite_url: str, tmp_path: Path) -> None:
