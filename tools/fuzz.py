@@ -1,14 +1,17 @@
 """Fuzz what parses foreign bytes, guided by coverage; `make test` runs a short sample of the same checks by itself.
 
-Arguments: seconds a target (60), and perhaps the name of the only one. The engine's targets are Rust (helper/engine/fuzz, cargo-fuzz),
+Arguments: seconds a target (60), and perhaps the name of the only one; with `--keep`, the engine's targets put the inputs that reach
+most into helper/engine/fuzz/seeds, which `cargo test` runs each time. The engine's targets are Rust (helper/engine/fuzz, cargo-fuzz),
 the others Python (tests/fuzz, atheris); both are libFuzzer underneath. What it learns is kept in .cache/fuzz and used by the next
 run; what it breaks the code with lies in helper/engine/fuzz/artifacts or .cache/fuzz/artifacts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from tools import apt, setup
@@ -23,16 +26,23 @@ PACKAGES = CACHE / "fuzz-packages"
 CORPUS = CACHE / "fuzz"
 SLOWEST = 20
 """Seconds for one input; a longer one is a finding."""
+SEEDS = CRATE / "seeds"
+"""A file a target, an input a line in hexadecimal."""
+KEPT, LONGEST = 150, 512
+"""Inputs of a target that are kept, and bytes of the longest."""
 
 
 def main() -> None:
     """Run every target for the same time; the first that finds something ends the program with exit status 1."""
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    wanted = sys.argv[2:] or [*rust_targets(), *python_targets()]
+    words = [word for word in sys.argv[1:] if word != "--keep"]
+    seconds = int(words[0]) if words else 60
+    wanted = words[1:] or [*rust_targets(), *python_targets()]
     for target in wanted:
         if target in rust_targets():
             cargo_fuzz()
             fuzz_rust(target, seconds)
+            if "--keep" in sys.argv:
+                keep(target)
         elif target in python_targets():
             atheris()
             fuzz_python(target, seconds)
@@ -53,10 +63,33 @@ def python_targets() -> list[str]:
 
 def fuzz_rust(target: str, seconds: int) -> None:
     """One of the engine's."""
+    for seed in kept(target):
+        (_corpus(target) / hashlib.sha1(seed, usedforsecurity=False).hexdigest()).write_bytes(seed)
     with timed(f"fuzz: {target} for {seconds} s"):
         # No sanitizer: it wants a nightly compiler, and safe code has panics and failed checks to find.
         command: list[Word] = [PROGRAM, "run", "--sanitizer", "none", target, _corpus(target), "--", *_options(seconds)]
         run(command, cwd=CRATE.parent)
+
+
+def kept(target: str) -> list[bytes]:
+    """The inputs of this target that are in the repository."""
+    path = SEEDS / target
+    return [bytes.fromhex(line) for line in path.read_text("ascii").splitlines()] if path.is_file() else []
+
+
+def keep(target: str) -> None:
+    """Put the shortest inputs that together reach what the corpus reaches into the repository."""
+    with tempfile.TemporaryDirectory() as folder:
+        command: list[Word] = [PROGRAM, "run", "--sanitizer", "none", target, folder, _corpus(target), "--", "-merge=1"]
+        run(command, cwd=CRATE.parent, quiet=True)
+        write(target, [path.read_bytes() for path in Path(folder).iterdir()])
+
+
+def write(target: str, inputs: list[bytes]) -> None:
+    """The shortest of these become what is kept of this target."""
+    chosen = sorted({data for data in inputs if len(data) <= LONGEST}, key=lambda data: (len(data), data))[:KEPT]
+    SEEDS.mkdir(exist_ok=True)
+    (SEEDS / target).write_text("".join(f"{data.hex()}\n" for data in chosen if data), "ascii")
 
 
 def fuzz_python(target: str, seconds: int) -> None:

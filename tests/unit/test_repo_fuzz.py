@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from tools import fuzz
 def test_each_target_has_one_name() -> None:
     """`make fuzz` finds the targets that the sample runs, and the engine's; no name means two."""
     assert fuzz.python_targets() == registry.names()
-    assert {"offload", "uapi"} <= set(fuzz.rust_targets())
+    assert {"datagrams", "offload", "uapi"} == set(fuzz.rust_targets()) == {path.name for path in fuzz.SEEDS.iterdir()}
     assert not set(fuzz.python_targets()) & set(fuzz.rust_targets())
 
 
@@ -40,3 +41,13 @@ def test_an_unknown_target_ends_with_the_names_of_all(
         fuzz.main()
     said = capsys.readouterr().err
     assert re.search(r"No target 'sesion': there are .*\boffload\b.*\bsession\b", said)
+
+
+def test_the_shortest_inputs_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is written is read back: short ones first, none twice, none too long, and not too many."""
+    monkeypatch.setattr(fuzz, "SEEDS", tmp_path)
+    fuzz.write("offload", [b"long", b"a", b"a", b"", bytes(fuzz.LONGEST + 1), b"bc"])
+    assert fuzz.kept("offload") == [b"a", b"bc", b"long"]
+    fuzz.write("offload", [number.to_bytes(2, "big") for number in range(2 * fuzz.KEPT)])
+    assert len(fuzz.kept("offload")) == fuzz.KEPT
+    assert fuzz.kept("nothing") == []

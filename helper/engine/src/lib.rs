@@ -11,6 +11,8 @@ pub mod counters;
 pub mod engine;
 pub mod events;
 pub mod greeting;
+#[cfg(test)]
+mod hostile;
 pub mod inbound;
 pub mod index;
 pub mod key;
@@ -34,3 +36,10 @@ pub mod tun;
 pub mod uapi;
 pub mod udp;
 pub mod wg;
+
+/// For the fuzz targets: the state machine whose packets they make.
+pub use gotatun;
+
+/// What fuzz targets share with tests names the crate as they do.
+#[cfg(test)]
+extern crate self as slopn_engine;

@@ -23,5 +23,5 @@ mod flow;
 mod packet;
 mod split;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod vnet;

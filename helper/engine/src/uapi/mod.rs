@@ -15,4 +15,4 @@ mod reply;
 mod request;
 mod server;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

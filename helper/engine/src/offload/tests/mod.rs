@@ -2,7 +2,7 @@
 use super::{Coalescer, VNET_HDR_LEN, ip_len, split};
 
 mod coalescing;
-mod exercise;
+pub mod exercise;
 mod fuzz;
 mod packets;
 mod properties;

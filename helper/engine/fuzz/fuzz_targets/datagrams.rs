@@ -1,0 +1,8 @@
+//! A hostile network and a hostile peer; the checks are those of the short sample in `cargo test`.
+#![no_main]
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../../src/hostile/exercise.rs"]
+mod exercise;
+
+fuzz_target!(|bytes: &[u8]| exercise::check(bytes));
