@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 
-.PHONY: help demo setup check test conformance leak bench load kills long fuzz wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
+.PHONY: help demo setup check test conformance leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -52,8 +52,15 @@ kills: setup ## kill the helper at hundreds of moments; `slopn-helper restore` g
 long: setup wireguard-go boot-root ## every test that is too long for `make test` (ARGS="tests/FOLDER", or -k)
 	$(TESTS) -m pytest -m long $(ARGS)
 
+soak: setup ## the engine at full rate for half an hour: renewals, moves, loss (ARGS="--minutes 2"); then 65,536 renewals by the test clock
+	$(TESTS) -m soak $(ARGS)
+	@$(TOOL).rust_tests --renewals 65536
+
 fuzz: setup ## fuzz what parses foreign bytes (ARGS="seconds a target, 60, and perhaps a target's name")
 	@$(TOOL).fuzz $(ARGS)
+
+sanitize: setup ## the engine's own tests under AddressSanitizer and ThreadSanitizer, or valgrind (ARGS=address)
+	@$(TOOL).sanitize $(ARGS)
 
 wire: setup ## write helper/wire/schema/ and tests/data/events/ anew: the types as JSON Schema, and recordings
 	@$(PYTHON) -m tools.wire
