@@ -16,13 +16,13 @@ NONE = "(none)"
 def protected(now: dict[str, Any]) -> bool:
     """Connected, and a key is in force."""
     key = now["live"]["post_quantum"]
-    return now["state"]["type"] == "connected" and key is not None and key["since"] is not None
+    return bool(now["state"]["type"] == "connected" and key is not None and key["since"] is not None)
 
 
 def refused(now: dict[str, Any]) -> bool:
     """No key: blocked, and told why."""
     state = now["state"]
-    return state["type"] == "connecting" and state["cause"] == "unprotected" and now["policy"] == "blocked"
+    return (state["type"], state.get("cause"), now["policy"]) == ("connecting", "unprotected", "blocked")
 
 
 @pytest.mark.leak

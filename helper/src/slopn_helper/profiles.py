@@ -99,7 +99,8 @@ class Profiles:
         if before.enrolment is None or profile.enrolment is None or before.enrolment.device != profile.enrolment.device:
             raise ValueError(f"The profile “{profile.name}” is another one by now.")
         self._fit(profile)
-        await self._keep(profile, secrets or await asyncio.to_thread(self._store.secrets, profile.name))
+        kept = await asyncio.to_thread(self._store.secrets, profile.name) if secrets is None else secrets
+        await self._keep(profile, kept)
         return before
 
     async def check(self, command: CheckProfile) -> Checked:
