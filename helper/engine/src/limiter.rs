@@ -84,6 +84,10 @@ impl Limiter {
 
     /// Parses a datagram. An error is either a cookie reply to send, or a reason to drop.
     pub fn verify(&self, from: SocketAddr, packet: Packet, now: Instant) -> Result<WgKind, TunnResult> {
+        // Reserved, and not under any MAC of a data message; Linux takes none either that isn't zero.
+        if packet.get(1..4) != Some(&[0; 3]) {
+            return Err(invalid(WireGuardError::InvalidPacket));
+        }
         if let Some(handshake) = Handshake::read(&packet) {
             self.guard.lock().check(handshake, from, now)?;
         }
@@ -314,6 +318,22 @@ mod tests {
         w.now += WINDOW;
         assert_eq!(w.limiter.tick(w.now).len(), TOLD);
         assert!(w.limiter.guard.lock().unproven.is_empty());
+    }
+
+    #[test]
+    fn reserved_bytes_are_zero() {
+        let w = world();
+        let from = SocketAddr::from(([192, 0, 2, 1], 1));
+        let verify = |bytes: &[u8]| w.limiter.verify(from, Packet::copy_from(bytes), w.now).is_ok();
+        let mut data = [0; 32];
+        data[0] = 4;
+        assert!(verify(&data));
+        for at in 1..4 {
+            let mut other = data;
+            other[at] = 1;
+            assert!(!verify(&other), "{at}");
+        }
+        assert!((0..4).all(|len| !verify(&data[..len])));
     }
 
     #[test]
