@@ -8,7 +8,7 @@ from tools.console import ROOT, VENV, Word, run, timed
 from tools.stamps import digest, is_done, mark_done
 
 CRATE = ROOT / "helper/engine"
-INPUTS = ("Cargo.toml", "Cargo.lock", "pyproject.toml", "src", "python")
+INPUTS = ("Cargo.toml", "Cargo.lock", "pyproject.toml", "src", "vendor", "python")
 PROGRAM = VENV / "bin/slopn-engine"
 
 

@@ -10,7 +10,7 @@ CRATE = ROOT / "helper/engine"
 
 
 def main() -> None:
-    """Run `cargo test` in the crate; the feature `python` stays off, since it links no libpython.
+    """Run `cargo test` in the crate, and of what it vendors; the feature `python` stays off, since it links no libpython.
 
     `--renewals N` runs one test alone instead, with that many sessions one after the other.
     """
@@ -22,6 +22,7 @@ def main() -> None:
         return
     with timed("Rust tests"):
         run(["cargo", "test", "--quiet", "--locked"], cwd=CRATE)
+        run(["cargo", "test", "--quiet", "--locked", "--package", "gotatun", "--lib"], cwd=CRATE)
 
 
 if __name__ == "__main__":

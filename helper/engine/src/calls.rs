@@ -4,6 +4,8 @@ use crate::greeting::{Greeting, Step};
 use crate::peer::PeerState;
 use crate::race::{PATIENCE, Race, order};
 use crate::silence::Silence;
+use crate::udp::Wire;
+use gotatun::noise::activity::Moment;
 use gotatun::packet::{Packet, WgHandshakeInit, WgKind};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
@@ -27,11 +29,13 @@ pub(crate) struct Calls {
     silence: Silence,
     attempt: Option<Attempt>,
     /// The last initiation, while there are addresses that it is still due to.
-    race: Option<(Race, Vec<u8>)>,
+    race: Option<(Race, Wire)>,
     greeting: Option<Greeting>,
     /// Since when we are on this network.
     bound: Option<Instant>,
     searched: Option<Instant>,
+    /// What `listen` has taken note of.
+    listened: Option<Moment>,
     initiator: bool,
 }
 
@@ -87,18 +91,18 @@ impl PeerState {
         attempt.turn += usize::from(!alive);
         let patient_since = self.calls.bound.map_or(attempt.began, |bound| bound.max(attempt.began));
         let race = Race::new(order(endpoint, self.addresses(), turn), alive, now, patient_since + PATIENCE);
-        self.calls.race = Some((race, message.into_bytes().to_vec()));
+        self.calls.race = Some((race, message.into()));
     }
 
     /// Where the initiation is due to now.
-    pub fn next_initiation(&mut self, now: Instant) -> Option<(Packet, SocketAddr)> {
+    pub fn next_initiation(&mut self, now: Instant) -> Option<(Wire, SocketAddr)> {
         let (race, message) = self.calls.race.as_mut()?;
         let to = race.next(now)?;
-        Some((Packet::copy_from(message.as_slice()), to))
+        Some((message.clone(), to))
     }
 
     /// A greeting's next step: a packet to send, or an initiation to begin with.
-    pub fn greet(&mut self, now: Instant) -> (Option<(Packet, SocketAddr)>, Option<Initiation>) {
+    pub fn greet(&mut self, now: Instant) -> (Option<(Wire, SocketAddr)>, Option<Initiation>) {
         let pause = self.calls.silence.pause();
         match self.calls.greeting.as_mut().and_then(|greeting| greeting.next(now, pause)) {
             Some(Step::Knock(to)) => match self.tunn.encapsulate_with_session(Packet::default()) {
@@ -146,6 +150,7 @@ impl PeerState {
         let endpoint = self.endpoint()?;
         self.calls.bound = Some(now);
         self.calls.silence.begin_anew();
+        self.tunn.activity().forget_unanswered();
         let has_session = self.tunn.time_since_last_handshake().is_some();
         self.calls.greeting = has_session.then(|| Greeting::new(order(endpoint, self.addresses(), 0), now));
         // The answer to the last initiation would go where we are no more.
@@ -167,6 +172,23 @@ impl PeerState {
         self.calls.silence.doubt();
         self.calls.greeting = Some(Greeting::new(order(endpoint, self.addresses(), 0), now));
         true
+    }
+
+    /// Takes note of what has come and gone without this state: transport messages need none of it.
+    pub fn listen(&mut self, now: Instant) {
+        let activity = self.tunn.activity();
+        let (received, unanswered) = (activity.last_received(), activity.since_unanswered());
+        if received.is_some() && received != self.calls.listened {
+            self.calls.listened = received;
+            let at = activity.since_received().and_then(|age| now.checked_sub(age)).unwrap_or(now);
+            self.heard(at);
+        }
+        if let Some(age) = self.tunn.activity().since_opened() {
+            self.keys.heard(now.checked_sub(age).unwrap_or(now));
+        }
+        if let Some(age) = unanswered {
+            self.spoke(now.checked_sub(age).unwrap_or(now));
+        }
     }
 
     /// Data has left.

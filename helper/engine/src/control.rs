@@ -97,7 +97,7 @@ impl Core {
         let control = self.control.lock();
         let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("{} is no peer", short(key)));
         let peer = control.peers.get(key).ok_or_else(unknown)?;
-        peer.state.lock().set_preshared(keys);
+        peer.lock().set_preshared(keys);
         self.begin(initiate.then_some(peer).into_iter(), PeerState::kick);
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Core {
         // Also when there is no key any more: the old one goes with the old state.
         let identity = control.identity_or_stand_in();
         for peer in control.peers.values() {
-            let mut state = peer.state.lock();
+            let mut state = peer.lock();
             let mut fresh = self.state(&identity, &peer.key);
             fresh.adopt(&state);
             *state = fresh;
@@ -206,7 +206,7 @@ impl Core {
                 peer
             }
         };
-        let mut state = peer.state.lock();
+        let mut state = peer.lock();
         if let Some(preshared) = &change.preshared_key {
             let preshared = preshared.as_ref().map(Secret::from);
             state.set_preshared(vec![(0, preshared.clone())]);
@@ -291,7 +291,7 @@ impl Core {
     ) {
         let now = Instant::now();
         for peer in peers {
-            let mut state = peer.state.lock();
+            let mut state = peer.lock();
             if let Some(message) = ask(&mut state, now) {
                 self.shared.begin(peer, &mut state, message, now);
             }

@@ -20,7 +20,7 @@ const SEND_ERRORS: [(i32, &str); 10] = [
 /// All peers, by key, and what was lost.
 pub fn snapshot(view: &View, losses: &Counters) -> Snapshot {
     let peers = view.peers.values().map(|peer| {
-        let state = peer.state.lock();
+        let state = peer.lock();
         PeerCounters {
             public_key: peer.key,
             endpoint: state.endpoint(),

@@ -1,4 +1,5 @@
-//! From the peers to the TUN, in parts that don't know which thread runs them: receive, decrypt, answer, deliver.
+//! From the peers to the TUN, in parts that don't know which thread runs them: receive, verify, settle, answer, deliver.
+use crate::arrived::{Arrived, Taken};
 use crate::counters::add;
 use crate::events::Event;
 use crate::key::PublicKey;
@@ -7,47 +8,59 @@ use crate::outbound::source;
 use crate::peer::{Identity, Peer, PeerState};
 use crate::shared::{Shared, View, count_sent};
 use crate::tun::Writer;
-use crate::udp::{Outgoing, Receiver, Sender, Socket, Sockets};
+use crate::udp::{Outgoing, Sender, Sockets};
 use gotatun::noise::TunnResult;
+use gotatun::noise::activity::Activity;
 use gotatun::noise::handshake::parse_handshake_anon;
 use gotatun::packet::{Packet, WgKind};
 use gotatun::tun::MtuWatcher;
-use std::io;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A batch on its way, and the buffers that batches share.
+/// Sessions that are known to be in order; with more the memory of all is begun anew.
+const REMEMBERED: usize = 4096;
+
+/// What takes datagrams in their order.
 pub struct Inbound {
-    receiver: Receiver,
-    wire: Vec<(Packet, SocketAddr)>,
     /// To peers, and whom each is for.
     answers: Vec<Outgoing>,
     answered: Vec<Arc<Peer>>,
     cookies: Vec<Outgoing>,
     /// Where authenticated messages came from.
     proven: Vec<SocketAddr>,
-    plain: Vec<Packet>,
-    /// The session that the last data message belonged to; most batches have one only.
-    last: Option<(u32, Arc<Peer>)>,
+    /// By index: a session that was used before, from where, and the peer's version then. Its messages need no lock.
+    settled: HashMap<u32, Settled>,
     /// The last source address that was found to be its peer's own.
     known: Option<(PublicKey, IpAddr)>,
     sender: Sender,
     writer: Writer,
 }
 
+struct Settled {
+    from: SocketAddr,
+    version: u64,
+    activity: Arc<Activity>,
+}
+
+/// Accepted messages of one session and source that follow each other.
+struct Run {
+    session: usize,
+    from: SocketAddr,
+    bytes: usize,
+    data: bool,
+}
+
 impl Inbound {
     pub fn new(shared: &Shared) -> Self {
         Self {
-            receiver: Receiver::default(),
-            wire: Vec::new(),
             answers: Vec::new(),
             answered: Vec::new(),
             cookies: Vec::new(),
             proven: Vec::new(),
-            plain: Vec::new(),
-            last: None,
+            settled: HashMap::new(),
             known: None,
             sender: Sender::default(),
             writer: Writer::new(&shared.tun),
@@ -56,59 +69,58 @@ impl Inbound {
 
     /// Forget what an older view has said.
     pub fn refresh(&mut self) {
-        self.last = None;
+        self.settled.clear();
         self.known = None;
     }
 
-    /// Takes what one socket has. EAGAIN when there is nothing.
-    pub fn receive(&mut self, socket: &Socket) -> io::Result<()> {
-        self.wire.clear();
-        self.receiver.receive(socket, &mut self.wire)
-    }
-
-    /// Decrypts the batch into packets to deliver and messages to answer.
-    pub fn decrypt(&mut self, shared: &Shared, view: &View) {
+    /// Decides about a verified batch, in order: messages to answer, packets to deliver.
+    pub fn settle(&mut self, shared: &Shared, view: &View, batch: &mut Arrived) {
         let Some(identity) = &view.identity else {
-            add(&shared.counters.rx_invalid, self.wire.len());
-            self.wire.clear();
+            add(&shared.counters.rx_invalid, batch.count());
+            batch.clear();
             return;
         };
-        let mut mtu = MtuWatcher::new(shared.mtu.load(Relaxed));
         let now = Instant::now();
-        let mut wire = std::mem::take(&mut self.wire);
-        for (packet, from) in wire.drain(..) {
-            let len = packet.len();
-            let message = match identity.limiter.verify(from, packet, now) {
-                Ok(message) => message,
-                Err(TunnResult::WriteToNetwork(cookie)) => {
-                    add(&shared.counters.cookies_sent, 1);
-                    self.cookies.push((cookie.into(), from));
-                    continue;
+        let mut run: Option<Run> = None;
+        for i in 0..batch.count() {
+            let (from, bytes) = (batch.from(i), batch.len_of(i));
+            match batch.take(i) {
+                Taken::Accepted(session) => {
+                    match &mut run {
+                        Some(run) if run.session == session && run.from == from => run.bytes += bytes,
+                        _ => self.note(shared, batch, run.replace(Run { session, from, bytes, data: false })),
+                    }
+                    let run = run.as_mut().expect("it has just been set");
+                    run.data |= !batch.content(i).is_empty();
+                    let peer = &batch.session(session).peer;
+                    let keep = self.accept(shared, view, peer, batch.content(i));
+                    batch.truncate(i, keep);
                 }
-                Err(_) => {
+                Taken::Control(message) => {
+                    let message = Packet::copy_from(message);
+                    self.note(shared, batch, run.take());
+                    self.control(shared, view, identity, message, from, now);
+                }
+                Taken::Stranger => add(&shared.counters.rx_invalid, 1),
+                Taken::Refused(session, error) => {
                     add(&shared.counters.rx_invalid, 1);
-                    continue;
+                    shared.talk.refused(&shared.events, &batch.session(session).peer.key, &error, now);
                 }
-            };
-            let Some(peer) = self.peer_of(&message, identity, shared, view) else {
-                add(&shared.counters.rx_invalid, 1);
-                continue;
-            };
-            self.handle(shared, view, &peer, message, (from, len, now), &mut mtu);
+            }
         }
-        self.wire = wire;
+        self.note(shared, batch, run);
     }
 
     /// Sends the answers, without waiting: full sockets must not hold up what comes in.
-    pub fn answer(&mut self, shared: &Shared, sockets: &Sockets) {
+    pub fn answer(&mut self, shared: &Shared, sockets: &Sockets, batch: &Arrived) {
         for from in self.proven.drain(..) {
-            if let Some(arrival) = self.receiver.arrival(&from) {
+            if let Some(arrival) = batch.arrival(&from) {
                 sockets.called(from, arrival, Instant::now());
             }
         }
-        for batch in [&self.cookies, &self.answers] {
-            if !batch.is_empty() {
-                self.sender.send(sockets, batch, None, &shared.counters, &shared.events);
+        for messages in [&self.cookies, &self.answers] {
+            if !messages.is_empty() {
+                self.sender.send(sockets, &messages[..], None, &shared.counters, &shared.events);
             }
         }
         count_sent(&self.sender, &self.answered, &self.answers);
@@ -118,44 +130,92 @@ impl Inbound {
     }
 
     /// Writes the packets to the TUN.
-    pub fn deliver(&mut self, shared: &Shared) {
-        if !self.plain.is_empty() {
-            self.writer.write(&shared.tun, &mut self.plain, &shared.counters, &shared.events);
-            self.plain.clear();
+    pub fn deliver(&mut self, shared: &Shared, batch: &mut Arrived) {
+        let opened = batch.opened();
+        if !opened.is_empty() {
+            self.writer.write(&shared.tun, opened, &shared.counters, &shared.events);
         }
     }
 
-    fn peer_of(&mut self, message: &WgKind, identity: &Identity, shared: &Shared, view: &View) -> Option<Arc<Peer>> {
-        let index = match message {
-            WgKind::HandshakeInit(m) => {
-                let half = parse_handshake_anon(&identity.private, &identity.public, m).ok()?;
-                return view.peers.get(&half.peer_static_public).cloned();
-            }
-            WgKind::HandshakeResp(m) => m.receiver_idx.get(),
-            WgKind::CookieReply(m) => m.receiver_idx.get(),
-            WgKind::Data(m) => m.header.receiver_idx.get(),
-        };
-        if let Some((last, peer)) = &self.last
-            && *last == index
+    /// What accepted messages say of their peer: it is there, it is where they came from, and it uses this session.
+    fn note(&mut self, shared: &Shared, batch: &Arrived, run: Option<Run>) {
+        let Some(Run { session, from, bytes, data }) = run else { return };
+        let session = batch.session(session);
+        let peer = &session.peer;
+        add(&peer.rx_bytes, bytes);
+        self.proven(from);
+        if let Some(known) = self.settled.get(&session.index)
+            && known.from == from
+            && known.version == peer.version()
         {
-            return Some(Arc::clone(peer));
+            return known.activity.opened(known.activity.now(), data);
         }
-        let peer = shared.index.find(index)?;
-        self.last = Some((index, Arc::clone(&peer)));
-        Some(peer)
+        let mut state = peer.lock();
+        let activity = Arc::clone(state.tunn.activity());
+        activity.opened(activity.now(), data);
+        state.tunn.used(session.index);
+        if state.confirmed(session.index) {
+            let mut mtu = MtuWatcher::new(shared.mtu.load(Relaxed));
+            self.complete(shared, peer, &mut state, None, from, &mut mtu);
+        }
+        state.heard(Instant::now());
+        if state.roam(from) {
+            shared.events.push(Event::Roamed { peer: peer.key, endpoint: from });
+        }
+        drop(state);
+        if self.settled.len() >= REMEMBERED {
+            self.settled.clear();
+        }
+        if let Some(version) = peer.version_at(from) {
+            self.settled.insert(session.index, Settled { from, version, activity });
+        }
     }
 
-    fn handle(
+    fn proven(&mut self, from: SocketAddr) {
+        if self.proven.last() != Some(&from) {
+            self.proven.push(from);
+        }
+    }
+
+    /// A message that isn't of a session.
+    fn control(
         &mut self,
         shared: &Shared,
         view: &View,
+        identity: &Identity,
+        message: Packet,
+        from: SocketAddr,
+        now: Instant,
+    ) {
+        let len = message.len();
+        let message = match identity.limiter.verify(from, message, now) {
+            Ok(message) => message,
+            Err(TunnResult::WriteToNetwork(cookie)) => {
+                add(&shared.counters.cookies_sent, 1);
+                return self.cookies.push((cookie.into(), from));
+            }
+            Err(_) => return add(&shared.counters.rx_invalid, 1),
+        };
+        let peer = match &message {
+            WgKind::HandshakeInit(m) => parse_handshake_anon(&identity.private, &identity.public, m)
+                .ok()
+                .and_then(|half| view.peers.get(&half.peer_static_public).cloned()),
+            WgKind::HandshakeResp(m) => shared.index.find(m.receiver_idx.get()),
+            WgKind::CookieReply(m) => shared.index.find(m.receiver_idx.get()),
+            WgKind::Data(_) => None,
+        };
+        let Some(peer) = peer else { return add(&shared.counters.rx_invalid, 1) };
+        self.handshake(shared, &peer, message, (from, len, now));
+    }
+
+    fn handshake(
+        &mut self,
+        shared: &Shared,
         peer: &Arc<Peer>,
         message: WgKind,
         (from, len, now): (SocketAddr, usize, Instant),
-        mtu: &mut MtuWatcher,
     ) {
-        let index = if let WgKind::Data(m) = &message { Some(m.header.receiver_idx.get()) } else { None };
-        let mut state = peer.state.lock();
+        let mut state = peer.lock();
         match state.receive(message, now) {
             TunnResult::WriteToNetwork(answer) => {
                 let unused = state.unused_answers();
@@ -167,31 +227,20 @@ impl Inbound {
                 self.queue(shared, peer, &mut state, answer, from);
                 if initiator {
                     let rtt = state.tunn.stats().4.map(|ms| Duration::from_millis(ms.into()));
-                    self.complete(shared, peer, &mut state, rtt, from, mtu);
+                    let mut mtu = MtuWatcher::new(shared.mtu.load(Relaxed));
+                    self.complete(shared, peer, &mut state, rtt, from, &mut mtu);
                 }
             }
-            TunnResult::WriteToTunnel(packet) => {
-                if index.is_some_and(|i| state.confirmed(i)) {
-                    self.complete(shared, peer, &mut state, None, from, mtu);
-                }
-                self.accept(shared, view, peer, packet);
-            }
-            TunnResult::Done => {
-                // A cookie: it carries a proof about us, none about where the peer is.
-                add(&peer.rx_bytes, len);
-                return;
-            }
+            // A cookie: it carries a proof about us, none about where the peer is.
+            TunnResult::Done | TunnResult::WriteToTunnel(_) => return add(&peer.rx_bytes, len),
             TunnResult::Err(error) => {
                 add(&shared.counters.rx_invalid, 1);
-                shared.talk.refused(&shared.events, &peer.key, &error, now);
-                return;
+                return shared.talk.refused(&shared.events, &peer.key, &error, now);
             }
         }
         add(&peer.rx_bytes, len);
         state.heard(now);
-        if self.proven.last() != Some(&from) {
-            self.proven.push(from);
-        }
+        self.proven(from);
         if state.roam(from) {
             shared.events.push(Event::Roamed { peer: peer.key, endpoint: from });
         }
@@ -224,23 +273,22 @@ impl Inbound {
         self.answered.push(Arc::clone(peer));
     }
 
-    /// Keeps a decrypted packet if its source belongs to the peer that sent it.
-    fn accept(&mut self, shared: &Shared, view: &View, peer: &Arc<Peer>, mut packet: Packet) {
+    /// How much of a packet is to be delivered: nothing, unless its source belongs to the peer that sent it.
+    fn accept(&mut self, shared: &Shared, view: &View, peer: &Arc<Peer>, packet: &[u8]) -> usize {
         if packet.is_empty() {
-            return;
+            return 0;
         }
-        let Some((len, from)) = ip_len(&packet).zip(source(&packet)) else {
+        let Some((len, from)) = ip_len(packet).zip(source(packet)) else {
             add(&shared.counters.rx_invalid, 1);
-            return;
+            return 0;
         };
         if self.known != Some((peer.key, from)) {
             if !view.routes.find(from).is_some_and(|owner| Arc::ptr_eq(owner, peer)) {
                 add(&shared.counters.rx_foreign_source, 1);
-                return;
+                return 0;
             }
             self.known = Some((peer.key, from));
         }
-        packet.truncate(len);
-        self.plain.push(packet);
+        len
     }
 }

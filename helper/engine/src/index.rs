@@ -1,15 +1,22 @@
 //! Which peer a session index in a received message belongs to.
 use crate::peer::Peer;
 use gotatun::noise::index_table::IndexTable;
+use gotatun::noise::transport::Transport;
 use gotatun::packet::WgKind;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Our own indices: each was put into a handshake message that we sent.
 pub struct IndexMap {
     table: IndexTable,
-    peers: Mutex<HashMap<u32, Arc<Peer>>>,
+    peers: Mutex<HashMap<u32, Entry>>,
+}
+
+struct Entry {
+    peer: Arc<Peer>,
+    /// The session, once one was made of the handshake. It ends when its peer says so, whoever knows it here.
+    session: Weak<Transport>,
 }
 
 impl Default for IndexMap {
@@ -35,16 +42,36 @@ impl IndexMap {
 
     /// The same by number.
     pub fn learn_index(&self, index: u32, peer: &Arc<Peer>) {
-        self.peers.lock().insert(index, Arc::clone(peer));
+        self.peers.lock().insert(index, Entry { peer: Arc::clone(peer), session: Weak::new() });
     }
 
+    /// Whom a handshake message of this index is from.
     pub fn find(&self, index: u32) -> Option<Arc<Peer>> {
-        self.peers.lock().get(&index).cloned()
+        self.peers.lock().get(&index).map(|entry| Arc::clone(&entry.peer))
+    }
+
+    /// The session of this index and its peer, while it lives.
+    pub fn session(&self, index: u32) -> Option<(Arc<Peer>, Arc<Transport>)> {
+        let peer = {
+            let peers = self.peers.lock();
+            let entry = peers.get(&index)?;
+            if let Some(session) = entry.session.upgrade() {
+                return Some((Arc::clone(&entry.peer), session));
+            }
+            Arc::clone(&entry.peer)
+        };
+        let session = Arc::clone(peer.lock().tunn.transport_of(index)?);
+        if let Some(entry) = self.peers.lock().get_mut(&index)
+            && Arc::ptr_eq(&entry.peer, &peer)
+        {
+            entry.session = Arc::downgrade(&session);
+        }
+        Some((peer, session))
     }
 
     /// Forget the indices of sessions and of peers that are no more.
     pub fn purge(&self, present: impl Fn(&Arc<Peer>) -> bool) {
-        self.peers.lock().retain(|index, peer| self.table.in_use(*index) && present(peer));
+        self.peers.lock().retain(|index, entry| self.table.in_use(*index) && present(&entry.peer));
     }
 }
 
@@ -72,7 +99,7 @@ mod tests {
         map.learn(&init, &peer);
         map.purge(|_| true);
         assert!(Arc::ptr_eq(&map.find(index).unwrap(), &peer));
-        peer.state.lock().tunn.reset();
+        peer.lock().tunn.reset();
         map.purge(|_| true);
         assert!(map.find(index).is_none());
     }

@@ -3,6 +3,8 @@
 //! Read it in this order: `engine` (what can be asked of it), `shared` (what its threads share), `threads`, then
 //! `outbound` and `inbound` (the way of a packet), `peer`, `udp`, `tun`, `offload`.
 pub mod allowed;
+pub mod arrived;
+pub mod batch;
 pub mod calls;
 pub mod config;
 pub mod control;

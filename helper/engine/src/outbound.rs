@@ -1,16 +1,16 @@
-//! From the TUN to the peers, in parts that don't know which thread runs them: gather, encrypt, send.
+//! From the TUN to the peers, in parts that don't know which thread runs them: gather, claim, seal, send.
+use crate::batch::{Plain, Sealed};
 use crate::counters::add;
-use crate::offload::{VNET_HDR_LEN, split};
+use crate::offload::VNET_HDR_LEN;
 use crate::peer::Peer;
 use crate::prefix::Table;
-use crate::shared::Shared;
+use crate::shared::{Shared, count_sent};
 use crate::tun::LARGEST_READ;
-use crate::udp::{Outgoing, Sender, Sockets};
-use gotatun::packet::{Packet, PacketBufPool, WgKind};
+use crate::udp::{Datagrams, Outgoing, Sender, Sockets, Wire};
+use gotatun::packet::{Packet, WgKind};
 use gotatun::tun::MtuWatcher;
 use std::io;
 use std::net::IpAddr;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -18,44 +18,28 @@ use std::time::Instant;
 /// Reads gathered before they are encrypted; a large one goes on at once.
 const READS: usize = 16;
 const ENOUGH: usize = 32;
-/// Most packets and their padding fit; longer ones are allocated.
-const POOLED: usize = 2048;
 
-/// Packets of one peer that follow each other.
-struct Run {
-    peer: Arc<Peer>,
-    plain: usize,
-    sealed: Range<usize>,
+/// Reads the TUN.
+pub struct Reader {
+    buf: Box<[u8; LARGEST_READ]>,
 }
 
-/// A batch on its way, and the buffers that batches share.
-pub struct Outbound {
-    buf: Box<[u8; LARGEST_READ]>,
-    pool: PacketBufPool<POOLED>,
-    plain: Vec<Packet>,
-    sealed: Vec<Outgoing>,
-    runs: Vec<Run>,
+/// Hands batches to the sockets.
+#[derive(Default)]
+pub struct Outlet {
     sender: Sender,
 }
 
-impl Default for Outbound {
+impl Default for Reader {
     fn default() -> Self {
-        Self {
-            buf: vec![0; LARGEST_READ].into_boxed_slice().try_into().expect("the length is the array's"),
-            pool: PacketBufPool::new(64),
-            plain: Vec::new(),
-            sealed: Vec::new(),
-            runs: Vec::new(),
-            sender: Sender::default(),
-        }
+        Self { buf: vec![0; LARGEST_READ].into_boxed_slice().try_into().expect("the length is the array's") }
     }
 }
 
-impl Outbound {
+impl Reader {
     /// Reads what is there, up to a batch, and finds each packet's peer. False when there was nothing to read.
-    pub fn gather(&mut self, shared: &Shared, routes: &Table<Arc<Peer>>) -> io::Result<bool> {
-        self.plain.clear();
-        self.runs.clear();
+    pub fn gather(&mut self, shared: &Shared, routes: &Table<Arc<Peer>>, batch: &mut Plain) -> io::Result<bool> {
+        let mtu = usize::from(shared.mtu.load(Relaxed));
         for i in 0..READS {
             let n = match shared.tun.read(&mut self.buf) {
                 Ok(n) => n,
@@ -65,88 +49,75 @@ impl Outbound {
             };
             // One read is one flow, so it has one peer.
             let packet = self.buf.get(VNET_HDR_LEN..n).unwrap_or_default();
-            let Some(peer) = destination(packet).and_then(|to| routes.find(to)) else {
+            let peer = destination(packet).and_then(|to| routes.find(to));
+            if peer.is_none_or(|peer| batch.add(peer, &mut self.buf[..n], mtu).is_err()) {
                 add(&shared.counters.tx_unroutable, 1);
-                continue;
-            };
-            let before = self.plain.len();
-            let (plain, pool) = (&mut self.plain, &self.pool);
-            if split(&mut self.buf[..n], |head, body| plain.push(join(pool, head, body))).is_err() {
-                self.plain.truncate(before);
-                add(&shared.counters.tx_unroutable, 1);
-                continue;
             }
-            let count = self.plain.len() - before;
-            match self.runs.last_mut() {
-                Some(run) if Arc::ptr_eq(&run.peer, peer) => run.plain += count,
-                _ => self.runs.push(Run { peer: Arc::clone(peer), plain: count, sealed: 0..0 }),
-            }
-            if self.plain.len() >= ENOUGH {
+            if batch.count() >= ENOUGH {
                 break;
             }
         }
         Ok(true)
     }
+}
 
-    /// Encrypts the batch; a packet without a session is kept by gotatun, and begins a handshake.
-    pub fn encrypt(&mut self, shared: &Shared) {
+/// Takes the counters of a batch. What has no session yet is kept by gotatun, and begins a handshake; what it gives back
+/// since there is one now goes before the batch.
+pub fn claim(shared: &Shared, batch: &mut Plain) -> (Vec<Outgoing>, Vec<Arc<Peer>>) {
+    let (mut first, mut peers) = (Vec::new(), Vec::new());
+    batch.claim(|peer, contents| {
+        let mut state = peer.lock();
+        let Some(endpoint) = state.endpoint() else {
+            add(&shared.counters.tx_no_endpoint, contents.count());
+            return;
+        };
         let mut mtu = MtuWatcher::new(shared.mtu.load(Relaxed));
-        let now = Instant::now();
-        let mut plain = self.plain.drain(..);
-        for run in &mut self.runs {
-            let from = self.sealed.len();
-            let packets = plain.by_ref().take(run.plain);
-            let mut state = run.peer.state.lock();
-            let Some(endpoint) = state.endpoint() else {
-                add(&shared.counters.tx_no_endpoint, packets.count());
-                continue;
-            };
-            for packet in packets {
-                match state.tunn.handle_outgoing_packet(packet, Some(&mut mtu)) {
-                    Some(WgKind::HandshakeInit(message)) => shared.begin(&run.peer, &mut state, message, now),
-                    Some(message) => self.sealed.push((message.into(), endpoint)),
-                    None => {}
+        for content in contents {
+            match state.tunn.handle_outgoing_packet(Packet::copy_from(content), Some(&mut mtu)) {
+                Some(WgKind::HandshakeInit(message)) => shared.begin(peer, &mut state, message, Instant::now()),
+                Some(message) => {
+                    first.push((Wire::from(message), endpoint));
+                    peers.push(Arc::clone(peer));
                 }
+                None => {}
             }
-            run.sealed = from..self.sealed.len();
-            if !run.sealed.is_empty() {
-                state.spoke(now);
-            }
+        }
+    });
+    (first, peers)
+}
+
+impl Outlet {
+    /// Sends the batch, waiting while the sockets are full: what comes behind then waits in the TUN's queue.
+    pub fn send(&mut self, shared: &Shared, sockets: &Sockets, batch: &Sealed) {
+        if batch.count() == 0 {
+            return;
+        }
+        self.sender.send(sockets, batch, Some(&shared.tx_wake), &shared.counters, &shared.events);
+        for (peer, messages) in batch.runs() {
+            let sent = messages.filter(|i| self.sender.is_clean() || !self.sender.lost(*i));
+            add(&peer.tx_bytes, sent.map(|i| batch.get(i).0.len()).sum());
+        }
+        if !self.sender.is_clean() {
+            self.look_for_ways(shared, batch);
         }
     }
 
-    /// Sends the batch, waiting while the sockets are full: what comes behind then waits in the TUN's queue. Nothing of
-    /// it is left afterwards.
-    pub fn send(&mut self, shared: &Shared, sockets: &Sockets) {
-        if self.sealed.is_empty() {
-            return self.clear();
+    /// Sends the few messages that were sealed one by one.
+    pub fn send_first(&mut self, shared: &Shared, sockets: &Sockets, first: &[Outgoing], peers: &[Arc<Peer>]) {
+        if !first.is_empty() {
+            self.sender.send(sockets, first, Some(&shared.tx_wake), &shared.counters, &shared.events);
+            count_sent(&self.sender, peers, first);
         }
-        self.sender.send(sockets, &self.sealed, Some(&shared.tx_wake), &shared.counters, &shared.events);
-        for run in &self.runs {
-            let sent = run.sealed.clone().filter(|i| !self.sender.lost(*i));
-            add(&run.peer.tx_bytes, sent.map(|i| self.sealed[i].0.len()).sum());
-        }
-        if !self.sender.is_clean() {
-            self.look_for_ways(shared);
-        }
-        self.clear();
     }
 
     /// Some of the batch is lost: has a peer gone out of reach?
-    fn look_for_ways(&self, shared: &Shared) {
+    fn look_for_ways(&self, shared: &Shared, batch: &Sealed) {
         let now = Instant::now();
-        for run in self.runs.iter().filter(|run| run.sealed.clone().any(|i| self.sender.has_no_way(i))) {
-            if run.peer.state.lock().lost_way(now) {
+        for (peer, mut messages) in batch.runs() {
+            if messages.any(|i| self.sender.has_no_way(i)) && peer.lock().lost_way(now) {
                 shared.timer_wake.signal();
             }
         }
-    }
-
-    /// Drops the batch, which also lets go of its peers.
-    pub fn clear(&mut self) {
-        self.plain.clear();
-        self.sealed.clear();
-        self.runs.clear();
     }
 }
 
@@ -166,16 +137,6 @@ fn address(packet: &[u8], at4: usize, at6: usize) -> Option<IpAddr> {
         6 => Some(IpAddr::from(*packet.get(at6..)?.first_chunk::<16>()?)),
         _ => None,
     }
-}
-
-fn join(pool: &PacketBufPool<POOLED>, head: &[u8], body: &[u8]) -> Packet {
-    let mut packet = if head.len() + body.len() + 16 <= POOLED { pool.get() } else { Packet::default() };
-    let buf = packet.buf_mut();
-    buf.clear();
-    buf.reserve((head.len() + body.len()).next_multiple_of(16));
-    buf.extend_from_slice(head);
-    buf.extend_from_slice(body);
-    packet
 }
 
 #[cfg(test)]

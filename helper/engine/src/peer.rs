@@ -5,21 +5,41 @@ use crate::limiter::Limiter;
 use crate::preshared::Keys;
 use crate::race::order;
 use crate::roaming::Roaming;
+use gotatun::noise::activity::Activity;
 use gotatun::noise::index_table::IndexTable;
+use gotatun::noise::transport::{Claim, Transport};
 use gotatun::noise::{TimerParams, Tunn};
 use gotatun::x25519::StaticSecret;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::{Instant, SystemTime};
 
 pub struct Peer {
     pub key: PublicKey,
-    pub state: Mutex<PeerState>,
+    state: Mutex<PeerState>,
+    /// What of the state sending needs. The sender alone takes this lock while nothing changes.
+    way: Mutex<Way>,
+    /// Another one each time that `way` changes; of all peers none is like another.
+    version: AtomicU64,
     /// UDP payload received and sent, handshakes included, as `wg show` counts it.
     pub rx_bytes: AtomicU64,
     pub tx_bytes: AtomicU64,
+}
+
+/// With what and where to a peer's data is sent.
+struct Way {
+    transport: Option<Arc<Transport>>,
+    endpoint: Option<SocketAddr>,
+    activity: Arc<Activity>,
+}
+
+/// A peer's state, for as long as it is held. What sending needs of it is put in force at the end.
+pub struct Locked<'a> {
+    peer: &'a Peer,
+    state: MutexGuard<'a, PeerState>,
 }
 
 /// What a packet or a timer may change.
@@ -52,7 +72,77 @@ impl Identity {
 
 impl Peer {
     pub fn new(key: PublicKey, state: PeerState) -> Arc<Self> {
-        Arc::new(Self { key, state: Mutex::new(state), rx_bytes: AtomicU64::new(0), tx_bytes: AtomicU64::new(0) })
+        let way = Way { transport: None, endpoint: None, activity: Arc::clone(state.tunn.activity()) };
+        let peer = Self {
+            key,
+            state: Mutex::new(state),
+            way: Mutex::new(way),
+            version: AtomicU64::new(0),
+            rx_bytes: AtomicU64::new(0),
+            tx_bytes: AtomicU64::new(0),
+        };
+        drop(peer.lock());
+        Arc::new(peer)
+    }
+
+    /// The state, with note taken of what has been sent and received without it.
+    pub fn lock(&self) -> Locked<'_> {
+        let mut state = self.state.lock();
+        state.listen(Instant::now());
+        Locked { peer: self, state }
+    }
+
+    /// Counters for `count` packets and where these go; none without a session or an endpoint.
+    pub fn claim(&self, count: usize) -> Option<(Claim, SocketAddr)> {
+        let way = self.way.lock();
+        let endpoint = way.endpoint?;
+        let claim = way.transport.as_ref()?.claim(count)?;
+        way.activity.sent(way.activity.now(), true);
+        Some((claim, endpoint))
+    }
+
+    /// The version, if this is the endpoint.
+    pub fn version_at(&self, endpoint: SocketAddr) -> Option<u64> {
+        let way = self.way.lock();
+        (way.endpoint == Some(endpoint)).then(|| self.version())
+    }
+
+    /// Which state of session and endpoint is in force.
+    pub fn version(&self) -> u64 {
+        self.version.load(SeqCst)
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = PeerState;
+
+    fn deref(&self) -> &PeerState {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut PeerState {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        static VERSION: AtomicU64 = AtomicU64::new(1);
+        let (transport, endpoint) = (self.state.tunn.transport(), self.state.endpoint);
+        let mut way = self.peer.way.lock();
+        let same = match (transport, &way.transport) {
+            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
+            (None, None) => true,
+            _ => false,
+        };
+        let activity = self.state.tunn.activity();
+        if same && way.endpoint == endpoint && Arc::ptr_eq(&way.activity, activity) {
+            return;
+        }
+        *way = Way { transport: transport.cloned(), endpoint, activity: Arc::clone(activity) };
+        self.peer.version.store(VERSION.fetch_add(1, Relaxed), SeqCst);
     }
 }
 
@@ -153,7 +243,6 @@ pub mod tests {
     use super::*;
     use gotatun::noise::TunnResult;
     use gotatun::packet::WgKind;
-    use std::time::Instant;
 
     pub fn identity(n: u8) -> Identity {
         Identity::new(&Secret([n; 32]))
@@ -166,6 +255,20 @@ pub mod tests {
             s.configure("192.0.2.1:51820".parse().unwrap(), &[]);
         }
         s
+    }
+
+    /// Two ends with a session that the first has asked for and the second has seen used.
+    pub fn pair() -> (PeerState, PeerState) {
+        let (mine, theirs) = (identity(1), identity(2));
+        let table = IndexTable::from_os_rng;
+        let mut a = PeerState::new(&mine, theirs.public.as_bytes(), None, table(), None);
+        let mut b = PeerState::new(&theirs, mine.public.as_bytes(), None, table(), None);
+        a.set_endpoint("192.0.2.1:1".parse().unwrap());
+        let init = a.kick(Instant::now()).unwrap().into();
+        let TunnResult::WriteToNetwork(answer) = b.receive(init, Instant::now()) else { panic!() };
+        let TunnResult::WriteToNetwork(first) = a.receive(answer, Instant::now()) else { panic!() };
+        assert!(matches!(b.receive(first, Instant::now()), TunnResult::WriteToTunnel(_)));
+        (a, b)
     }
 
     #[test]

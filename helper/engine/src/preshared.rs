@@ -58,6 +58,11 @@ impl Keys {
         &self.all
     }
 
+    /// A session has brought something.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard = Some(now);
+    }
+
     fn next_turn(&self) -> usize {
         self.turn.map_or(0, |turn| turn + 1)
     }

@@ -9,8 +9,8 @@ use crate::prefix::Table;
 use crate::sys::EventFd;
 use crate::talk::Talk;
 use crate::tun::Tun;
-use crate::udp::{Outgoing, Sender, Sockets};
-use gotatun::packet::{Packet, WgKind};
+use crate::udp::{Outgoing, Sender, Sockets, Wire};
+use gotatun::packet::WgKind;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::io;
@@ -53,7 +53,7 @@ pub struct Local {
 /// A datagram and the peer that it is for.
 pub struct ToPeer {
     pub peer: Arc<Peer>,
-    pub packet: Packet,
+    pub packet: Wire,
     pub to: SocketAddr,
     pub purpose: Purpose,
 }
@@ -132,7 +132,7 @@ impl Shared {
         let mut sender = Sender::default();
         let sockets = self.sockets();
         if let Some(sockets) = &sockets {
-            sender.send(sockets, &batch, None, &self.counters, &self.events);
+            sender.send(sockets, &batch[..], None, &self.counters, &self.events);
         }
         let now = Instant::now();
         for (i, ((peer, purpose), (packet, to))) in sent.iter().zip(&batch).enumerate() {
@@ -143,7 +143,7 @@ impl Shared {
                 continue;
             }
             let has_way = sockets.is_some() && !sender.has_no_way(i);
-            if peer.state.lock().went(*purpose, *to, has_way, now) {
+            if peer.lock().went(*purpose, *to, has_way, now) {
                 let text = format!("peer {}: no way to where it was, going on to {to}", short(&peer.key));
                 self.events.log(Level::Info, text);
             }

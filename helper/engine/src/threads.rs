@@ -1,12 +1,14 @@
 //! The three threads of an engine. Each tries first and waits only when there is nothing to do.
+use crate::arrived::Arrived;
+use crate::batch::Plain;
 use crate::counters::add;
 use crate::inbound::Inbound;
-use crate::outbound::Outbound;
+use crate::outbound::{Outlet, Reader, claim};
 use crate::shared::{Local, Shared, View};
 use crate::sys::poll;
 use crate::timers::Timers;
 use crate::tun::is_gone;
-use crate::udp::{Socket, Sockets};
+use crate::udp::{self, Socket, Sockets};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +44,7 @@ pub fn spawn(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
 }
 
 fn transmit(shared: &Shared) -> Result<(), String> {
-    let mut out = Outbound::default();
+    let (mut reader, mut outlet, mut empty) = (Reader::default(), Outlet::default(), Some(Plain::default()));
     let mut local = Local::new(shared);
     let (tun, wake) = (shared.tun.as_raw_fd(), shared.tx_wake.as_raw_fd());
     loop {
@@ -50,18 +52,21 @@ fn transmit(shared: &Shared) -> Result<(), String> {
         if shared.is_stopping() {
             return Ok(());
         }
-        match out.gather(shared, &local.view.routes) {
-            Ok(true) => {
-                out.encrypt(shared);
-                match &local.sockets {
-                    Some(sockets) => out.send(shared, sockets),
-                    None => out.clear(),
+        let mut batch = empty.take().unwrap_or_default();
+        match reader.gather(shared, &local.view.routes, &mut batch) {
+            Ok(read) => {
+                let (first, peers) = claim(shared, &mut batch);
+                let sealed = batch.seal();
+                if let Some(sockets) = &local.sockets {
+                    outlet.send_first(shared, sockets, &first, &peers);
+                    outlet.send(shared, sockets, &sealed);
                 }
-            }
-            Ok(false) => {
-                let [_, woken] = poll([(tun, libc::POLLIN), (wake, libc::POLLIN)], -1);
-                if woken != 0 {
-                    shared.tx_wake.drain();
+                empty = Some(sealed.recycle());
+                if !read {
+                    let [_, woken] = poll([(tun, libc::POLLIN), (wake, libc::POLLIN)], -1);
+                    if woken != 0 {
+                        shared.tx_wake.drain();
+                    }
                 }
             }
             Err(e) if is_gone(&e) => return Err(format!("the TUN device is gone: {e}")),
@@ -71,7 +76,7 @@ fn transmit(shared: &Shared) -> Result<(), String> {
 }
 
 fn receive(shared: &Shared) -> Result<(), String> {
-    let mut inbound = Inbound::new(shared);
+    let (mut inbound, mut batch) = (Inbound::new(shared), Arrived::default());
     let mut local = Local::new(shared);
     let wake = shared.rx_wake.as_raw_fd();
     let mut ready = [true; 2];
@@ -88,7 +93,7 @@ fn receive(shared: &Shared) -> Result<(), String> {
         for (socket, ready) in pair.iter().zip(&mut ready) {
             *ready = match (socket, sockets) {
                 (Some(socket), Some(sockets)) if *ready => {
-                    take_turn(shared, &mut inbound, &local.view, sockets, socket)
+                    take_turn(shared, &mut inbound, &mut batch, &local.view, sockets, socket)
                 }
                 _ => false,
             };
@@ -105,13 +110,23 @@ fn receive(shared: &Shared) -> Result<(), String> {
 }
 
 /// True when the socket may have more.
-fn take_turn(shared: &Shared, inbound: &mut Inbound, view: &View, sockets: &Sockets, socket: &Socket) -> bool {
+fn take_turn(
+    shared: &Shared,
+    inbound: &mut Inbound,
+    batch: &mut Arrived,
+    view: &View,
+    sockets: &Sockets,
+    socket: &Socket,
+) -> bool {
     for _ in 0..TURN {
-        match inbound.receive(socket) {
+        match udp::receive(socket, batch) {
             Ok(()) => {
-                inbound.decrypt(shared, view);
-                inbound.answer(shared, sockets);
-                inbound.deliver(shared);
+                batch.assign(|index| shared.index.session(index));
+                batch.verify();
+                inbound.settle(shared, view, batch);
+                inbound.answer(shared, sockets, batch);
+                inbound.deliver(shared, batch);
+                batch.clear();
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
             // An ICMP error, most often; telling it has taken it off the socket.

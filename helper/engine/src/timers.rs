@@ -6,8 +6,9 @@ use crate::limiter::Flood;
 use crate::peer::{Peer, PeerState};
 use crate::shared::{Shared, ToPeer, View};
 use crate::tun::Link;
+use crate::udp::Wire;
 use gotatun::noise::errors::WireGuardError;
-use gotatun::packet::{Packet, WgKind};
+use gotatun::packet::WgKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -44,7 +45,7 @@ impl Timers {
             due(shared, peer, now, is_tick, &mut datagrams);
         }
         if datagrams.is_empty() {
-            return view.peers.values().filter_map(|peer| peer.state.lock().deadline()).fold(self.next, Instant::min);
+            return view.peers.values().filter_map(|peer| peer.lock().deadline()).fold(self.next, Instant::min);
         }
         // What couldn't be sent may be due elsewhere at once.
         shared.send(datagrams);
@@ -84,7 +85,7 @@ impl Timers {
 
 /// What is due for one peer, added to `out`.
 fn due(shared: &Shared, peer: &Arc<Peer>, now: Instant, is_tick: bool, out: &mut Vec<ToPeer>) {
-    let mut state = peer.state.lock();
+    let mut state = peer.lock();
     let mut add = |packet, to, purpose| out.push(ToPeer { peer: Arc::clone(peer), packet, to, purpose });
     if is_tick {
         look_at_clock(shared, peer, &mut state, now, &mut add);
@@ -108,7 +109,7 @@ fn look_at_clock(
     peer: &Arc<Peer>,
     state: &mut PeerState,
     now: Instant,
-    add: &mut impl FnMut(Packet, SocketAddr, Purpose),
+    add: &mut impl FnMut(Wire, SocketAddr, Purpose),
 ) {
     let message = match state.tunn.update_timers() {
         Ok(message) => message,

@@ -9,7 +9,7 @@ impl Device for Core {
     fn get(&self) -> DeviceState {
         let control = self.control.lock();
         let peers = control.peers.values().map(|peer| {
-            let state = peer.state.lock();
+            let state = peer.lock();
             let since_epoch = |t: SystemTime| t.duration_since(SystemTime::UNIX_EPOCH).ok();
             PeerState {
                 public_key: peer.key,

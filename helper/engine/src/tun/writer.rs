@@ -1,9 +1,9 @@
 //! Decrypted packets → the TUN, joined where the kernel takes that.
 use super::Tun;
+use crate::arrived::Opened;
 use crate::counters::{Counters, add};
 use crate::events::{Events, Level};
 use crate::offload::{Coalescer, VNET_HDR_LEN, split};
-use gotatun::packet::Packet;
 use std::io::{self, IoSlice};
 
 /// One a thread, since it keeps its buffers.
@@ -23,15 +23,15 @@ impl Writer {
     }
 
     /// Writes all; what the device doesn't take is counted and lost. Each packet ends where its IP header says.
-    pub fn write(&mut self, tun: &Tun, packets: &mut [Packet], counters: &Counters, events: &Events) {
+    pub fn write(&mut self, tun: &Tun, packets: Vec<Opened<'_>>, counters: &Counters, events: &Events) {
         let lost = |r: io::Result<usize>| r.err().map(|_| add(&counters.tun_write_errors, 1));
+        let mut slices: Vec<&mut [u8]> = packets.into_iter().map(Opened::into_bytes).collect();
         if !self.joins {
-            for packet in packets {
+            for packet in slices {
                 lost(tun.write(&[IoSlice::new(&[0; VNET_HDR_LEN]), IoSlice::new(packet)]));
             }
             return;
         }
-        let mut slices: Vec<&mut [u8]> = packets.iter_mut().map(|p| &mut p.buf_mut()[..]).collect();
         let (refused, joins) = (&mut self.refused, &mut self.joins);
         self.coalescer.run(&mut slices, |pieces| match tun.write(pieces) {
             Err(e) if e.raw_os_error() == Some(libc::EINVAL) && pieces.len() > 2 => {

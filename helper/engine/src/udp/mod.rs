@@ -6,11 +6,13 @@ mod recv;
 mod route;
 mod send;
 mod source;
+mod wire;
 
 pub use addr::parse_ip;
-pub use recv::Receiver;
-pub use send::{Outgoing, Sender};
+pub use recv::receive;
+pub use send::Sender;
 pub use source::Arrival;
+pub use wire::{Datagrams, Outgoing, Wire};
 
 use crate::sys::{cvt, set_nonblocking, setsockopt};
 use addr::SockAddr;

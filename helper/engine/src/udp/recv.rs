@@ -2,29 +2,11 @@
 use super::Socket;
 use super::addr::SockAddr;
 use super::source::Arrival;
+use crate::arrived::{Arrived, BUFFERS};
 use crate::sys::cvt;
-use bytes::BytesMut;
-use gotatun::packet::Packet;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
-
-/// Buffers in one system call.
-const BATCH: usize = 16;
-/// The longest that the kernel gives at once.
-const LARGEST: usize = 65_536;
-
-/// Receives batches; one a thread, since it keeps its buffers.
-pub struct Receiver {
-    buffers: [BytesMut; BATCH],
-    arrivals: Vec<(SocketAddr, Option<Arrival>)>,
-}
-
-impl Default for Receiver {
-    fn default() -> Self {
-        Self { buffers: std::array::from_fn(|_| BytesMut::new()), arrivals: Vec::new() }
-    }
-}
 
 /// Room for control messages: UDP_GRO, and where the datagram arrived.
 #[derive(Clone, Copy)]
@@ -39,58 +21,35 @@ struct Said {
     arrival: Option<Arrival>,
 }
 
-impl Receiver {
-    /// Adds all that is there now to `out`. EAGAIN when there is nothing.
-    pub fn receive(&mut self, socket: &Socket, out: &mut Vec<(Packet, SocketAddr)>) -> io::Result<()> {
-        // SAFETY: all zeros is a valid mmsghdr and a valid, empty iovec.
-        let (mut headers, mut iov): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) = unsafe { std::mem::zeroed() };
-        let mut controls = [Control([0; 96]); BATCH];
-        self.arrivals.clear();
-        let mut names = [SockAddr::empty(); BATCH];
-        for (i, buffer) in self.buffers.iter_mut().enumerate() {
-            // What was split off has been dropped by now, so this takes the old memory back.
-            buffer.clear();
-            buffer.reserve(LARGEST);
-            iov[i] = libc::iovec { iov_base: buffer.spare_capacity_mut().as_mut_ptr().cast(), iov_len: LARGEST };
-            let header = &mut headers[i].msg_hdr;
-            header.msg_name = (&raw mut names[i]).cast();
-            header.msg_namelen = size_of::<SockAddr>() as libc::socklen_t;
-            header.msg_iov = &raw mut iov[i];
-            header.msg_iovlen = 1;
-            header.msg_control = controls[i].0.as_mut_ptr().cast();
-            header.msg_controllen = size_of::<Control>() as _;
-        }
-        let n = BATCH as u32;
-        // SAFETY: every header points to its own name, control and `LARGEST` writable bytes, which live until the
-        // call returns; no time-out is given.
-        let n = cvt(unsafe {
-            libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), n, libc::MSG_DONTWAIT, std::ptr::null_mut())
-        } as isize)?;
-        for ((buffer, header), name) in self.buffers.iter_mut().zip(&headers).zip(&names).take(n) {
-            let len = (header.msg_len as usize).min(LARGEST);
-            // SAFETY: the kernel has written that many bytes at the start of the spare capacity.
-            unsafe { buffer.set_len(len) };
-            let Some(from) = name.get() else { continue };
-            let said = said(&header.msg_hdr);
-            match self.arrivals.iter_mut().find(|(known, _)| *known == from) {
-                // One of them may be forged.
-                Some((_, arrival)) if *arrival != said.arrival => *arrival = None,
-                Some(_) => {}
-                None => self.arrivals.push((from, said.arrival)),
-            }
-            let segment = said.segment.filter(|s| *s > 0).unwrap_or(len);
-            while !buffer.is_empty() {
-                let datagram = buffer.split_to(segment.min(buffer.len()));
-                out.push((Packet::from_bytes(datagram), from));
-            }
-        }
-        Ok(())
+/// Fills `into`, which is empty, with what is there now. EAGAIN when there is nothing.
+pub fn receive(socket: &Socket, into: &mut Arrived) -> io::Result<()> {
+    // SAFETY: all zeros is a valid mmsghdr and a valid, empty iovec.
+    let (mut headers, mut iov): ([libc::mmsghdr; BUFFERS], [libc::iovec; BUFFERS]) = unsafe { std::mem::zeroed() };
+    let mut controls = [Control([0; 96]); BUFFERS];
+    let mut names = [SockAddr::empty(); BUFFERS];
+    for (i, buffer) in into.buffers().iter_mut().enumerate() {
+        iov[i] = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let header = &mut headers[i].msg_hdr;
+        header.msg_name = (&raw mut names[i]).cast();
+        header.msg_namelen = size_of::<SockAddr>() as libc::socklen_t;
+        header.msg_iov = &raw mut iov[i];
+        header.msg_iovlen = 1;
+        header.msg_control = controls[i].0.as_mut_ptr().cast();
+        header.msg_controllen = size_of::<Control>() as _;
     }
-
-    /// Where the datagrams of `from` in the last batch arrived; none when they differ.
-    pub fn arrival(&self, from: &SocketAddr) -> Option<Arrival> {
-        self.arrivals.iter().find(|(known, _)| known == from)?.1
+    let n = BUFFERS as u32;
+    // SAFETY: every header points to its own name, control and buffer, writable for the lengths given, which live and are
+    // touched by nobody else until the call returns; no time-out is given.
+    let n = cvt(unsafe {
+        libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), n, libc::MSG_DONTWAIT, std::ptr::null_mut())
+    } as isize)?;
+    for (i, (header, name)) in headers.iter().zip(&names).enumerate().take(n) {
+        let Some(from) = name.get() else { continue };
+        let length = (header.msg_len as usize).min(iov[i].iov_len);
+        let Said { segment, arrival } = said(&header.msg_hdr);
+        into.filled(i, length, segment.filter(|s| *s > 0).unwrap_or(length), (from, arrival));
     }
+    Ok(())
 }
 
 fn said(header: &libc::msghdr) -> Said {
@@ -127,6 +86,7 @@ fn said(header: &libc::msghdr) -> Said {
 mod tests {
     use super::super::{Binding, Sockets};
     use super::*;
+    use crate::arrived::Taken;
     use std::net::UdpSocket;
 
     #[test]
@@ -136,22 +96,28 @@ mod tests {
         for i in 0..40u8 {
             there.send_to(&vec![i; 1 + usize::from(i)], ("127.0.0.1", sockets.port)).unwrap();
         }
-        let (mut receiver, mut out) = (Receiver::default(), vec![]);
         let socket = sockets.v4.as_ref().unwrap();
-        while receiver.receive(socket, &mut out).is_ok() {}
-        assert_eq!(out.len(), 40);
-        for (i, (packet, from)) in out.iter().enumerate() {
-            assert_eq!(packet[..], vec![i as u8; 1 + i]);
-            assert_eq!(*from, there.local_addr().unwrap());
-            let arrival = receiver.arrival(from);
-            assert!(arrival.is_none_or(|a| a.local == IpAddr::from([127, 0, 0, 1])), "{arrival:?}");
+        let mut arrived = Arrived::default();
+        let mut seen = 0;
+        while receive(socket, &mut arrived).is_ok() {
+            for i in 0..arrived.count() {
+                let from = arrived.from(i);
+                assert_eq!(from, there.local_addr().unwrap());
+                let arrival = arrived.arrival(&from);
+                assert!(arrival.is_none_or(|a| a.local == IpAddr::from([127, 0, 0, 1])), "{arrival:?}");
+                let Taken::Control(bytes) = arrived.take(i) else { panic!() };
+                assert_eq!(bytes, vec![seen as u8; 1 + seen]);
+                seen += 1;
+            }
+            arrived.clear();
         }
+        assert_eq!(seen, 40);
     }
 
     #[test]
     fn a_datagram_says_where_it_arrived_unless_another_says_otherwise() {
         let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
-        let mut receiver = Receiver::default();
+        let mut arrived = Arrived::default();
         for (there, locals) in
             [("127.0.0.9", vec!["127.0.0.3"]), ("127.0.0.9", vec!["127.0.0.3", "127.0.0.4"]), ("::1", vec!["::1"])]
         {
@@ -161,11 +127,11 @@ mod tests {
             }
             let from = there.local_addr().unwrap();
             let socket = sockets.towards(&from).unwrap();
-            let mut out = vec![];
-            receiver.receive(socket, &mut out).unwrap();
-            assert_eq!(out.len(), locals.len());
+            arrived.clear();
+            receive(socket, &mut arrived).unwrap();
+            assert_eq!(arrived.count(), locals.len());
             let expected = (locals.len() == 1).then(|| locals[0].parse().unwrap());
-            assert_eq!(receiver.arrival(&from).map(|a| a.local), expected);
+            assert_eq!(arrived.arrival(&from).map(|a| a.local), expected);
         }
     }
 }

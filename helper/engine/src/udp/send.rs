@@ -1,11 +1,10 @@
 //! sendmmsg(2) with UDP_SEGMENT, and without where that is refused.
 use super::addr::SockAddr;
 use super::plan::{Failed, Message, failed, loses_source, no_way, plan};
-use super::{Socket, Sockets};
+use super::{Datagrams, Socket, Sockets};
 use crate::counters::{Counters, add};
 use crate::events::{Events, Level};
 use crate::sys::{EventFd, cvt, poll};
-use gotatun::packet::Packet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
@@ -13,9 +12,6 @@ use std::os::fd::AsRawFd;
 
 /// Messages in one system call.
 const BATCH: usize = 64;
-
-/// An encrypted packet and where it goes.
-pub type Outgoing = (Packet, SocketAddr);
 
 /// Sends batches; one a thread, since it keeps its buffers.
 #[derive(Default)]
@@ -41,7 +37,7 @@ impl Sender {
     pub fn send(
         &mut self,
         sockets: &Sockets,
-        batch: &[Outgoing],
+        batch: &(impl Datagrams + ?Sized),
         wake: Option<&EventFd>,
         counters: &Counters,
         events: &Events,
@@ -49,12 +45,13 @@ impl Sender {
         self.messages.clear();
         self.lost.clear();
         let gso = |to: &SocketAddr| sockets.towards(to).is_some_and(|s| s.segments(to.ip()));
-        plan(batch.iter().map(|(p, to)| (p.len(), *to)), gso, &mut self.messages);
+        let datagrams = || (0..batch.count()).map(|i| batch.get(i));
+        plan(datagrams().map(|(bytes, to)| (bytes.len(), to)), gso, &mut self.messages);
         self.iov.clear();
-        self.iov.extend(batch.iter().map(|(p, _)| libc::iovec {
+        self.iov.extend(datagrams().map(|(bytes, _)| libc::iovec {
             // sendmmsg doesn't write to it.
-            iov_base: p.as_ptr().cast_mut().cast(),
-            iov_len: p.len(),
+            iov_base: bytes.as_ptr().cast_mut().cast(),
+            iov_len: bytes.len(),
         }));
         let mut at = 0;
         while let Some(message) = self.messages.get(at) {
@@ -82,7 +79,7 @@ impl Sender {
                     let ready = poll([(socket.as_raw_fd(), libc::POLLOUT), (wake.as_raw_fd(), libc::POLLIN)], -1);
                     if ready[1] != 0 {
                         wake.drain();
-                        self.lost.push((message.datagrams.start..batch.len(), error));
+                        self.lost.push((message.datagrams.start..batch.count(), error));
                         break;
                     }
                 }
@@ -128,18 +125,24 @@ impl Sender {
         let mut headers: [libc::mmsghdr; BATCH] = unsafe { std::mem::zeroed() };
         let mut controls = [Control([0; 64]); BATCH];
         let mut names = [SockAddr::empty(); BATCH];
+        let mut pieces = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
         let v4 = self.messages[at].to.is_ipv4();
         let messages = self.messages[at..].iter().take_while(|m| m.to.is_ipv4() == v4).take(BATCH);
         let mut n = 0;
-        for (message, ((header, control), name)) in messages.zip(headers.iter_mut().zip(&mut controls).zip(&mut names))
-        {
+        let room = headers.iter_mut().zip(&mut controls).zip(&mut names).zip(&mut pieces);
+        for (message, (((header, control), name), whole)) in messages.zip(room) {
             *name = message.to.into();
             let header = &mut header.msg_hdr;
             header.msg_name = name.as_ptr().cast_mut().cast();
             header.msg_namelen = name.len();
             let iov = &self.iov[message.datagrams.clone()];
-            header.msg_iov = iov.as_ptr().cast_mut();
-            header.msg_iovlen = iov.len();
+            (header.msg_iov, header.msg_iovlen) = match in_one_piece(iov) {
+                Some(one) => {
+                    *whole = one;
+                    (&raw mut *whole, 1)
+                }
+                None => (iov.as_ptr().cast_mut(), iov.len()),
+            };
             if message.is_segmented() {
                 control.push(header, libc::SOL_UDP, libc::UDP_SEGMENT, message.segment as u16);
             }
@@ -158,7 +161,7 @@ impl Sender {
             }
             n += 1;
         }
-        // SAFETY: the first `n` headers point to names, packets and controls that live until the call returns.
+        // SAFETY: the first `n` headers point to names, pieces, packets and controls that live until the call returns.
         cvt(unsafe { libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), n, 0) } as isize)
     }
 
@@ -174,6 +177,13 @@ impl Sender {
             self.messages.extend(lens.map(|i| Message { datagrams: i..i + 1, segment: self.iov[i].iov_len, to: m.to }));
         }
     }
+}
+
+/// The same bytes as one piece, where each begins where the one before ends: less for the kernel to walk.
+fn in_one_piece(iov: &[libc::iovec]) -> Option<libc::iovec> {
+    let follows = |pair: &[libc::iovec]| pair[0].iov_base.wrapping_byte_add(pair[0].iov_len) == pair[1].iov_base;
+    let iov_len = iov.iter().map(|piece| piece.iov_len).sum();
+    iov.windows(2).all(follows).then_some(libc::iovec { iov_base: iov.first()?.iov_base, iov_len })
 }
 
 impl Control {
@@ -200,14 +210,14 @@ impl Control {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Binding;
+    use super::super::{Binding, Outgoing, Wire};
     use super::*;
     use crate::sys::EventFd;
     use std::net::UdpSocket;
     use std::sync::atomic::Ordering::Relaxed;
 
-    fn packet(fill: u8, len: usize) -> Packet {
-        Packet::copy_from(&vec![fill; len][..])
+    fn packet(fill: u8, len: usize) -> Wire {
+        Wire::raw(&vec![fill; len])
     }
 
     fn send(batch: &[Outgoing]) -> Counters {
@@ -226,7 +236,7 @@ mod tests {
         let mut buf = [0; 2000];
         for (sent, _) in &batch {
             let n = there.recv(&mut buf).unwrap();
-            assert_eq!(buf[..n], sent[..]);
+            assert_eq!(&buf[..n], sent.bytes());
         }
     }
 
@@ -243,7 +253,7 @@ mod tests {
             for to in [nowhere, nowhere, there.local_addr().unwrap(), there.local_addr().unwrap()] {
                 batch.push((packet(7, 9), to));
             }
-            sender.send(&sockets, &batch, None, &counters, &events);
+            sender.send(&sockets, &batch[..], None, &counters, &events);
             assert_eq!(counters.gso_refused.load(Relaxed), 2);
             let mut buf = [0; 99];
             for _ in 0..2 {
