@@ -139,7 +139,7 @@ def test_its_own_pairing_goes_last(helper: FakeHelper, slopn: Slopn) -> None:
     (own,) = helper.run(lambda: helper.hub.devices)
     helper.show(Snapshot(devices=(own, *DEVICES)))
     helper.answer(RevokeDevice, Done())
-    assert slopn("devices", "revoke", own.id, "9d").status == 0
+    assert slopn("devices", "revoke", own.id, "9d00000000000000").status == 0
     revoked = [command.device for command in helper.commands if isinstance(command, RevokeDevice)]
     assert revoked == ["9d00000000000000", own.id]
 
