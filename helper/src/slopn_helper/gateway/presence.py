@@ -21,17 +21,29 @@ from slopn_wire.profile import Endpoint, IPAddress
 
 BEAT_EVERY = 5.0
 """Seconds from one sign of life to the next."""
+SEEN_JUST_NOW = 3 * BEAT_EVERY
+"""Seconds within which a gateway that is alive was seen."""
 ABSENT_AFTER = 3600.0
 """Seconds after which devices aren't told of a gateway any more. A restart shouldn't cost it its devices: what they are
 told, they keep for weeks, and one that doesn't answer costs them seconds."""
 
+_SHARED = (
+    "Another gateway has this one's WireGuard key (it says it is {host}): devices would be sent to and fro between them. "
+    "Stop one of them, remove wireguard.key and the certificate from its state directory, and run `slopn-gateway init` "
+    "there."
+)
+
 _log = logging.getLogger(__name__)
+
+
+class KeyShared(RegistryError):
+    """Two gateways that run have the same WireGuard key: one was copied from the other."""
 
 
 class Registry(Protocol):
     """What is needed of the registry."""
 
-    async def beat(self, gateway: Gateway) -> None:
+    async def beat(self, gateway: Gateway) -> Gateway | None:
         """See `registry.gateways.Gateways`."""
 
     async def gateways(self) -> tuple[Gateway, ...]:
@@ -99,27 +111,55 @@ class Presence:
         self._registry = registry
         self._clock = clock
         self._known: tuple[Gateway, ...] = ()
+        self._wrote: float | None = None
 
     def told(self) -> tuple[Gateway, ...]:
         """Whom devices are told of now."""
         return told(self.own, self._known, self._clock())
 
     async def run(self) -> None:
-        """Say so and look, until cancelled."""
+        """Say so and look, until cancelled. Raises `KeyShared` at the start: whoever was there first goes on."""
+        await self._alone()
         while True:
             await self.beat()
             await asyncio.sleep(BEAT_EVERY)
 
     async def beat(self) -> None:
         """Once. Raises nothing of ours."""
+        now = round(self._clock(), 6)
         try:
-            await self._registry.beat(replace(self.own, last_seen=self._clock()))
+            before = await self._registry.beat(replace(self.own, last_seen=now))
             self._known = await self._registry.gateways()
         except RegistryError as error:
-            if self.trouble is None:
-                _log.warning("%s", error)
-            self.trouble = str(error)
-        else:
-            if self.trouble is not None:
-                _log.info("the registry answers again")
-            self.trouble = None
+            self._complain(str(error))
+            return
+        # An older time is a restored backup's.
+        shared = before is not None and self._wrote is not None and before.last_seen > self._wrote
+        self._wrote = now
+        self._complain(_SHARED.format(host=before.endpoint.host) if before is not None and shared else None)
+
+    async def _alone(self) -> None:
+        """Whoever has this key and was seen just now is this gateway before its start, unless it is seen once more."""
+        before = await self._seen()
+        if before is not None and abs(self._clock() - before) < SEEN_JUST_NOW:
+            await asyncio.sleep(BEAT_EVERY * 1.5)
+            after = await self._seen()
+            if after is not None and after != before:
+                host = next(each.endpoint.host for each in self._known if each.id == self.own.id)
+                raise KeyShared(_SHARED.format(host=host))
+
+    async def _seen(self) -> float | None:
+        """When the registry last heard of whoever has our key."""
+        try:
+            self._known = await self._registry.gateways()
+        except RegistryError as error:
+            self._complain(str(error))
+            return None
+        return next((each.last_seen for each in self._known if each.id == self.own.id), None)
+
+    def _complain(self, why: str | None) -> None:
+        if why is not None and self.trouble is None:
+            _log.warning("%s", why)
+        elif why is None and self.trouble is not None:
+            _log.info("the registry knows of this gateway again")
+        self.trouble = why

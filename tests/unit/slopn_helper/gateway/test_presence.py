@@ -3,14 +3,16 @@ from __future__ import annotations
 import asyncio
 from ipaddress import ip_address, ip_interface, ip_network
 
+import pytest
 from msgspec.structs import replace
 
 from slopn_helper.gateway import presence
 from slopn_helper.gateway.config import defaults
-from slopn_helper.gateway.presence import ABSENT_AFTER, Presence
+from slopn_helper.gateway.presence import ABSENT_AFTER, KeyShared, Presence
 from slopn_helper.gateway.registry.errors import Unavailable
 from slopn_helper.gateway.types import Device, DeviceKind, Enrolled, Gateway, Lease, Pool
 from slopn_wire.profile import Endpoint
+from support.until import until_async
 
 NOW = 1_800_000_000.0
 CONFIG = defaults("a.example.org", bytes(7))
@@ -61,11 +63,13 @@ class Registry:
         self.there: dict[str, Gateway] = {}
         self.gone = False
 
-    async def beat(self, gateway: Gateway) -> None:
+    async def beat(self, gateway: Gateway) -> Gateway | None:
         """Note it."""
         if self.gone:
             raise Unavailable("no route")
+        before = self.there.get(gateway.id)
         self.there[gateway.id] = gateway
+        return before
 
     async def gateways(self) -> tuple[Gateway, ...]:
         """All."""
@@ -92,5 +96,63 @@ def test_without_the_registry_the_last_answer_holds() -> None:
         registry.gone = False
         await made.beat()
         assert made.trouble is None
+
+    asyncio.run(run())
+
+
+def test_two_that_run_with_one_key_are_told() -> None:
+    """Each sees that somebody else has written; when the other has gone, all is well."""
+
+    async def run() -> None:
+        registry = Registry()
+        now = NOW
+        one, other = (Presence(registry, each, lambda: now) for each in (OWN, replace(OWN, api=Endpoint("b", 1))))
+        await one.beat()
+        now += 5.0
+        await one.beat()
+        assert one.trouble is None
+        await other.beat()
+        now += 5.0
+        await other.beat()
+        await one.beat()
+        assert "WireGuard key" in str(one.trouble)
+        now += 5.0
+        await one.beat()
+        assert one.trouble is None
+        registry.there[OWN.id] = replace(OWN, last_seen=NOW)  # a backup was restored
+        await one.beat()
+        assert one.trouble is None
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("age", "lives", "shared"), [(2.0, True, True), (2.0, False, False), (60.0, True, False)])
+def test_a_start_with_a_key_that_is_in_use(
+    monkeypatch: pytest.MonkeyPatch, age: float, lives: bool, shared: bool
+) -> None:
+    """Refused while its owner lives. A restart, or a return after long, is looked at and taken for what it is."""
+    monkeypatch.setattr(presence, "BEAT_EVERY", 0.01)
+
+    async def run() -> None:
+        registry = Registry()
+        registry.there[OWN.id] = replace(OWN, last_seen=NOW - age)
+        looks = 0
+
+        class Watched(Presence):
+            async def _seen(self) -> float | None:
+                nonlocal looks
+                looks += 1
+                if lives and looks > 1:
+                    registry.there[OWN.id] = replace(OWN, last_seen=NOW + 1.0)
+                return await super()._seen()
+
+        made = Watched(registry, OWN, lambda: NOW)
+        task = asyncio.ensure_future(made.run())
+        if shared:
+            with pytest.raises(KeyShared, match=r"a\.example\.org"):
+                await task
+        else:
+            await until_async(lambda: registry.there[OWN.id].last_seen == NOW, 30.0, "it has said that it is there")
+            task.cancel()
 
     asyncio.run(run())

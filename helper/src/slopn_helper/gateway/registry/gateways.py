@@ -17,16 +17,22 @@ class Gateways:
 
     database: Database
 
-    async def beat(self, gateway: Gateway) -> None:
-        """Say that a gateway is there, with what it is now. Raises `RegistryError` if another has its key."""
+    async def beat(self, gateway: Gateway) -> Gateway | None:
+        """Say that a gateway is there, with what it is now; returns what was said of it last, None: nothing.
+
+        Raises `RegistryError` if another id has its key.
+        """
         async with self.database.write() as connection:
             values = gateway_row(gateway)
+            column = tables.gateway.c.id
+            before = (await connection.execute(sa.select(tables.gateway).where(column == gateway.id))).first()
             statement = statements.insert(connection.dialect.name)(tables.gateway).values(values)
             changes = {name: value for name, value in values.items() if name != "id"}
             try:
                 await connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changes))
             except IntegrityError as error:
                 raise RegistryError("Another gateway has this WireGuard key: each needs its own.") from error
+            return None if before is None else gateway_of(before)
 
     async def gateways(self) -> tuple[Gateway, ...]:
         """All that ever said so, by id; `last_seen` tells which are alive."""
