@@ -72,8 +72,10 @@ class BootLab:
             files={
                 "/etc/lab-network": textwrap.dedent(ETH0.configure()).strip() + "\n",
                 "/etc/lab-plan": f"PLAN='{json.dumps(sending)}'\n",
-                # That option mounts /proc anew, with the machine's boot_id in it: the system's own stands on top of the old one.
-                f"/etc/systemd/system/{HELPER}.d/lab.conf": "[Service]\nProtectControlGroups=no\n",
+                # These options mount /proc anew, with the machine's boot_id in it: the system's own stands on top of the old one.
+                f"/etc/systemd/system/{HELPER}.d/lab.conf": (
+                    "[Service]\nProtectControlGroups=no\nProtectKernelTunables=no\nProtectProc=default\n"
+                ),
                 "/etc/systemd/system/lab-network.service": _NETWORK,
                 "/etc/systemd/system/lab-sender.service": _SENDER,
             },

@@ -92,6 +92,7 @@ if sys.platform == "linux":
     from slopn_helper.host.routes import watch
     from slopn_helper.host.routes.linux import LinuxRouter
     from slopn_helper.host.seats.logind import LogindSeats
+    from slopn_helper.ipc.endpoints import kept
     from slopn_helper.ipc.endpoints.unix import UnixEndpoint
     from slopn_helper.secrets import forbid_dumps
 
@@ -170,7 +171,7 @@ if sys.platform == "linux":
             interface=INTERFACE,
             authority=lambda: (authority.made, authority.ends),
         )
-        endpoint = UnixEndpoint(options.runtime_dir, accounts.group())
+        endpoint = UnixEndpoint(options.runtime_dir, accounts.group(), kept.by_systemd())
         gatekeeper = Gatekeeper(authority, book, users, control, show=logs.show, prefix=options.prefix)
         server = Server(
             endpoint, authority, gatekeeper, control, lines, user=lambda uid: accounts.get(uid).name or str(uid)

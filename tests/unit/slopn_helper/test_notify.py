@@ -79,3 +79,28 @@ def test_the_period(environment: dict[str, str], period: float | None) -> None:
     assert notify.watchdog_period(environment) == period
     if period is None:
         asyncio.run(asyncio.wait_for(notify.keep_alive(environment), 5))
+
+
+def test_inherited_sockets_come_with_their_names_once() -> None:
+    """As sd_listen_fds(3) says it; no child shall take them for its own. A file that is no socket is left out."""
+    ours, theirs = socket.socketpair()
+    reading, writing = os.pipe()
+    with ours, theirs:
+        first = 200
+        os.dup2(ours.fileno(), first)
+        os.dup2(reading, first + 1)
+        environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2", "LISTEN_FDNAMES": "a-7:fifo", "HOME": "/"}
+        ((name, end),) = notify.inherited(environment, first)
+        with end:
+            assert (name, end.family, end.get_inheritable()) == ("a-7", socket.AF_UNIX, False)
+        assert environment == {"HOME": "/"}
+        assert notify.inherited(environment, first) == []
+    for number in (reading, writing, first + 1):
+        os.close(number)
+
+
+@pytest.mark.parametrize("count", ["", "x", "-1"])
+@pytest.mark.parametrize("pid", ["", "1", str(os.getpid())])
+def test_what_is_inherited_by_another_is_not_ours(pid: str, count: str) -> None:
+    """Another process's, or no number at all."""
+    assert notify.inherited({"LISTEN_PID": pid, "LISTEN_FDS": count, "LISTEN_FDNAMES": "a"}) == []

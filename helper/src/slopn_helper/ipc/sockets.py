@@ -35,20 +35,43 @@ class Peers(Protocol):
         ...
 
 
+class Keeper(Protocol):
+    """Holds a listening socket while no helper runs: who connects then waits for the next one."""
+
+    def held(self, path: Path) -> socket.socket | None:
+        """The socket that `path` leads to, if it is held; it doesn't block. Others that are held are let go."""
+        ...
+
+    def hold(self, listener: socket.socket, path: Path) -> None:
+        """Hold `listener`, which `path` leads to, from now on."""
+        ...
+
+
 class SocketEndpoint:
     """`helper.sock` in `directory` (made if need be, 0755): 0660 and of group `group`, or 0600 where that is None.
 
     Make it under the state directory's lock alone: whatever socket lies there is taken for a dead helper's.
+    `keeper` may hold that socket from before: then whoever waits at it is served, and it stays when this ends.
     Raises `OSError` when directory or socket can't be made, or aren't ours to use.
     """
 
-    def __init__(self, directory: Path, group: int | None, peers: Peers) -> None:
+    def __init__(self, directory: Path, group: int | None, peers: Peers, keeper: Keeper | None = None) -> None:
         _prepare(directory)
         self.path = directory / SOCKET_NAME
         self._peers = peers
-        self._group = group
-        self._listener = _listen(self.path, group, _mode(group))
+        held = None if keeper is None else keeper.held(self.path)
+        self._stays = keeper is not None
+        if held is None:
+            self._group = group
+            self._listener = _listen(self.path, group, _mode(group))
+        else:
+            self._group = None
+            self._listener = held
+            self.belong_to(group)
+            self.open_to_all(everybody=False)
         self._inode = self.path.lstat().st_ino
+        if keeper is not None:
+            keeper.hold(self._listener, self.path)
 
     def belong_to(self, group: int | None) -> None:
         """Another group's, or nobody's but the owner's: it may come and go while we run. Raises `OSError`."""
@@ -73,8 +96,10 @@ class SocketEndpoint:
             raise
 
     def close(self) -> None:
-        """Close and unlink the socket, unless another helper has put its own there."""
+        """Close and unlink the socket, unless it is held for the next helper or another has put its own there."""
         self._listener.close()
+        if self._stays:
+            return
         with contextlib.suppress(FileNotFoundError):
             if self.path.lstat().st_ino == self._inode:
                 self.path.unlink()

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 
 from slopn_helper.ipc.authz import Credentials
-from slopn_helper.ipc.sockets import SocketEndpoint
+from slopn_helper.ipc.sockets import Keeper, SocketEndpoint
 
 _UCRED = struct.Struct("3i")
 # asm-generic/socket.h; Python 3.11 has no names for these two.
@@ -26,8 +26,8 @@ _SESSION = re.compile(r"(?:0:[^:]*|[0-9]+:name=systemd):(?:/[^/]+\.slice)*/sessi
 class UnixEndpoint(SocketEndpoint):
     """`helper.sock` in `runtime_dir`, as `SocketEndpoint` says it. Raises `OSError`."""
 
-    def __init__(self, runtime_dir: Path, group: int | None) -> None:
-        super().__init__(runtime_dir, group, _Peers())
+    def __init__(self, runtime_dir: Path, group: int | None, keeper: Keeper | None = None) -> None:
+        super().__init__(runtime_dir, group, _Peers(), keeper)
 
 
 class _Peers:
