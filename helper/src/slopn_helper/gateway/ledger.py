@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from slopn_helper.gateway.memory import Known, Memory
 from slopn_helper.gateway.registry.errors import RegistryError, Unavailable
 from slopn_helper.gateway.registry.feed import Update
 from slopn_helper.gateway.types import Pool
@@ -48,7 +49,16 @@ class Registry(Protocol):
 class Ledger:
     """The registry as this gateway sees it. `wanted`: the pools of the settings. `keep`: seconds that old names are kept."""
 
-    def __init__(self, registry: Registry, wanted: Sequence[Pool], clock: Callable[[], float], *, keep: float) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        wanted: Sequence[Pool],
+        clock: Callable[[], float],
+        *,
+        keep: float,
+        memory: Memory | None = None,
+    ) -> None:
+        """`memory`: who is let in while a registry elsewhere hasn't answered since the start."""
         self.pools = tuple(wanted)
         """All pools, also those of other gateways; until the registry answers, those of the settings."""
         self.lent: dict[str, int] = {}
@@ -59,6 +69,8 @@ class Ledger:
         self._wanted = tuple(wanted)
         self._clock = clock
         self._keep = keep
+        self._memory = memory
+        self._remembered: Known | None = None
 
     async def create(self) -> None:
         """The registry with its schema brought up to date; one that doesn't answer is noted and no error.
@@ -73,16 +85,37 @@ class Ledger:
             if self.trouble != str(error):
                 _log.warning("%s", error)
             self.trouble = str(error)
+            self._remember()
         else:
             self.trouble = None
 
     async def updates(self) -> AsyncIterator[Update]:
-        """What the registry tells, as soon as there is one."""
+        """What the registry tells, as soon as there is one; until then whom this gateway remembers."""
+        if self.trouble is not None and self._remembered is not None:
+            yield Update(whole=True, devices=self._remembered.devices)
         while self.trouble is not None:
             await asyncio.sleep(AGAIN)
             await self.create()
+        self._remembered = None
         async for update in self._registry.changes():
+            if self._memory is not None:
+                self._memory.note(update)
             yield update
+
+    async def remember(self) -> None:
+        """Keep the copy of what `updates` has told, until cancelled."""
+        if self._memory is not None:
+            await self._memory.keep(lambda: self.pools)
+
+    def _remember(self) -> None:
+        """Once, at the start."""
+        if self._memory is None or self._remembered is not None:
+            return
+        known = self._memory.read()
+        # With other networks in the settings since, the rules for these devices would be missing.
+        if known is not None and set(self._wanted) <= set(known.pools):
+            _log.warning("until the registry answers, the %d devices known last are let in", len(known.devices))
+            self._remembered, self.pools = known, known.pools
 
     async def count(self, lend: Callable[[Sequence[Pool]], Awaitable[None]]) -> None:
         """Look at the pools now and then, until cancelled. `lend` is told of others than before, until it takes them."""

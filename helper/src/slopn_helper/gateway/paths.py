@@ -27,6 +27,11 @@ class Paths(Struct, frozen=True):
         return self.state / "journal"
 
     @property
+    def memory(self) -> Path:
+        """Who was enrolled last, where the registry is elsewhere (`gateway.memory`)."""
+        return self.state / "devices.json"
+
+    @property
     def admin_socket(self) -> Path:
         """Where `slopn-gateway status` asks (`gateway.watch`)."""
         return self.runtime / "admin.sock"

@@ -33,6 +33,7 @@ from slopn_helper.gateway.dataplane import Dataplane, Plane
 from slopn_helper.gateway.forwarding import Forwarding, NoUplink
 from slopn_helper.gateway.interface import Interface
 from slopn_helper.gateway.ledger import Ledger
+from slopn_helper.gateway.memory import Memory
 from slopn_helper.gateway.net import GatewayNetError
 from slopn_helper.gateway.net.network import GatewayNet
 from slopn_helper.gateway.paths import Paths
@@ -72,7 +73,12 @@ class Server:
         name = config.wireguard.interface
         self._registry = Registry(config.database.url, os.urandom)
         self._ledger = Ledger(
-            self._registry, settings.lent(config.pools), time.time, keep=config.devices.keep_revoked_days * DAY
+            self._registry,
+            settings.lent(config.pools),
+            time.time,
+            keep=config.devices.keep_revoked_days * DAY,
+            # SQLite's file is here itself.
+            memory=None if self._registry.database.is_sqlite else Memory(paths.memory, time.time),
         )
         self._interface = Interface(name, self._journal)
         self._net = GatewayNet(self._journal)
@@ -168,6 +174,7 @@ class Server:
             self._forwarding.keep(),
             self._keep_interface(),
             self._presence.run(),
+            self._ledger.remember(),
             self._ledger.tidy(),
             self._ledger.count(self._lend),
             self._kept("enrolment", self._run_api),

@@ -3,14 +3,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
-from slopn_helper.gateway import ledger
+from slopn_helper.gateway import ledger, memory
 from slopn_helper.gateway.ledger import Ledger
+from slopn_helper.gateway.memory import Known, Memory
 from slopn_helper.gateway.registry.errors import PoolConflict, Unavailable
 from slopn_helper.gateway.registry.feed import Update
-from slopn_helper.gateway.types import Pool
+from slopn_helper.gateway.types import Device, DeviceKind, Enrolled, Pool
+from slopn_wire import codec
 from support.until import until_async
 
 OURS, THEIRS = Pool("v4", ip_network("100.80.0.0/20")), Pool("v4-2", ip_network("100.81.0.0/20"))
@@ -113,5 +116,35 @@ def test_other_gateways_pools_and_order(monkeypatch: pytest.MonkeyPatch) -> None
                 loop.cancel()
         assert told == [(OURS, THEIRS)]
         assert set(registry.swept) == {99.0}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("pools", [(OURS, THEIRS), (THEIRS,)])
+def test_until_the_registry_answers_who_is_remembered_is_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pools: tuple[Pool, ...]
+) -> None:
+    """With the pools of then; not if the settings name others since. Then the registry's word counts, and is remembered."""
+    monkeypatch.setattr(ledger, "AGAIN", 0.01)
+    monkeypatch.setattr(memory, "PAUSE", 0.01)
+    path = tmp_path / "devices.json"
+    known = Enrolled(Device("d", "laptop", b"k" * 32, DeviceKind.SLOPN, 1.0), ())
+    path.write_bytes(codec.encode(Known(99.0, pools, (known,))))
+
+    async def run() -> None:
+        registry = Registry()
+        made = Ledger(registry, (OURS,), lambda: 100.0, keep=1.0, memory=Memory(path, lambda: 100.0))
+        await made.create()
+        fits = OURS in pools
+        assert list(made.pools) == (list(pools) if fits else [OURS])
+        told = []
+        registry.gone = fits
+        async for update in made.updates():
+            told.append([each.device.id for each in update.devices])
+            registry.gone = False
+        assert told == ([["d"], []] if fits else [[]])
+        keeping = asyncio.ensure_future(made.remember())
+        await until_async(lambda: (Memory(path, lambda: 100.0).read() or Known(0, (), ())).at == 100.0, WITHIN, "kept")
+        keeping.cancel()
 
     asyncio.run(run())
