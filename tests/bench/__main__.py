@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from bench import engines, firewall, latency, link, measure, roam, table
+from bench import engines, firewall, latency, link, measure, peers, roam, table
 from bench.measure import CASES, Case, Result
 
-PARTS = ("throughput", "latency", "roam", "firewall")
+PARTS = ("throughput", "peers", "latency", "roam", "firewall")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with args.out.open("a", encoding="utf-8") as out:
         if "throughput" in args.only:
             _throughput(args, machine, out)
+        if "peers" in args.only:
+            _peers(args, machine, out)
         if "latency" in args.only:
             _latency(args, machine, out)
         if "roam" in args.only:
@@ -65,6 +67,12 @@ def _throughput(args: argparse.Namespace, machine: dict[str, object], out: IO[st
     ordered = {(name, case): results[name, case] for name in chosen for case in args.cases}
     print(f"\nmedian of {args.rounds} × {args.seconds:g} s, MTU {link.MTU}, TCP over veth, both ends the same engine")
     print(table.render(ordered), *table.verdict(ordered), sep="\n", end="\n\n")
+
+
+def _peers(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
+    crowd = peers.run(args.rounds, args.seconds)
+    _keep(out, machine | {"peers": crowd._asdict()})
+    print(f"\n{peers.render(crowd)}\n", flush=True)
 
 
 def _latency(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:

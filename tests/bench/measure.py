@@ -59,9 +59,9 @@ def run(ends: Ends, tunnel: Tunnel, case: Case, seconds: float) -> Result:
         if not line:
             raise RuntimeError(f"iperf3's server ended with {server.wait()}")
     argv = ["iperf3", "-c", tunnel.address, "-t", f"{seconds:g}", "-P", str(case.streams), "-J"]
-    cpu, machine, begun = [_cpu(pid) for pid in tunnel.pids], _machine(), time.monotonic()
+    before, machine, begun = [cpu(pid) for pid in tunnel.pids], _machine(), time.monotonic()
     done = ends.client.run(argv + ["-R"] * case.reverse, check=False, timeout=seconds + 30)
-    used = tuple(after - before for before, after in zip(cpu, map(_cpu, tunnel.pids), strict=True))
+    used = tuple(after - b for b, after in zip(before, map(cpu, tunnel.pids), strict=True))
     elapsed = time.monotonic() - begun
     busy, steal = (after - before for before, after in zip(machine, _machine(), strict=True))
     report = json.loads(done.stdout or "{}")
@@ -93,7 +93,7 @@ def rss(pid: int) -> tuple[int, int]:
     return int(fields["VmRSS"].split()[0]), int(fields["VmHWM"].split()[0])
 
 
-def _cpu(pid: int) -> float:
+def cpu(pid: int) -> float:
     """CPU seconds of a process, user and system, all threads: proc_pid_stat(5), fields 14 and 15."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import table
+from bench import peers, table
 from bench.__main__ import main
 from bench.engines import OURS, RAW, WIREGUARD_GO
 from bench.latency import Timing
@@ -129,3 +129,10 @@ def test_a_tour_of_the_kill_switchs_policies(tmp_path: Path, capsys: pytest.Capt
     printed = capsys.readouterr().out
     assert "| owned | open | blocked | " in printed
     assert "guard, 1 flushes" in printed
+
+
+def test_many_peers_in_one_engine() -> None:
+    """They are configured and taken out again, and the busy one goes on; how fast is for `make bench` to say."""
+    crowd = peers.run(1, 1.0, count=300)
+    assert min(*crowd.configured, *crowd.removed, *crowd.alone, *crowd.among) > 0
+    assert "300 peers: configured by wg in" in peers.render(crowd)
