@@ -1,5 +1,6 @@
 //! When a peer is called, and where: initiations to its addresses in turn, the first packet on another network, and how
 //! long it may be silent.
+use crate::agenda::Busy;
 use crate::greeting::{Greeting, Step};
 use crate::peer::PeerState;
 use crate::race::{PATIENCE, Race, order};
@@ -260,6 +261,20 @@ impl PeerState {
             }
             _ => false,
         }
+    }
+
+    /// How soon to look at the clock again.
+    pub fn busy(&self) -> Busy {
+        let calls = &self.calls;
+        let calling = calls.attempt.is_some() || calls.race.is_some() || calls.greeting.is_some();
+        if calling || self.tunn.activity().is_pending() || self.tunn.is_in_progress() {
+            return Busy::Now;
+        }
+        let kept = self.keepalive().is_some() && self.endpoint().is_some();
+        if kept || self.tunn.has_session() {
+            return Busy::Calm;
+        }
+        self.tunn.until_expiry().map_or(Busy::Asleep, Busy::Until)
     }
 
     /// When there is something to send that isn't gotatun's.

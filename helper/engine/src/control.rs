@@ -17,9 +17,8 @@ use gotatun::noise::TimerParams;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// How long to wait until threads let go of sockets that are to be closed.
@@ -295,7 +294,7 @@ impl Core {
             if let Some(message) = ask(&mut state, now) {
                 self.shared.begin(peer, &mut state, message, now);
             }
+            self.shared.look(peer);
         }
-        self.shared.timer_wake.signal();
     }
 }

@@ -3,6 +3,7 @@ use crate::config::{Config, PeerConfig};
 use crate::control::Core;
 use crate::events::{Events, Level};
 use crate::key::PublicKey;
+use crate::load::Stages;
 use crate::preshared::Preshared;
 use crate::shared::Shared;
 use crate::threads;
@@ -28,11 +29,20 @@ pub struct Options {
     pub uapi: bool,
     /// For tests: the age at which the initiator renews a session, instead of the protocol's 120 s.
     pub rekey_after: Option<Duration>,
+    /// How many threads share the cipher's work, each way.
+    pub stages: Stages,
 }
 
 impl Options {
     pub fn new(interface: &str) -> Self {
-        Self { interface: interface.to_owned(), mtu: Some(1420), offload: true, uapi: true, rekey_after: None }
+        Self {
+            interface: interface.to_owned(),
+            mtu: Some(1420),
+            offload: true,
+            uapi: true,
+            rekey_after: None,
+            stages: Stages::Auto,
+        }
     }
 }
 
@@ -78,7 +88,7 @@ impl Engine {
         let mtu = link.mtu(&tun)?;
         let interface = tun.name()?;
         events.log(Level::Info, format!("{interface}: {}", tun.describe()));
-        let shared = Arc::new(Shared::new(tun, events, mtu)?);
+        let shared = Arc::new(Shared::new(tun, events, mtu, options.stages)?);
         let timers =
             options.rekey_after.map(|age| TimerParams { rekey_after_time: age..=age, ..TimerParams::default() });
         let core = Arc::new(Core::new(Arc::clone(&shared), timers));

@@ -16,8 +16,8 @@ use gotatun::packet::{Packet, WgKind};
 use gotatun::tun::MtuWatcher;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Sessions that are known to be in order; with more the memory of all is begun anew.
@@ -35,6 +35,8 @@ pub struct Inbound {
     settled: HashMap<u32, Settled>,
     /// The last source address that was found to be its peer's own.
     known: Option<(PublicKey, IpAddr)>,
+    /// The one that the last batch came under.
+    view: Weak<View>,
     sender: Sender,
     writer: Writer,
 }
@@ -62,19 +64,20 @@ impl Inbound {
             proven: Vec::new(),
             settled: HashMap::new(),
             known: None,
+            view: Weak::new(),
             sender: Sender::default(),
             writer: Writer::new(&shared.tun),
         }
     }
 
-    /// Forget what an older view has said.
-    pub fn refresh(&mut self) {
-        self.settled.clear();
-        self.known = None;
-    }
-
     /// Decides about a verified batch, in order: messages to answer, packets to deliver.
-    pub fn settle(&mut self, shared: &Shared, view: &View, batch: &mut Arrived) {
+    pub fn settle(&mut self, shared: &Shared, view: &Arc<View>, batch: &mut Arrived) {
+        if self.view.as_ptr() != Arc::as_ptr(view) {
+            // Forget what an older view has said.
+            self.view = Arc::downgrade(view);
+            self.settled.clear();
+            self.known = None;
+        }
         let Some(identity) = &view.identity else {
             add(&shared.counters.rx_invalid, batch.count());
             batch.clear();
@@ -163,6 +166,7 @@ impl Inbound {
             shared.events.push(Event::Roamed { peer: peer.key, endpoint: from });
         }
         drop(state);
+        shared.look(peer);
         if self.settled.len() >= REMEMBERED {
             self.settled.clear();
         }
@@ -206,6 +210,8 @@ impl Inbound {
         };
         let Some(peer) = peer else { return add(&shared.counters.rx_invalid, 1) };
         self.handshake(shared, &peer, message, (from, len, now));
+        // Whatever has come of it: the timers sleep where there was neither session nor handshake.
+        shared.look(&peer);
     }
 
     fn handshake(

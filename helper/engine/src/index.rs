@@ -42,6 +42,7 @@ impl IndexMap {
 
     /// The same by number.
     pub fn learn_index(&self, index: u32, peer: &Arc<Peer>) {
+        peer.indices.lock().push(index);
         self.peers.lock().insert(index, Entry { peer: Arc::clone(peer), session: Weak::new() });
     }
 
@@ -67,6 +68,22 @@ impl IndexMap {
             entry.session = Arc::downgrade(&session);
         }
         Some((peer, session))
+    }
+
+    /// Forget a peer's indices whose sessions are no more. Its handshakes are held up meanwhile by whoever calls this.
+    pub fn tidy(&self, peer: &Peer) {
+        let mut own = peer.indices.lock();
+        if own.iter().all(|index| self.table.in_use(*index)) {
+            return;
+        }
+        let mut peers = self.peers.lock();
+        own.retain(|index| {
+            let lives = self.table.in_use(*index);
+            if !lives && peers.get(index).is_some_and(|entry| std::ptr::eq(&*entry.peer, peer)) {
+                peers.remove(index);
+            }
+            lives
+        });
     }
 
     /// Forget the indices of sessions and of peers that are no more.

@@ -2,6 +2,7 @@
 //!
 //! Read it in this order: `engine` (what can be asked of it), `shared` (what its threads share), `threads`, then
 //! `outbound` and `inbound` (the way of a packet), `peer`, `udp`, `tun`, `offload`.
+pub mod agenda;
 pub mod allowed;
 pub mod arrived;
 pub mod batch;
@@ -19,14 +20,17 @@ pub mod inbound;
 pub mod index;
 pub mod key;
 pub mod limiter;
+pub mod load;
 pub mod offload;
 pub mod outbound;
 pub mod peer;
+mod pipeline;
 pub mod prefix;
 pub mod preshared;
 #[cfg(feature = "python")]
 mod python;
 pub mod race;
+mod receive;
 pub mod roaming;
 pub mod shared;
 pub mod silence;
@@ -34,6 +38,7 @@ pub mod sys;
 mod talk;
 pub mod threads;
 pub mod timers;
+mod transmit;
 pub mod tun;
 pub mod uapi;
 pub mod udp;

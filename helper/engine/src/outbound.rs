@@ -92,7 +92,7 @@ impl Outlet {
         if batch.count() == 0 {
             return;
         }
-        self.sender.send(sockets, batch, Some(&shared.tx_wake), &shared.counters, &shared.events);
+        self.sender.send(sockets, batch, Some(&shared.send_wake), &shared.counters, &shared.events);
         for (peer, messages) in batch.runs() {
             let sent = messages.filter(|i| self.sender.is_clean() || !self.sender.lost(*i));
             add(&peer.tx_bytes, sent.map(|i| batch.get(i).0.len()).sum());
@@ -105,7 +105,7 @@ impl Outlet {
     /// Sends the few messages that were sealed one by one.
     pub fn send_first(&mut self, shared: &Shared, sockets: &Sockets, first: &[Outgoing], peers: &[Arc<Peer>]) {
         if !first.is_empty() {
-            self.sender.send(sockets, first, Some(&shared.tx_wake), &shared.counters, &shared.events);
+            self.sender.send(sockets, first, Some(&shared.send_wake), &shared.counters, &shared.events);
             count_sent(&self.sender, peers, first);
         }
     }
@@ -115,7 +115,7 @@ impl Outlet {
         let now = Instant::now();
         for (peer, mut messages) in batch.runs() {
             if messages.any(|i| self.sender.has_no_way(i)) && peer.lock().lost_way(now) {
-                shared.timer_wake.signal();
+                shared.look(peer);
             }
         }
     }

@@ -24,6 +24,8 @@ pub struct Peer {
     way: Mutex<Way>,
     /// Another one each time that `way` changes; of all peers none is like another.
     version: AtomicU64,
+    /// What of the map of indices is this peer's.
+    pub indices: Mutex<Vec<u32>>,
     /// UDP payload received and sent, handshakes included, as `wg show` counts it.
     pub rx_bytes: AtomicU64,
     pub tx_bytes: AtomicU64,
@@ -78,6 +80,7 @@ impl Peer {
             state: Mutex::new(state),
             way: Mutex::new(way),
             version: AtomicU64::new(0),
+            indices: Mutex::default(),
             rx_bytes: AtomicU64::new(0),
             tx_bytes: AtomicU64::new(0),
         };
@@ -132,11 +135,7 @@ impl Drop for Locked<'_> {
         static VERSION: AtomicU64 = AtomicU64::new(1);
         let (transport, endpoint) = (self.state.tunn.transport(), self.state.endpoint);
         let mut way = self.peer.way.lock();
-        let same = match (transport, &way.transport) {
-            (Some(new), Some(old)) => Arc::ptr_eq(new, old),
-            (None, None) => true,
-            _ => false,
-        };
+        let same = transport.map(Arc::as_ptr) == way.transport.as_ref().map(Arc::as_ptr);
         let activity = self.state.tunn.activity();
         if same && way.endpoint == endpoint && Arc::ptr_eq(&way.activity, activity) {
             return;

@@ -94,7 +94,7 @@ impl PyEngine {
         rekey_after: Option<f64>,
     ) -> PyResult<Self> {
         let rekey_after = rekey_after.map(Duration::try_from_secs_f64).transpose().map_err(value_error)?;
-        let options = Options { interface: interface.to_owned(), mtu: Some(mtu), offload, uapi, rekey_after };
+        let options = Options { mtu: Some(mtu), offload, uapi, rekey_after, ..Options::new(interface) };
         py.detach(|| {
             let events = Arc::new(Events::new().map_err(engine_error)?);
             let engine = Engine::start(&options, Arc::clone(&events)).map_err(engine_error)?;

@@ -4,6 +4,7 @@ use crate::counters::{Counters, add};
 use crate::events::{Event, Events, Level};
 use crate::index::IndexMap;
 use crate::key::{PublicKey, short};
+use crate::load::Stages;
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Table;
 use crate::sys::EventFd;
@@ -11,7 +12,7 @@ use crate::talk::Talk;
 use crate::tun::Tun;
 use crate::udp::{Outgoing, Sender, Sockets, Wire};
 use gotatun::packet::WgKind;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -26,9 +27,13 @@ pub struct Shared {
     pub index: IndexMap,
     pub talk: Talk,
     pub mtu: AtomicU16,
+    pub stages: Stages,
     pub tx_wake: EventFd,
+    /// Of whoever waits for room in the sockets.
+    pub send_wake: EventFd,
     pub rx_wake: EventFd,
     pub timer_wake: EventFd,
+    pub wanted: Wanted,
     stop: AtomicBool,
     generation: AtomicU64,
     view: RwLock<Arc<View>>,
@@ -50,6 +55,16 @@ pub struct Local {
     pub sockets: Option<Arc<Sockets>>,
 }
 
+/// Peers that the timers are to look at, once for each call.
+#[derive(Default)]
+pub struct Wanted(Mutex<Vec<PublicKey>>);
+
+impl Wanted {
+    pub fn take(&self) -> Vec<PublicKey> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
 /// A datagram and the peer that it is for.
 pub struct ToPeer {
     pub peer: Arc<Peer>,
@@ -68,7 +83,7 @@ pub fn count_sent(sender: &Sender, peers: &[Arc<Peer>], batch: &[Outgoing]) {
 }
 
 impl Shared {
-    pub fn new(tun: Tun, events: Arc<Events>, mtu: u16) -> io::Result<Self> {
+    pub fn new(tun: Tun, events: Arc<Events>, mtu: u16, stages: Stages) -> io::Result<Self> {
         Ok(Self {
             tun,
             events,
@@ -76,9 +91,12 @@ impl Shared {
             index: IndexMap::default(),
             talk: Talk::default(),
             mtu: AtomicU16::new(mtu),
+            stages,
             tx_wake: EventFd::new()?,
+            send_wake: EventFd::new()?,
             rx_wake: EventFd::new()?,
             timer_wake: EventFd::new()?,
+            wanted: Wanted::default(),
             stop: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             view: RwLock::default(),
@@ -154,6 +172,16 @@ impl Shared {
     pub fn begin(&self, peer: &Arc<Peer>, state: &mut PeerState, message: Initiation, now: Instant) {
         self.index.learn_index(message.sender_idx.get(), peer);
         state.begin(message, now);
+        self.look(peer);
+    }
+
+    /// Makes the timers look at this peer now: something has begun.
+    pub fn look(&self, peer: &Peer) {
+        let mut wanted = self.wanted.0.lock();
+        if wanted.last() != Some(&peer.key) {
+            wanted.push(peer.key);
+        }
+        drop(wanted);
         self.timer_wake.signal();
     }
 
@@ -165,7 +193,7 @@ impl Shared {
 
     fn changed(&self) {
         self.generation.fetch_add(1, SeqCst);
-        for wake in [&self.tx_wake, &self.rx_wake, &self.timer_wake] {
+        for wake in [&self.tx_wake, &self.send_wake, &self.rx_wake, &self.timer_wake] {
             wake.signal();
         }
     }

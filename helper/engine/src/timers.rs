@@ -1,7 +1,8 @@
 //! What happens by the clock: rekeying, keepalives, initiations to each address in turn, cookies' limits, the MTU.
+use crate::agenda::{Agenda, Busy};
 use crate::calls::Purpose;
 use crate::events::{Event, Level};
-use crate::key::short;
+use crate::key::{PublicKey, short};
 use crate::limiter::Flood;
 use crate::peer::{Peer, PeerState};
 use crate::shared::{Shared, ToPeer, View};
@@ -9,6 +10,7 @@ use crate::tun::Link;
 use crate::udp::Wire;
 use gotatun::noise::errors::WireGuardError;
 use gotatun::packet::WgKind;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,39 +19,89 @@ use std::time::{Duration, Instant, SystemTime};
 pub struct Timers {
     /// None where interfaces can't be asked about; the MTU then stays what it was.
     link: Option<Link>,
-    ticks: u32,
+    began: Instant,
+    /// The next look at what belongs to no peer.
     next: Instant,
+    view: Option<Arc<View>>,
+    agenda: Agenda,
+    /// When a peer's clock was last looked at.
+    looked: HashMap<PublicKey, Instant>,
 }
 
 impl Timers {
-    /// gotatun wants its timers looked at this often.
+    /// gotatun wants its timers looked at this often while something is under way.
     const PERIOD: Duration = Duration::from_millis(250);
-    /// The MTU matters to padding only.
-    const TICKS_A_LOOK: u32 = 4;
+    /// And so often while there is a session and nothing else. All looks are at whole periods, and so at the same times.
+    const CALM: Duration = Duration::from_secs(1);
 
     pub fn new(shared: &Shared) -> Self {
-        Self { link: Link::new(&shared.tun).ok(), ticks: 0, next: Instant::now() }
+        let now = Instant::now();
+        Self {
+            link: Link::new(&shared.tun).ok(),
+            began: now,
+            next: now,
+            view: None,
+            agenda: Agenda::default(),
+            looked: HashMap::new(),
+        }
     }
 
     /// Does what is due. Gives when it wants to be called again at the latest.
     pub fn run(&mut self, shared: &Shared) -> Instant {
         let now = Instant::now();
         let view = shared.view();
-        let is_tick = now >= self.next;
-        if is_tick {
-            self.next = now + Self::PERIOD;
+        let changed = self.view.as_ref().is_none_or(|before| !Arc::ptr_eq(before, &view));
+        if now >= self.next {
+            self.next = self.whole(now, Self::CALM);
             self.tick(shared, &view, now);
         }
+        if changed {
+            // Whoever is new, or has another keepalive or endpoint.
+            view.peers.keys().for_each(|key| self.agenda.plan(*key, now));
+            self.looked.retain(|key, _| view.peers.contains_key(key));
+            shared.index.purge(|peer| view.peers.get(&peer.key).is_some_and(|p| Arc::ptr_eq(p, peer)));
+            self.view = Some(Arc::clone(&view));
+        }
+        for key in shared.wanted.take() {
+            self.agenda.plan(key, now);
+        }
         let mut datagrams = Vec::new();
-        for peer in view.peers.values() {
-            due(shared, peer, now, is_tick, &mut datagrams);
+        // Once each: what is due again at once comes after what there is to send.
+        let keys: Vec<_> = std::iter::from_fn(|| self.agenda.due(now)).collect();
+        for key in keys {
+            let Some(peer) = view.peers.get(&key) else { continue };
+            let looked = self.looked.get(&key).copied();
+            // Half a period early counts: looks are at whole ones, and something else may have called before.
+            let is_tick = looked.is_none_or(|then| now.saturating_duration_since(then) >= Self::PERIOD / 2);
+            if is_tick {
+                self.looked.insert(key, now);
+            }
+            let (busy, deadline) = due(shared, peer, now, is_tick, &mut datagrams);
+            let look = match busy {
+                Busy::Now => Some(self.whole(now, Self::PERIOD)),
+                Busy::Calm => Some(self.whole(now, Self::CALM)),
+                Busy::Until(time) => Some(self.whole(now + time, Self::CALM)),
+                Busy::Asleep => None,
+            };
+            if let Some(at) = look.into_iter().chain(deadline).min() {
+                self.agenda.plan(key, at);
+            }
         }
         if datagrams.is_empty() {
-            return view.peers.values().filter_map(|peer| peer.lock().deadline()).fold(self.next, Instant::min);
+            return self.agenda.earliest().map_or(self.next, |at| at.min(self.next));
         }
         // What couldn't be sent may be due elsewhere at once.
+        for datagram in &datagrams {
+            self.agenda.plan(datagram.peer.key, now);
+        }
         shared.send(datagrams);
         now
+    }
+
+    /// The first whole period after `time`.
+    fn whole(&self, time: Instant, period: Duration) -> Instant {
+        let periods = time.saturating_duration_since(self.began).as_nanos() / period.as_nanos() + 1;
+        self.began + period * u32::try_from(periods).unwrap_or(u32::MAX)
     }
 
     fn tick(&mut self, shared: &Shared, view: &View, now: Instant) {
@@ -58,11 +110,7 @@ impl Timers {
                 shared.events.push(Event::Flooded { from, proven, handshakes });
             }
         }
-        shared.index.purge(|peer| view.peers.get(&peer.key).is_some_and(|p| Arc::ptr_eq(p, peer)));
-        if self.ticks.is_multiple_of(Self::TICKS_A_LOOK) {
-            self.follow_mtu(shared);
-        }
-        self.ticks = self.ticks.wrapping_add(1);
+        self.follow_mtu(shared);
     }
 
     fn follow_mtu(&mut self, shared: &Shared) {
@@ -83,8 +131,14 @@ impl Timers {
     }
 }
 
-/// What is due for one peer, added to `out`.
-fn due(shared: &Shared, peer: &Arc<Peer>, now: Instant, is_tick: bool, out: &mut Vec<ToPeer>) {
+/// What is due for one peer, added to `out`. Gives how soon to look again, and what is due at a time of its own.
+fn due(
+    shared: &Shared,
+    peer: &Arc<Peer>,
+    now: Instant,
+    is_tick: bool,
+    out: &mut Vec<ToPeer>,
+) -> (Busy, Option<Instant>) {
     let mut state = peer.lock();
     let mut add = |packet, to, purpose| out.push(ToPeer { peer: Arc::clone(peer), packet, to, purpose });
     if is_tick {
@@ -101,6 +155,8 @@ fn due(shared: &Shared, peer: &Arc<Peer>, now: Instant, is_tick: bool, out: &mut
         shared.talk.initiates(&shared.events, &peer.key, to);
         add(packet, to, Purpose::Initiation);
     }
+    shared.index.tidy(peer);
+    (state.busy(), state.deadline())
 }
 
 /// What the protocol's timers ask for, and what there is to tell.

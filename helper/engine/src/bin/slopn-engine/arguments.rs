@@ -1,5 +1,6 @@
 //! The command line and the environment, as wireguard-go reads them.
 use slopn_engine::events::Level;
+use slopn_engine::load::Stages;
 use std::os::fd::RawFd;
 
 const USAGE: &str = "usage: slopn-engine [-f|--foreground] INTERFACE-NAME
@@ -12,7 +13,8 @@ A WireGuard interface without the kernel's help, configured by wg(8).
 environment:
   LOG_LEVEL               verbose (or debug), error (the default), silent
   WG_PROCESS_FOREGROUND   1: as -f
-  WG_TUN_FD               number of an open descriptor of the TUN device, instead of making one";
+  WG_TUN_FD               number of an open descriptor of the TUN device, instead of making one
+  SLOPN_ENGINE_STAGES     threads that share the cipher's work, each way: 0 none, or auto (the default): as needed";
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
@@ -28,6 +30,7 @@ pub struct Arguments {
     /// None: silent.
     pub log_level: Option<Level>,
     pub tun_fd: Option<RawFd>,
+    pub stages: Stages,
     log_asked: bool,
 }
 
@@ -74,7 +77,14 @@ pub fn parse(arguments: impl Iterator<Item = String>, env: impl Fn(&str) -> Opti
         _ => Err(format!("WG_TUN_FD is {text:?}, not the number of a descriptor")),
     };
     let tun_fd = env("WG_TUN_FD").filter(|t| !t.is_empty()).map(number).transpose()?;
-    Ok(Action::Run(Arguments { interface, foreground, log_level, tun_fd, log_asked: log.is_some() }))
+    let stages = match env("SLOPN_ENGINE_STAGES").as_deref() {
+        None | Some("" | "auto") => Stages::Auto,
+        Some(text) => match text.parse() {
+            Ok(threads @ 0..=64) => Stages::Fixed(threads),
+            _ => return Err(format!("SLOPN_ENGINE_STAGES is {text:?}, neither auto nor a number up to 64")),
+        },
+    };
+    Ok(Action::Run(Arguments { interface, foreground, log_level, tun_fd, stages, log_asked: log.is_some() }))
 }
 
 #[cfg(test)]
@@ -109,6 +119,16 @@ mod tests {
         let a = arguments("wg0", &[("LOG_LEVEL", "silent")]);
         assert_eq!((a.log_level, a.keeps_output()), (None, false));
         assert!(!arguments("wg0", &[]).keeps_output());
+    }
+
+    #[test]
+    fn the_number_of_threads_may_be_fixed() {
+        let stages = |text| arguments("wg0", &[("SLOPN_ENGINE_STAGES", text)]).stages;
+        assert_eq!([stages(""), stages("auto"), arguments("wg0", &[]).stages], [Stages::Auto; 3]);
+        assert_eq!([stages("0"), stages("3")], [Stages::Fixed(0), Stages::Fixed(3)]);
+        for text in ["x", "-1", "65"] {
+            assert!(run("wg0", &[("SLOPN_ENGINE_STAGES", text)]).is_err(), "{text}");
+        }
     }
 
     #[test]

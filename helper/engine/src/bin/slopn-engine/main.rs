@@ -52,7 +52,7 @@ fn run(arguments: &Arguments, ready: impl FnOnce()) -> Result<(), String> {
 }
 
 fn start(arguments: &Arguments, events: &Arc<Events>) -> std::io::Result<Engine> {
-    let mut options = Options::new(&arguments.interface);
+    let mut options = Options { stages: arguments.stages, ..Options::new(&arguments.interface) };
     let Some(fd) = arguments.tun_fd else {
         return Engine::start(&options, Arc::clone(events));
     };

@@ -172,6 +172,16 @@ impl<R: RngCore + Send> Tunn<R> {
         &self.timers.activity
     }
 
+    /// Whether there is a session at all.
+    pub fn has_session(&self) -> bool {
+        self.sessions.iter().any(Option::is_some)
+    }
+
+    /// Whether a handshake is under way.
+    pub fn is_in_progress(&self) -> bool {
+        self.handshake.is_in_progress()
+    }
+
     fn slot_of(&self, index: u32) -> Option<usize> {
         let is_it = |s: &session::Session| s.receiving_index.value() == index;
         self.sessions

@@ -469,6 +469,17 @@ impl<R: rand::RngCore + Send> Tunn<R> {
         Ok(None)
     }
 
+    /// When [`Self::update_timers`] will let everything expire, if no handshake succeeds; `None`: it
+    /// has. Until then it must be called at that time at the latest: called later, it would let a
+    /// handshake expire that was begun since.
+    pub fn until_expiry(&self) -> Option<Duration> {
+        let since = self
+            .timers
+            .now()
+            .saturating_sub(self.timers[TimeSessionEstablished]);
+        (!self.handshake.is_expired()).then(|| (REJECT_AFTER_TIME * 3).saturating_sub(since))
+    }
+
     /// Get the time elapsed since the last successful handshake.
     ///
     /// Returns `None` if no session has been established.
