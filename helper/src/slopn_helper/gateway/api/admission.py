@@ -23,7 +23,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """
 
     connections: int = 256
-    """In all; asyncio's TLS takes 256 KiB for each."""
+    """In all; TLS takes some 70 KB for each."""
     connections_each: int = 32
     """Of one source."""
     visits: Share = Share(60.0, 5.0)

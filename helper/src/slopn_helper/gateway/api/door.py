@@ -1,7 +1,7 @@
 """The enrolment's port: takes connections, does TLS's handshake, and hands what speaks TLS 1.3 to HTTP.
 
 uvicorn's own server isn't used. It tells nobody whose handshake failed, so that scanners couldn't be named; it takes
-every connection there is, and a half-open one holds its 256 KiB for a minute. `loop.connect_accepted_socket` is asyncio's
+every connection there is, and a half-open one holds its buffers for a minute. `loop.connect_accepted_socket` is asyncio's
 own way for sockets that somebody else has accepted: it raises what the handshake failed by, where we know who it was.
 """
 
@@ -12,6 +12,8 @@ import errno
 import logging
 import socket
 import ssl
+import traceback
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -34,6 +36,8 @@ _SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _BACKLOG = 256
 _AT_ONCE = 32
 _PAUSE = 0.2
+_BUFFER = 32 << 10
+"""Bytes that TLS reads into, for each connection: two records, and asyncio's default is eight times that."""
 
 Stranger = Callable[[IPAddress, int, str], None]
 """Hears who spoke something else than TLS 1.3: address, port, and what in OpenSSL's words."""
@@ -61,6 +65,7 @@ class _Visit:
         self._door.seats.work(self.seat)
 
     def left(self) -> None:
+        self.protocol = None
         self._door.left(self)
 
     def malformed(self, refused: Refused) -> None:
@@ -105,6 +110,7 @@ class Door:
     async def run(self, listeners: Sequence[socket.socket]) -> None:
         """Take connections until cancelled; what is in hand then is answered, if it doesn't take long."""
         loop = asyncio.get_running_loop()
+        SSLProtocol.max_size = _BUFFER
         try:
             async with asyncio.TaskGroup() as handshakes:
                 for listener in listeners:
@@ -176,6 +182,9 @@ class Door:
             self.left(visit)
             if (said := strange(error)) is not None:
                 self._stranger(visit.address, visit.port, said)
+            # asyncio's frames hold the future that holds the error: a circle that keeps the TLS buffers until the collector
+            # comes by, and under a flood of these that is hundreds of megabytes later.
+            traceback.clear_frames(error.__traceback__)
         except Exception:  # noqa: BLE001 - one connection's trouble is no other's
             self.left(visit)
             _log.exception("a connection couldn't be taken")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -105,6 +106,9 @@ class Guarded(H11Protocol):
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
         self._watcher.left()
+        # Circles with what TLS has for this connection: the collector counts objects, and comes hundreds of megabytes late.
+        released = cast("Any", self)
+        released.transport = released.flow = released.cycle = None
 
     def data_received(self, data: bytes) -> None:
         """Some of a request, or of several."""
@@ -113,6 +117,8 @@ class Guarded(H11Protocol):
 
     def on_response_complete(self) -> None:
         """An answer is on its way."""
+        if cast("asyncio.Transport | None", self.transport) is None:
+            return
         self._working = False
         self._watcher.waits()
         if not self.transport.is_closing():
@@ -123,6 +129,8 @@ class Guarded(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP; `msg` is uvicorn's, for everybody the same."""
         del msg
+        if (error := sys.exception()) is not None:
+            error.__traceback__ = None  # h11 raises it from itself: another circle, through all that is being done
         refused = wrong("it is no HTTP", None)
         self._watcher.malformed(refused)
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
