@@ -12,6 +12,24 @@ from slopn_helper.gateway.types import DeviceKind, Pool
 from support.registry import DAY, NOW, POOLS, new_token, opened, redeem, sound, together
 
 
+def test_tokens_are_forgotten_after_their_time(url: str) -> None:
+    """Revoked, expired or spent; the device that one has made stays, and knows it no more."""
+
+    async def body() -> None:
+        async with opened(url) as registry:
+            spent, revoked, open_ = [await new_token(registry, lifetime=DAY * days) for days in (1, 3, 3)]
+            enrolled = await redeem(registry, spent)
+            await registry.set_expiry(enrolled.device.id, now=NOW, expires=None)
+            await registry.revoke_token(digest(revoked), now=NOW)
+            await registry.sweep(now=NOW + 2 * DAY - 1, keep=DAY)
+            assert {token.hash for token in await registry.tokens()} == {digest(spent), digest(open_)}
+            await registry.sweep(now=NOW + 2 * DAY, keep=DAY)
+            assert [token.hash for token in await registry.tokens()] == [digest(open_)]
+            assert (await registry.device(enrolled.device.id)).device.token is None
+
+    asyncio.run(body())
+
+
 def test_a_token_makes_a_device(url: str) -> None:
     """With an address of each family, the lowest that there are, and the registry tells the same afterwards."""
 

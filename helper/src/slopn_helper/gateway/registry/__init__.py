@@ -169,16 +169,17 @@ class Registry(Tokens, Gateways):
         return found.device
 
     async def sweep(self, *, now: float, keep: float) -> int:
-        """Free the addresses of devices that ended `REST` ago, forget those that ended `keep` seconds ago.
+        """Free the addresses of devices that ended `REST` ago, forget those that ended `keep` seconds ago, tokens likewise.
 
         Returns how many addresses became free. To be called now and then, by any gateway.
         """
-        device, lease = tables.device, tables.lease
+        device, lease, token = tables.device, tables.lease, tables.token
         async with self.database.write() as connection:
             rested = sa.select(device.c.id).where(statements.ended_by(now - max(REST, 0.0)))
             gone = sa.delete(lease).where(lease.c.device.in_(rested)).returning(lease)
             freed = [Lease(row.device, row.pool, row.address) for row in (await connection.execute(gone)).all()]
             await connection.execute(sa.delete(device).where(statements.ended_by(now - max(keep, REST))))
+            await connection.execute(sa.delete(token).where(statements.token_ended_by(now - max(keep, REST))))
         self._addresses.give_back(freed)
         self._bell.ring()
         return len(freed)

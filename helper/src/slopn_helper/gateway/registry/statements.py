@@ -74,6 +74,12 @@ def ended_by(moment: float) -> sa.ColumnElement[bool]:
     return sa.or_(column.revoked <= moment, column.expires <= moment)
 
 
+def token_ended_by(moment: float) -> sa.ColumnElement[bool]:
+    """Whether a token was revoked or had expired at a moment; a spent one ends when it would have expired."""
+    column = tables.token.c
+    return sa.or_(column.revoked <= moment, column.expires <= moment)
+
+
 async def spend(connection: AsyncConnection, token: bytes, now: float) -> bool:
     """Take one use of a token, if it may be used; it is locked until the transaction ends."""
     values = {"spent": token, "since": now - token_rules.SKEW}
