@@ -264,7 +264,9 @@ class Server:
         administrators = set(allow.logged_in())
         if (peer := allow.ssh_peer(os.environ)) is not None:
             administrators.add(peer)
-        return allow.networks(self._config.bans.allow, own, administrators)
+        # A device is revoked, not banned: all of them share one /64, which Fail2Ban would keep out for the fault of one.
+        pools = (pool.network for pool in self._ledger.pools)
+        return allow.networks((*self._config.bans.allow, *pools), own, administrators)
 
     def _all_troubles(self, now: float, pools: Iterable[Trouble]) -> Iterator[Trouble]:
         told = {
