@@ -17,6 +17,6 @@ def test_a_second_server_joins_the_first(postgres_url: str, tmp_path: Path, caps
     assert other.config.pools == one.config.pools
     made = one.json("device", "add", "phone", "--wireguard")
     assert [each["id"] for each in other.json("device", "list")] == [made["id"]]
-    for name in ("wireguard.key", "certificate.pem"):
+    for name in ("wireguard.key", "certificate/certificate.pem"):
         assert (one.state / name).read_bytes() != (other.state / name).read_bytes()
     assert "nothing was changed" in other.good("init", "--no-start")

@@ -56,7 +56,7 @@ class Cli:
         self.config_file.write_text(config_file.write(settings), encoding="utf-8")
         self.config_file.chmod(0o600)
         keys.create(self.state / keys.NAME, owner=os.getuid())
-        certificate.ensure(self.state, ENDPOINT)
+        certificate.ensure(self.state / "certificate", ENDPOINT)
         (self.folder / "run").mkdir()
 
         async def create() -> None:

@@ -31,7 +31,7 @@ from slopn_helper.files import make_directory, sweep_temporary, why, write_file
 LIFETIME = timedelta(days=3650)
 EARLY = timedelta(days=1)
 """A certificate is valid that much before it is made: clocks differ."""
-_CHAIN, _KEY = "certificate.pem", "certificate.key"
+CHAIN, KEY = "certificate.pem", "certificate.key"
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -53,10 +53,12 @@ class Identity(Struct, frozen=True):
 def ensure(directory: Path, host: str, *, now: float | None = None) -> Identity:
     """Our own certificate for `host`, a name or an address, made if there is none. `now`: Unix time, for tests.
 
+    `directory`: its own alone, since what an interrupted write has left there is cleared away.
+
     Raises `CertificateError`; a damaged key is never replaced, since every device would take the gateway for another one.
     """
     moment = _moment(time.time() if now is None else now)
-    chain, path = directory / _CHAIN, directory / _KEY
+    chain, path = directory / CHAIN, directory / KEY
     try:
         make_directory(directory)
         sweep_temporary(directory)

@@ -22,6 +22,11 @@ class Paths(Struct, frozen=True):
         return self.state / "wireguard.key"
 
     @property
+    def certificate(self) -> Path:
+        """The folder of the certificate that we make, and of its key (`gateway.certificate`)."""
+        return self.state / "certificate"
+
+    @property
     def journal(self) -> Path:
         """What was changed on this machine, and how to change it back."""
         return self.state / "journal"

@@ -35,4 +35,4 @@ def identity_of(config: Config, paths: Paths) -> Identity:
     section = config.enrolment
     if section.certificate:
         return certificate.own(Path(section.certificate), Path(section.key))
-    return certificate.ensure(paths.state, config.wireguard.endpoint)
+    return certificate.ensure(paths.certificate, config.wireguard.endpoint)

@@ -113,16 +113,20 @@ async def service(machine: Machine, installed: Installed, *, restart: bool) -> A
         yield step
 
 
-async def remove(machine: Machine, installed: Installed) -> AsyncIterator[Step]:
-    """Stop the gateway and take away what the steps above have put there; keys, devices and settings stay.
-
-    Raises `InstallError`, `MachineError`.
-    """
+async def stop(machine: Machine) -> AsyncIterator[Step]:
+    """Have systemd end the gateway, and not start it again. Raises `MachineError`."""
     if machine.has_systemd:
         for unit in (names.UNIT, SERVICE):
             if await machine.is_so("is-enabled", "--quiet", unit) or await machine.is_so("is-active", "--quiet", unit):
                 await machine.tell("disable", "--now", unit)
                 yield Step(changed=True, sentence=f"{unit} is stopped, and isn't started any more.")
+
+
+async def remove(machine: Machine, installed: Installed) -> AsyncIterator[Step]:
+    """Take away what the steps above have put there; keys, devices and settings stay.
+
+    Raises `InstallError`, `MachineError`.
+    """
     taken = [path for path in installed.paths() if installed.take(path)]
     for path in taken:
         yield Step(changed=True, sentence=f"{path} is removed.")

@@ -56,7 +56,7 @@ def test_before_init_everything_is_missing(settings: Config, paths: Paths) -> No
 def test_after_init_all_of_it_is_there(settings: Config, paths: Paths, tmp_path: Path) -> None:
     """Key, certificate, registry; the endpoint is this host's own."""
     keys.create(paths.wireguard_key, owner=os.getuid())
-    certificate.ensure(paths.state, "127.0.0.1")
+    certificate.ensure(paths.certificate, "127.0.0.1")
 
     async def create() -> None:
         registry = Registry(settings.database.url, os.urandom)

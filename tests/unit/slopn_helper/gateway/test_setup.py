@@ -71,10 +71,11 @@ def test_a_machine_becomes_a_gateway_once(tmp_path: Path, installed: Installed) 
     assert ("reload", "fail2ban.service") in told
     assert not any(step.changed for step in everything(made, installed))
     assert (files(tmp_path), systemd.told) == (first, told)
+    assert {step.changed for step in taken(setup.stop(made))} == {True}
+    assert systemd.enabled == set()
     taken(setup.remove(made, installed))
     assert files(tmp_path) == {}
-    assert systemd.enabled == set()
-    assert not any(step.changed for step in taken(setup.remove(made, installed)))
+    assert taken(setup.stop(made)) == taken(setup.remove(made, installed)) == []
 
 
 def test_other_pools_restart_the_name_server_alone(tmp_path: Path, installed: Installed) -> None:

@@ -109,9 +109,15 @@ class Edge:
         )
 
     def remove(self) -> None:
-        """Let everybody in: what the built-in bans have in the table goes; Fail2Ban's stays."""
-        held = self.read(0.0)
-        if held is None:
+        """Let everybody in: what the built-in bans have in the table goes; Fail2Ban's stays, or else the table goes too."""
+        try:
+            objects = self._nft.listing(FAMILY, TABLE)
+        except FirewallError as error:
+            raise BansError(f"the bans can't be read: {error}") from error
+        if objects is None:
+            return
+        if {item["chain"]["name"] for item in objects if "chain" in item} <= {"gateway"}:
+            self._run(f"delete table {FAMILY} {TABLE}")
             return
         self._run(
             f"{_SCRIPT}flush chain {FAMILY} {TABLE} gateway\ndelete chain {FAMILY} {TABLE} gateway\n"

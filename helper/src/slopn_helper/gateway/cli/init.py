@@ -21,6 +21,7 @@ from slopn_helper.gateway.registry import Registry
 from slopn_helper.gateway.registry.errors import Unavailable, WrongSchema
 from slopn_helper.gateway.setup import Step
 from slopn_helper.gateway.types import Pool
+from slopn_helper.gateway.withdraw import withdraw
 
 HELP = "make this server a gateway, or bring it up to date; a second time changes nothing"
 BEFORE = ".before"
@@ -55,7 +56,7 @@ async def _run(arguments: argparse.Namespace, machine: Machine) -> int:
     notes = Installed(paths.state / installed.NAME)
     if arguments.remove:
         with opened.log(arguments).act("init.remove"):
-            done = [_told(step) async for step in setup.remove(machine, notes)]
+            done = [_told(step) async for step in _removal(machine, notes, paths)]
         output.say("The gateway is removed." if any(s.changed for s in done) else "There was nothing to remove.")
         output.say(f"Its settings are still in {paths.config}, keys and devices in {paths.state}.")
         return cli.DONE
@@ -146,12 +147,11 @@ async def _steps(
         yield Step(changed=True, sentence=f"The gateway's key is made: {paths.wireguard_key}.")
     keys.create(paths.wireguard_key, owner=os.getuid())
     if not wanted.enrolment.certificate and (
-        not (paths.state / "certificate.pem").exists()
+        not (paths.certificate / certificate.CHAIN).exists()
         or before is None
         or before.wireguard.endpoint != wanted.wireguard.endpoint
     ):
-        # Only then: it also clears away what an interrupted write left, which a running gateway may be at.
-        certificate.ensure(paths.state, wanted.wireguard.endpoint)
+        certificate.ensure(paths.certificate, wanted.wireguard.endpoint)
         yield Step(changed=True, sentence="Its certificate is made; links pin its key, so it needs no authority.")
     opened.identity(wanted, paths)
     pools = await _registry(wanted)
@@ -174,6 +174,15 @@ async def _steps(
     async for step in setup.fail2ban(machine, notes):
         yield step
     async for step in setup.service(machine, notes, restart=wanted != before):
+        yield step
+
+
+async def _removal(machine: Machine, notes: Installed, paths: Paths) -> AsyncIterator[Step]:
+    async for step in setup.stop(machine):
+        yield step
+    if await withdraw(paths):
+        yield Step(changed=True, sentence="Its rules and bans are away, and forwarding is as it was before.")
+    async for step in setup.remove(machine, notes):
         yield step
 
 

@@ -45,7 +45,7 @@ def identity(config: Config, paths: Paths) -> Identity:
     section = config.enrolment
     if section.certificate:
         return certificate.own(Path(section.certificate), Path(section.key))
-    return certificate.own(paths.state / "certificate.pem", paths.state / "certificate.key")
+    return certificate.own(paths.certificate / certificate.CHAIN, paths.certificate / certificate.KEY)
 
 
 def log(arguments: argparse.Namespace) -> Audit:

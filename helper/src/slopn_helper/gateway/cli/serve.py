@@ -14,13 +14,11 @@ from pathlib import Path
 from slopn_helper import logs, notify, watchdog
 from slopn_helper.files import make_directory
 from slopn_helper.gateway import cli, config_file
+from slopn_helper.gateway.withdraw import LOCK
 from slopn_helper.secrets import forbid_dumps
 from slopn_helper.store.lock import StateLock, StateLocked
 
 HELP = "be the gateway, until SIGTERM"
-LOCK = "lock"
-"""The file's name in the state directory."""
-
 _log = logging.getLogger(__name__)
 
 

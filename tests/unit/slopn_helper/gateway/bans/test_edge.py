@@ -91,6 +91,14 @@ def test_no_table_is_no_ban() -> None:
     assert nft.scripts == []
 
 
+@pytest.mark.parametrize(("chains", "last"), [(("gateway",), "delete table"), (("gateway", "fail2ban"), "delete set")])
+def test_what_is_fail2bans_stays(chains: tuple[str, ...], last: str) -> None:
+    """Without it the table goes as well."""
+    nft = FakeNft([{"chain": {"name": name}} for name in chains])
+    Edge(nft).remove()
+    assert nft.scripts[-1].splitlines()[-1].startswith(last)
+
+
 def test_what_the_kernel_refuses_is_told() -> None:
     """With its reason."""
     edge = Edge(FakeNft(error=FirewallError("Operation not permitted")))

@@ -43,7 +43,7 @@ def test_from_nothing_to_a_link(fresh: Cli) -> None:
     out = fresh.good("init", "--endpoint", ENDPOINT, "--no-start")
     assert "slopn-gateway token create" in out
     assert fresh.config.wireguard.endpoint == ENDPOINT
-    secret = [fresh.config_file, *fresh.state.glob("*.key"), *fresh.state.glob("registry.db*")]
+    secret = [fresh.config_file, *fresh.state.rglob("*.key"), *fresh.state.glob("registry.db*")]
     assert len(secret) >= 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
     before = held(fresh.folder)

@@ -30,7 +30,7 @@ def test_a_link_enrols_and_names_this_gateway(gateway: Cli) -> None:
     made = gateway.json("token", "create", "--label", "Bob", "--expires", "7d")
     link = parse_link(made["link"])
     assert (link.host, link.port) == (ENDPOINT, gateway.config.enrolment.port)
-    assert link.pin == certificate.ensure(gateway.state, ENDPOINT).pin
+    assert link.pin == certificate.ensure(gateway.state / "certificate", ENDPOINT).pin
     assert redeem(gateway, link.token).device.name == "laptop"
     (listed,) = gateway.json("token", "list")
     assert (listed["id"], listed["label"], listed["left"], listed["state"]) == (made["id"], "Bob", 0, "spent")
