@@ -30,6 +30,11 @@ def differences(connection: sa.Connection) -> list[str]:
     return [repr(each) for each in found if "'change'" not in repr(each)]
 
 
+def test_the_version_that_is_looked_for_is_the_last_migrations() -> None:
+    """It is said twice, so that a start without anything to migrate does without Alembic."""
+    assert tables.VERSION == migrations.newest()
+
+
 def test_up_and_down(url: str) -> None:
     """The migrations make what the code believes in, take it away again without a trace, and make it once more."""
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from slopn_helper.gateway.registry import migrations
+from slopn_helper.gateway.registry import tables
 from slopn_helper.gateway.registry.errors import Unavailable, WrongSchema
 from slopn_helper.gateway.registry.writer import WritingConnection, connect
 
@@ -51,19 +51,24 @@ class Database:
             except OSError as error:
                 raise Unavailable(error.strerror or "no file") from error
         async with self.write() as connection:
-            version = await connection.run_sync(migrations.current)
-            known = migrations.newest()
-            if version is not None and known is not None and version > known:
-                raise WrongSchema(f"The registry is of a later version ({version}) than this gateway knows ({known}).")
+            version = await connection.run_sync(_version)
+            if version == tables.VERSION:
+                return
+            if version is not None and version > tables.VERSION:
+                raise WrongSchema(
+                    f"The registry is of a later version ({version}) than this gateway knows ({tables.VERSION})."
+                )
+            from slopn_helper.gateway.registry import migrations
+
             await connection.run_sync(migrations.upgrade)
 
     async def check(self) -> None:
         """Raises `WrongSchema` unless the schema is this version's; `Unavailable`."""
         async with self.read() as connection:
-            version = await connection.run_sync(migrations.current)
-        if version != migrations.newest():
+            version = await connection.run_sync(_version)
+        if version != tables.VERSION:
             raise WrongSchema(
-                f"The registry's schema is {version or 'missing'}, this gateway's {migrations.newest()}: "
+                f"The registry's schema is {version or 'missing'}, this gateway's {tables.VERSION}: "
                 "run `slopn-gateway init` again."
             )
 
@@ -161,6 +166,14 @@ class Database:
             connection.exec_driver_sql(begin)
 
         return engine
+
+
+def _version(connection: sa.Connection) -> str | None:
+    """The schema's; None: there is none yet."""
+    if not sa.inspect(connection).has_table(tables.version.name):
+        return None
+    found: str | None = connection.execute(sa.select(tables.version.c.version_num)).scalar()
+    return found
 
 
 def postgres_arguments(patience: float) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The registry's schema through the versions, by Alembic: up, down, and whether it is the one that this version knows."""
+"""The registry's schema through the versions, by Alembic: up and down.
+
+Imported where there is something to migrate: Alembic brings every database's dialect along.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
@@ -21,13 +23,8 @@ def downgrade(connection: Connection, to: str = "base") -> None:
     command.downgrade(_config(connection), to)
 
 
-def current(connection: Connection) -> str | None:
-    """The schema's version; None: there is none yet."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
 def newest() -> str | None:
-    """The version that this program knows."""
+    """The last migration's version."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
