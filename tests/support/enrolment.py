@@ -234,10 +234,15 @@ class DeviceKey:
         return text(prove(self._key.private_bytes_raw(), verifier, purpose, opaque, about))
 
 
+class NoChallenge(AssertionError):
+    """The API gives none now."""
+
+
 async def challenge(line: Line) -> Any:
-    """A fresh one."""
+    """A fresh one. Raises `NoChallenge`."""
     reply = await line.ask(CHALLENGE, {})
-    assert reply.status == 200, reply
+    if reply.status != 200:
+        raise NoChallenge(reply)
     return reply.body
 
 
