@@ -30,7 +30,9 @@ _NO_DOMAINS = re.compile(
 
 
 def tells_nothing(address: IPv4Address | IPv6Address) -> bool:
-    """Whether the address is one that everybody has."""
+    """Whether the address is one that everybody has, IPv4 wrapped in IPv6 included."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return tells_nothing(address.ipv4_mapped)
     return address.is_loopback or address.is_unspecified or address.is_multicast
 
 

@@ -36,7 +36,7 @@ def test_addresses_and_hosts_get_stand_ins(text: str, covered: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "0.0.0.0/0, ::/0, 127.0.0.1, ::1, 224.0.0.251, ff02::fb",
+        "0.0.0.0/0, ::/0, ::ffff:0.0.0.0, 127.0.0.1, ::1, 224.0.0.251, ff02::fb",
         "12:34:56 the helper began",
         "version 1.2.3, kernel 6.1.0-13-amd64, nftables 1.0.6",
         "/etc/resolv.conf, resolv.conf and helper.sock",
