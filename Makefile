@@ -5,6 +5,8 @@ ROOT := $(if $(filter-out 0,$(shell id -u)),sudo --preserve-env env PATH="$(PATH
 TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
+# Most tests wait most of the time: several files at once, each by one process.
+SPREAD := -n 3 --dist loadfile
 
 .PHONY: help demo setup check test conformance leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
 .DEFAULT_GOAL := help
@@ -25,7 +27,7 @@ test: setup wireguard-go boot-root ## everything: check, Rust tests, Python test
 	@$(TOOL).check
 	@$(TOOL).rust_tests
 	@$(PYTHON) -m tools.ui test
-	$(TESTS) -m pytest -m "not long" $(ARGS)
+	$(TESTS) -m pytest -m "not long" $(SPREAD) $(ARGS)
 
 conformance: setup wireguard-go ## WireGuard's own functional test with slopn-engine in wireguard-go's place (ARGS=--short: without throughput)
 	@$(TOOL).conformance $(ARGS)
