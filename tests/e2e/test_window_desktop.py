@@ -13,7 +13,7 @@ import pytest
 from slopn_app import preferences
 from slopn_app.preferences import Geometry, Preferences, Stored
 from slopn_wire.commands import CheckProfile, ImportProfile
-from slopn_wire.events import Checked
+from slopn_wire.profile_replies import Checked
 from support.desktop import DesktopSession
 from support.fake_helper import FakeHelper
 from support.helper_process import BIN

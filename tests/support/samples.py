@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_interface, ip_network
 
-from slopn_wire.events import LinkHolds, Live, Network, PolicyKind, Snapshot, Stats
+from slopn_wire.events import Live, Network, PolicyKind, Snapshot, Stats
 from slopn_wire.profile import DnsConfig, Endpoint, EnrolledGateway, Enrolment, Peer, PostQuantum, Profile
+from slopn_wire.profile_replies import LinkHolds
 from slopn_wire.state import Connected, TargetState
 
 KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="

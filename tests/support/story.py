@@ -33,7 +33,6 @@ from slopn_wire.diagnosis import Check, Diagnosis, Replayed, ReplayedStep, Verdi
 from slopn_wire.events import (
     DevicesChanged,
     Done,
-    Enrolled,
     ErrorKind,
     Exported,
     Live,
@@ -49,6 +48,7 @@ from slopn_wire.events import (
     Stats,
 )
 from slopn_wire.profile import DnsConfig, Endpoint
+from slopn_wire.profile_replies import Enrolled
 from slopn_wire.state import Connected, Connecting, Disconnected, ErrorCause, Step, TargetState, TunnelState
 from support.fake_helper import FakeHelper
 from support.samples import ENROLLED, LINK_HOLDS

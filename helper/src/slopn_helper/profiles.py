@@ -12,8 +12,8 @@ from slopn_helper.secrets import ProfileSecrets
 from slopn_helper.store import Store
 from slopn_wire.codec import encode
 from slopn_wire.commands import CheckProfile, ImportProfile
-from slopn_wire.events import Checked
 from slopn_wire.profile import PostQuantum, Profile
+from slopn_wire.profile_replies import Checked
 
 MOST_BYTES = 1 << 20
 """Size of all profiles together, without their keys, as they stand in each snapshot: two thousand usual ones."""
@@ -98,6 +98,8 @@ class Profiles:
         before = self.named(profile.name)
         if before.enrolment is None or profile.enrolment is None or before.enrolment.device != profile.enrolment.device:
             raise ValueError(f"The profile “{profile.name}” is another one by now.")
+        # What the user chose while the gateway was asked holds: above all that no traffic passes without a key.
+        profile = msgspec.structs.replace(profile, post_quantum=before.post_quantum)
         self._fit(profile)
         kept = await asyncio.to_thread(self._store.secrets, profile.name) if secrets is None else secrets
         await self._keep(profile, kept)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from slopn_helper import control as module
 from slopn_helper.host.firewall.policy import Blocked, Open
@@ -18,7 +16,6 @@ from slopn_helper.tunnel.driver import Position
 from slopn_helper.tunnel.inputs import Connect as ConnectTo
 from slopn_wire.commands import (
     ApplySettings,
-    ChangeProfile,
     CheckProfile,
     Command,
     Connect,
@@ -33,8 +30,8 @@ from slopn_wire.commands import (
     Replay,
 )
 from slopn_wire.diagnosis import Diagnosis, Replayed
-from slopn_wire.events import Checked, Done, ErrorKind, Exported, Live, Result, Snapshot
-from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, PostQuantum
+from slopn_wire.events import Done, ErrorKind, Exported, Live, Result, Snapshot
+from slopn_wire.profile_replies import Checked
 from slopn_wire.settings import KillSwitchMode, Settings
 from slopn_wire.state import Connecting, Disconnected, TargetState
 from support.fakes import PROFILE, SECRETS
@@ -285,23 +282,3 @@ def test_it_is_the_runners_book(house: House) -> None:
     assert house.control.names() == ("lab",)
     assert house.control.profile("gone") is None
     assert house.control.secrets("lab").private_key == SECRETS.private_key
-
-
-def test_what_an_enrolment_leaves_to_the_user_can_be_changed(house: House) -> None:
-    """It is stored and told; a tunnel that uses it is made anew. A file's profile has nobody to agree keys with."""
-    house.import_()
-    assert "came from a file" in house.refused(ChangeProfile("lab", PostQuantum.ON))
-    assert "no profile" in house.refused(ChangeProfile("gone", PostQuantum.ON))
-    gateway = EnrolledGateway(Endpoint("b", 1), "k", "", Endpoint("b", 443))
-    enrolled = replace(PROFILE, name="home", enrolment=Enrolment("d", (gateway,), (), 0.0))
-    asyncio.run(house.control.add(enrolled, SECRETS, replace=False))
-    assert house.ask(ChangeProfile("home", PostQuantum.DEMAND)) == Done()
-    assert [profile.post_quantum for profile in house.store.load().profiles] == [PostQuantum.DEMAND, PostQuantum.OFF]
-    assert house.hub.snapshot().profiles[0].post_quantum is PostQuantum.DEMAND
-    house.hub.set_position(Position(Connecting("home"), Blocked(), Blocked()), Live(), ())
-    assert house.ask(ChangeProfile("home", PostQuantum.DEMAND)) == Done()
-    assert house.posted == []
-    answer = house.ask(ChangeProfile("home", PostQuantum.ON))
-    assert isinstance(answer, Done)
-    assert "again" in answer.notes[0]
-    assert house.posted == [Reconnect()]

@@ -26,8 +26,9 @@ from slopn_helper.secrets import ProfileSecrets, Secret
 from slopn_wire.commands import CheckEnrolment, Enrol, RenewEnrolment
 from slopn_wire.enrolment import EnrolmentLink, parse_link
 from slopn_wire.enrolment_api import Configuration
-from slopn_wire.events import Enrolled, ErrorKind, LinkHolds, Refused
+from slopn_wire.events import ErrorKind, Refused
 from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, Profile
+from slopn_wire.profile_replies import Enrolled, LinkHolds
 
 WITHIN = 30.0
 """Seconds for all that one command does outside."""

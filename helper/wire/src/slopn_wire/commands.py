@@ -60,6 +60,9 @@ class CheckEnrolment(Struct, frozen=True, forbid_unknown_fields=True, tag="check
 
     link: str
 
+    def __repr__(self) -> str:
+        return "CheckEnrolment(link=…)"
+
 
 class Enrol(Struct, frozen=True, forbid_unknown_fields=True, tag="enrol"):
     """Enrol this computer at the gateway of `link`, and store a profile. The reply is an `Enrolled`, within half a minute.

@@ -13,8 +13,9 @@ from slopn_helper.gateway.devices import name_problem
 from slopn_helper.tunnel.context import Errand
 from slopn_wire.commands import CheckEnrolment, Enrol, RenewEnrolment
 from slopn_wire.enrolment import parse_link
-from slopn_wire.events import Enrolled, LinkHolds, Refused
+from slopn_wire.events import Refused
 from slopn_wire.profile import Endpoint
+from slopn_wire.profile_replies import Enrolled, LinkHolds
 from support.enrolling import Device, Lossy, at_gateway, link
 from support.enrolment import World
 from support.registry import DAY, NOW, new_token

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from slopn_app.cli.verbs import enrol
 from slopn_wire.commands import CheckEnrolment, Enrol, RenewEnrolment
-from slopn_wire.events import Enrolled, ErrorKind, Refused
+from slopn_wire.events import ErrorKind, Refused
+from slopn_wire.profile_replies import Enrolled
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED, ENROLLED, LINK_HOLDS
 from support.slopn import Slopn

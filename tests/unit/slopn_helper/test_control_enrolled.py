@@ -1,0 +1,47 @@
+"""What clients change of a profile that came by an enrolment."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from slopn_helper.host.firewall.policy import Blocked
+from slopn_helper.tunnel.driver import Position
+from slopn_wire.commands import (
+    ChangeProfile,
+    Reconnect,
+)
+from slopn_wire.events import Done, Live
+from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, PostQuantum
+from slopn_wire.state import Connecting
+from support.fakes import PROFILE, SECRETS
+from support.house import House
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """An empty one."""
+    return House(tmp_path)
+
+
+def test_what_an_enrolment_leaves_to_the_user_can_be_changed(house: House) -> None:
+    """It is stored and told; a tunnel that uses it is made anew. A file's profile has nobody to agree keys with."""
+    house.import_()
+    assert "came from a file" in house.refused(ChangeProfile("lab", PostQuantum.ON))
+    assert "no profile" in house.refused(ChangeProfile("gone", PostQuantum.ON))
+    gateway = EnrolledGateway(Endpoint("b", 1), "k", "", Endpoint("b", 443))
+    enrolled = replace(PROFILE, name="home", enrolment=Enrolment("d", (gateway,), (), 0.0))
+    asyncio.run(house.control.add(enrolled, SECRETS, replace=False))
+    assert house.ask(ChangeProfile("home", PostQuantum.DEMAND)) == Done()
+    assert [profile.post_quantum for profile in house.store.load().profiles] == [PostQuantum.DEMAND, PostQuantum.OFF]
+    assert house.hub.snapshot().profiles[0].post_quantum is PostQuantum.DEMAND
+    house.hub.set_position(Position(Connecting("home"), Blocked(), Blocked()), Live(), ())
+    assert house.ask(ChangeProfile("home", PostQuantum.DEMAND)) == Done()
+    assert house.posted == []
+    answer = house.ask(ChangeProfile("home", PostQuantum.ON))
+    assert isinstance(answer, Done)
+    assert "again" in answer.notes[0]
+    assert house.posted == [Reconnect()]
