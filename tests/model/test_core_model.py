@@ -292,9 +292,8 @@ def test_a_pause_lasts_its_time(settings: Settings) -> None:
 def test_a_wish_is_worked_at_without_the_user(settings: Settings) -> None:
     """From every state that wants a tunnel, timers and answers alone lead to it."""
     for world in rests(settings):
-        if isinstance(world.state, Connecting) or (
-            isinstance(world.state, ErrorState) and world.state.cause is not ErrorCause.BAD_PROFILE
-        ):
+        hopeless = isinstance(world.state, ErrorState) and world.state.cause is ErrorCause.BAD_PROFILE
+        if isinstance(world.state, Connecting | ErrorState) and not hopeless:
             up = settle(world, settings, TimerFired(), TimerFired(), *UP, *UP)
             if not isinstance(up.state, Connected):
                 up = settle(up, settings, TimerFired(), *UP)

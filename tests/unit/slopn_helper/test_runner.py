@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from ipaddress import ip_address, ip_network
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from slopn_helper import runner as module
-from slopn_helper.addresses import LastGood
-from slopn_helper.dataplane import Dataplane
 from slopn_helper.engine import Counters, PeerCounters
-from slopn_helper.gateways import Gateways
 from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.host.netmon import NetworkState
-from slopn_helper.runner import FWMARK, HostRunner, RestoreError
+from slopn_helper.runner import FWMARK, RestoreError
 from slopn_helper.tunnel.driver import OverlapError, ProfileError
 from slopn_helper.tunnel.effects import (
     ApplyFirewall,
@@ -32,43 +27,12 @@ from slopn_helper.tunnel.effects import (
 )
 from slopn_helper.tunnel.inputs import EngineStarted, EngineStopped, HostConfigured, Part
 from slopn_wire.events import Live
-from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, IPAddress, PostQuantum, Profile
+from slopn_wire.profile import Endpoint
 from slopn_wire.settings import KillSwitchMode, Settings
-from support.fakes import HOME, PROFILE, FakeBook, FakeDns, FakeEngine, FakeFirewall, FakeResolve, FakeRouter
+from support.fakes import PROFILE, FakeBook
+from support.runner_bench import Bench
 
 ENDPOINT = Endpoint("192.0.2.1", 51820)
-
-
-class Bench:
-    """A runner on fakes."""
-
-    def __init__(self, *addresses: str, book: FakeBook | None = None) -> None:
-        self.calls: list[str] = []
-        self.book = book or FakeBook()
-        self.firewall, self.router = FakeFirewall(self.calls), FakeRouter(self.calls)
-        self.dns, self.engine = FakeDns(self.calls), FakeEngine(self.calls)
-        self.dataplane = Dataplane(self.engine)
-        self.left: list[str] = []
-        self.resolve = FakeResolve(*addresses)
-        self.last_good = LastGood(Path("/nowhere/addresses.json"))
-        self.runner = HostRunner(
-            self.book,
-            firewall=self.firewall,
-            router=self.router,
-            dns=self.dns,
-            dataplane=self.dataplane,
-            restore=self._restore,
-            gateways=Gateways(self.resolve, self.last_good, FWMARK),
-        )
-        self.runner.network = HOME
-
-    async def _restore(self) -> list[str]:
-        self.calls.append("restore")
-        return self.left
-
-    def run(self, effect: Effect) -> Any:
-        """Carry `effect` out."""
-        return asyncio.run(self.runner.run(effect))
 
 
 @pytest.mark.parametrize("mode", list(KillSwitchMode))
@@ -270,41 +234,3 @@ def test_a_look_that_fails_hides_nothing_of_the_rest(monkeypatch: pytest.MonkeyP
         found = asyncio.run(bench.runner.drift(host=True))
         assert [drifted.what for drifted in found] == ["firewall: flushed", "missing: a rule"]
     assert [drifted.part for drifted in asyncio.run(bench.runner.drift(host=False))] == [Part.FIREWALL]
-
-
-def enrolled(post_quantum: PostQuantum = PostQuantum.OFF) -> Profile:
-    """At two gateways, one of which has a name that nobody knows."""
-    keys = PROFILE.peers[0].public_key, b64encode(bytes(32)).decode()
-    gateways = tuple(
-        EnrolledGateway(Endpoint(host, 51820), key, "", Endpoint(host, 443))
-        for key, host in zip(keys, ("gone.example.org", "192.0.2.1"), strict=True)
-    )
-    enrolment = Enrolment("d", gateways, (ip_address("10.9.0.1"),), 0.0)
-    return msgspec.structs.replace(PROFILE, enrolment=enrolment, post_quantum=post_quantum)
-
-
-def test_gateways_that_are_not_found_are_left_out() -> None:
-    """The engine gets the others, with the profile's networks for the one that is used."""
-    bench = Bench("192.0.2.1", book=FakeBook(enrolled()))
-
-    async def resolve(host: str, *_: object, **__: object) -> tuple[IPAddress, ...]:
-        if host == "gone.example.org":
-            raise OSError("no such name")
-        return (ip_address(host),)
-
-    bench.runner._gateways = Gateways(resolve, bench.last_good, FWMARK)
-    found = asyncio.run(bench.runner.resolve(ResolveEndpoints("lab")))
-    assert found == ((ENDPOINT,),)
-    bench.run(StartEngine("lab", found))
-    assert bench.engine.config is not None
-    (peer,) = bench.engine.config.peers
-    assert (peer.public_key, peer.endpoint) == (bytes(32), ("192.0.2.1", 51820))
-    assert peer.allowed_ips == PROFILE.peers[0].allowed_ips
-
-
-def test_the_core_knows_what_is_demanded() -> None:
-    """And where it is agreed. Wanted alone is no demand."""
-    for wanted, inside in ((PostQuantum.DEMAND, (ip_address("10.9.0.1"),)), (PostQuantum.ON, ())):
-        context = Bench(book=FakeBook(enrolled(wanted))).runner.context()
-        assert context.profiles["lab"].demands == inside
-        assert not context.protected
