@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def environment() -> None:
-    """Make .venv of the system's Python with the system's packages visible: the nftables binding comes from apt."""
+    """Make .venv of the system's Python with the system's packages visible: PyGObject comes from apt."""
     config = VENV / "pyvenv.cfg"
     if config.is_file() and "include-system-site-packages = true" in config.read_text():
         if output([VENV / "bin/python", "-c", "import sys; print(sys.base_prefix)"]) == "/usr":

@@ -98,12 +98,27 @@ def test_restore_after_an_error(scene: Scene, trouble: Trouble, cause: str) -> N
         assert scene.visitor() == ETH0.client4
 
 
+_WITHOUT_LIBNFTABLES = """
+from pathlib import Path
+from slopn_helper.host import libnftables
+
+real = libnftables._library
+
+def library():
+    if Path({folder!r}).is_dir():
+        raise OSError("libnftables.so.1: cannot open shared object file")
+    return real()
+
+libnftables._library = library
+"""
+
+
 @contextlib.contextmanager
 def no_nftables(scene: Scene) -> Iterator[None]:
-    """The helper is started anew, or killed and started, where Python's nftables isn't installed."""
+    """The helper is started anew, or killed and started, where libnftables isn't installed."""
     folder = scene.lab.dir / "no-nftables"
     folder.mkdir()
-    (folder / "nftables.py").write_text("raise ImportError('not installed')\n", encoding="ascii")
+    (folder / "sitecustomize.py").write_text(_WITHOUT_LIBNFTABLES.format(folder=str(folder)), encoding="utf-8")
     scene.helper.kill()
     scene.helper._env["PYTHONPATH"] = str(folder)
     try:
@@ -141,7 +156,7 @@ def test_no_firewall_on_a_closed_host(scene: Scene) -> None:
             assert scene.leaks(generator).total == 0
             done = scene.helper.restore()
             assert done.returncode == 1
-            assert "python3-nftables" in done.stderr
+            assert "libnftables1" in done.stderr
             tally = scene.leaks(generator)
             assert tally.total == 0, f"{tally} {tally.samples}"
     assert scene.helper.restore().returncode == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import dns.message
 import dns.rdatatype
 
-from slopn_helper.host import rtnl
+from slopn_helper.host import libnftables, rtnl
 from slopn_helper.host.facts import Filters, Link, Route, Rule, System
 from slopn_helper.host.routes.plan import MAIN_TABLE, OWN_TABLE, PROTOCOL, UNICAST
 from slopn_wire.profile import IPAddress
@@ -112,9 +112,7 @@ class LinuxFacts:
         return None
 
     def _filters(self) -> Filters:
-        import nftables
-
-        nft = nftables.Nftables()
+        nft = libnftables.Nftables()
         status, output, errors = nft.cmd("list tables")
         if status:
             raise OSError(f"nftables gives no list of its tables: {errors.strip()}")

@@ -1,4 +1,4 @@
-"""libnftables in this process, through Debian's python3-nftables binding.
+"""The kill switch's context of libnftables, in this process.
 
 A transaction takes milliseconds here, ten times less than starting nft(8). A context belongs to the network namespace
 of the thread that made it, and to one thread at a time.
@@ -11,6 +11,7 @@ import os
 import threading
 from typing import Any, cast
 
+from slopn_helper.host import libnftables
 from slopn_helper.host.firewall import FirewallError, owner
 from slopn_helper.host.firewall.readback import Objects
 from slopn_helper.host.firewall.ruleset import FAMILY, TABLE
@@ -22,20 +23,16 @@ _OPENING = threading.Lock()
 class Nft:
     """One libnftables context and its netlink socket, which owns the tables that it claims.
 
-    Raises `FirewallError` when the binding or the library is missing.
+    Raises `FirewallError` when the library is missing.
     """
 
     def __init__(self) -> None:
-        try:
-            import nftables
-        except ImportError as error:
-            raise FirewallError("the Python binding of libnftables is missing (Debian: python3-nftables)") from error
         with _OPENING:
             before = owner.netfilter_sockets()
             try:
-                self._nft = nftables.Nftables()
+                self._nft = libnftables.Nftables()
             except OSError as error:
-                raise FirewallError(f"libnftables can't be loaded: {error}") from error
+                raise FirewallError(f"libnftables can't be loaded (Debian: libnftables1): {error}") from error
             made = owner.netfilter_sockets() - before
         if len(made) != 1:
             raise FirewallError(f"libnftables has opened {len(made)} netlink sockets where one was expected")

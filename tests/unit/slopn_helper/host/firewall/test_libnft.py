@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import json
 import socket
-import sys
 from collections.abc import Iterator
-from types import ModuleType
 
 import pytest
 
+from slopn_helper.host import libnftables
 from slopn_helper.host.firewall import FirewallError, owner
 from slopn_helper.host.firewall.libnft import Nft
 
@@ -15,7 +14,7 @@ TABLE = {"table": {"family": "inet", "name": "slopn", "handle": 1}}
 
 
 class FakeNftables:
-    """The binding's class: answers from `answers`, by command, and opens one netlink socket as the real one does."""
+    """The library's context: answers from `answers`, by command, and opens one netlink socket as the real one does."""
 
     sockets = 1
 
@@ -45,11 +44,9 @@ made: list[FakeNftables] = []
 
 
 @pytest.fixture(autouse=True)
-def binding(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The binding replaced by the fake."""
-    module = ModuleType("nftables")
-    module.Nftables = FakeNftables  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "nftables", module)
+def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The library replaced by the fake."""
+    monkeypatch.setattr(libnftables, "Nftables", FakeNftables)
     yield
     while made:
         made.pop().close()
@@ -60,21 +57,14 @@ def listed(*objects: object) -> tuple[int, str, str]:
     return 0, json.dumps({"nftables": [{"metainfo": {"version": "1.0.6"}}, *objects]}), ""
 
 
-def test_without_the_binding_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sentence says what to install."""
-    monkeypatch.setitem(sys.modules, "nftables", None)
-    with pytest.raises(FirewallError, match="python3-nftables"):
-        Nft()
-
-
 def test_a_missing_library_is_a_firewall_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The binding without libnftables.so.1."""
+    """The sentence says what to install."""
 
     def missing() -> None:
         raise OSError("libnftables.so.1: cannot open shared object file")
 
-    monkeypatch.setattr(sys.modules["nftables"], "Nftables", missing)
-    with pytest.raises(FirewallError, match=r"libnftables\.so\.1"):
+    monkeypatch.setattr(libnftables, "Nftables", missing)
+    with pytest.raises(FirewallError, match=r"libnftables1\): libnftables\.so\.1"):
         Nft()
 
 
