@@ -13,7 +13,8 @@ from slopn_helper import profiles as module
 from slopn_helper.profiles import Profiles
 from slopn_helper.store import Store
 from slopn_wire.commands import ImportProfile
-from support.fakes import PROFILE
+from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, PostQuantum
+from support.fakes import PROFILE, SECRETS
 
 CONF = (
     "[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nAddress = 10.9.0.2/32\n"
@@ -80,3 +81,24 @@ def test_all_profiles_fit_into_memory(tmp_path: Path, monkeypatch: pytest.Monkey
         asyncio.run(some.add(ImportProfile("d", CONF, "d.conf"), lambda _: False))
     assert not list(tmp_path.rglob("profiles/*.json"))
     asyncio.run(some.add(ImportProfile("c", CONF, "c.conf", replace=True), lambda _: False))
+
+
+def test_what_the_user_chose_while_a_renewal_was_under_way_holds(tmp_path: Path) -> None:
+    """It was made of the profile as it was before: to store that would take the demand for a key back in silence."""
+
+    async def run() -> None:
+        gateway = EnrolledGateway(
+            Endpoint("192.0.2.1", 51820), PROFILE.peers[0].public_key, "00" * 32, Endpoint("a", 443)
+        )
+        enrolment = Enrolment("abcdefgh", (gateway,), (), 0.0)
+        enrolled = replace(PROFILE, name="office", enrolment=enrolment, post_quantum=PostQuantum.ON)
+        store = Store(tmp_path, os.geteuid())
+        store.load()
+        profiles = Profiles(store, [], lambda _: None)
+        await profiles.put(enrolled, SECRETS, lambda _: False, replace=False)
+        renewed = replace(enrolled, enrolment=replace(enrolment, since=5.0))
+        await profiles.change("office", PostQuantum.DEMAND)
+        await profiles.renewed(renewed, None)
+        assert profiles.named("office") == replace(renewed, post_quantum=PostQuantum.DEMAND)
+
+    asyncio.run(run())

@@ -57,9 +57,10 @@ def make_profile(answer: Configuration, name: str, now: float, before: Profile |
         # Whichever answers a renewal names itself first: no reason to leave the one in use.
         gateways = tuple(sorted(gateways, key=lambda one: one.public_key != before.peers[0].public_key))
     first = gateways[0]
+    # Afterwards it is the user's: neither a gateway nor whoever has broken into it turns the keys off by a renewal.
     post_quantum = PostQuantum.ON if answer.post_quantum else PostQuantum.OFF
-    if before is not None and before.post_quantum is PostQuantum.DEMAND:
-        post_quantum = PostQuantum.DEMAND
+    if before is not None:
+        post_quantum = before.post_quantum
     made = Profile(
         name=name,
         addresses=answer.addresses,

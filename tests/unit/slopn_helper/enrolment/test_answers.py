@@ -134,6 +134,11 @@ def test_a_renewal_keeps_the_gateway_in_use_and_the_users_choices() -> None:
     assert after.enrolment is not None
     assert len(after.enrolment.gateways) == 3
     assert not moved(before, after)
+    for chosen in PostQuantum:
+        mine = replace(before, post_quantum=chosen)
+        for offered in (True, False):
+            renewed = make_profile(replace(ANSWER, post_quantum=offered), "office", NOW, mine)
+            assert renewed.post_quantum is chosen
     gone = make_profile(replace(ANSWER, gateways=(gateway(3),)), "office", NOW, before)
     assert gone.peers[0].endpoint == gateway(3).endpoint
 
