@@ -1,9 +1,29 @@
 from __future__ import annotations
 
-from slopn_wire.commands import Enrol, Request
+import pytest
+
+from slopn_wire.commands import CheckEnrolment, CheckProfile, Command, Enrol, ImportProfile, Request
+from slopn_wire.events import Exported
+
+LINK, CONF = "slopn://enrol?token=SECRET", "PrivateKey = SECRET"
 
 
-def test_a_link_shows_in_no_trace() -> None:
-    """It holds a token: `repr` is what a traceback or a log line would show of it."""
-    assert "SECRET" not in repr(Request(1, Enrol("slopn://enrol?token=SECRET", "office")))
-    assert "office" in repr(Enrol("slopn://enrol?token=SECRET", "office"))
+@pytest.mark.parametrize(
+    "command",
+    [
+        Enrol(LINK, "office"),
+        CheckEnrolment(LINK),
+        ImportProfile("office", CONF, "office.conf"),
+        CheckProfile("office", CONF, "office.conf"),
+    ],
+)
+def test_secrets_show_in_no_trace(command: Command) -> None:
+    """Of links and files: `repr` is what a traceback or a log line would show of them."""
+    shown = repr(Request(1, command))
+    assert "SECRET" not in shown
+    assert type(command).__name__ in shown
+
+
+def test_an_exported_file_shows_in_no_trace() -> None:
+    """It has the private key."""
+    assert "SECRET" not in repr(Exported(CONF))

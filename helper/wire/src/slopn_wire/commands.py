@@ -46,6 +46,9 @@ class ImportProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="import
     filename: str
     replace: bool = False
 
+    def __repr__(self) -> str:
+        return f"ImportProfile({self.name!r}, …)"
+
 
 class CheckProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="check_profile"):
     """Say what `ImportProfile` would make of these, and store nothing. The reply is a `Checked`."""
@@ -53,6 +56,9 @@ class CheckProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="check_p
     name: str
     text: str
     filename: str
+
+    def __repr__(self) -> str:
+        return f"CheckProfile({self.name!r}, …)"
 
 
 class CheckEnrolment(Struct, frozen=True, forbid_unknown_fields=True, tag="check_enrolment"):

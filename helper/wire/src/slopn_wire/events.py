@@ -209,6 +209,9 @@ class Exported(Struct, frozen=True, tag="exported"):
 
     text: str
 
+    def __repr__(self) -> str:
+        return "Exported(…)"
+
 
 class Done(Struct, frozen=True, tag="done"):
     """Accepted; the outcome comes as events. `notes` are sentences for the user."""
