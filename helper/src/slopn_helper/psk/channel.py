@@ -34,7 +34,11 @@ class Channel(asyncio.DatagramProtocol):
         """Hand over what comes, until cancelled."""
         while True:
             end, data = await self._queue.get()
-            await end.datagram(data)
+            try:
+                await end.datagram(data)
+            except Exception:  # noqa: BLE001 - told whole
+                # What one peer sends must not end this program, and with it all others' tunnels.
+                _log.exception("preshared keys: a datagram couldn't be worked on")
 
     def send(self, data: bytes, to: tuple[str, int]) -> None:
         """One datagram; lost if there is no way."""

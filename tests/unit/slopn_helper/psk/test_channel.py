@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from cryptography.exceptions import UnsupportedAlgorithm
+
 from slopn_helper.psk.channel import WAITING, Channel
 from slopn_helper.psk.ends import End
 from slopn_helper.psk.messages import LARGEST
@@ -66,5 +68,25 @@ def test_a_flood_is_lost_and_not_kept() -> None:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
         assert ear.heard == [b"%d" % number for number in range(WAITING)]
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_makes_its_end_fail_harms_nobody_else() -> None:
+    """Whatever the fault: the next datagram is worked on."""
+
+    class Faulty(Ear):
+        async def datagram(self, data: bytes) -> None:
+            raise UnsupportedAlgorithm(f"ML-KEM, for {data!r}")
+
+    async def run() -> None:
+        ear, faulty = Ear(), Faulty()
+        channel = Channel(lambda host, _port: ear if host == "good" else faulty)
+        channel.datagram_received(b"one", ("bad", 1))
+        channel.datagram_received(b"two", ("good", 1))
+        work = asyncio.create_task(channel.run())
+        await until_async(lambda: work.done() or ear.heard == [b"two"], 10, "it is worked on")
+        assert not work.done()
+        work.cancel()
 
     asyncio.run(run())
