@@ -13,6 +13,7 @@ from slopn_helper.gateway.bans.builtin import BuiltInBans
 from slopn_helper.gateway.bans.edge import Edge, Nft
 from slopn_helper.gateway.bans.lines import Refusal
 from slopn_helper.host.firewall import FirewallError
+from slopn_helper.host.routes import RouteError
 from slopn_wire.profile import IPNetwork
 
 WAITING = 4096
@@ -92,7 +93,10 @@ class Desk:
         if self._bans is None:
             self._heal()
         if self._bans is not None:
-            self._bans.refused(refusal)
+            try:
+                self._bans.refused(refusal)
+            except Exception:  # noqa: BLE001 - see `_heal`
+                _log.exception("a refusal couldn't be noted")
             self.in_force = len(self._book)
 
     def _heal(self) -> None:
@@ -104,10 +108,12 @@ class Desk:
                 self._bans = bans
             elif self._enabled:
                 self._bans.heal(self._allowed())
-        except (BansError, FirewallError, OSError) as error:
-            if str(error) != self.trouble:
-                _log.error("bans aren't in force: %s", error)
-            self.trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - with this thread all bans would end, and nobody would be told
+            why = str(error) or type(error).__name__
+            if why != self.trouble:
+                expected = isinstance(error, BansError | FirewallError | RouteError | OSError)
+                _log.error("bans aren't in force: %s", why, exc_info=not expected)
+            self.trouble = why
         else:
             self.trouble = None
         self.in_force = len(self._book)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -10,6 +10,8 @@ from slopn_helper.gateway.bans import Why
 from slopn_helper.gateway.bans.desk import WAITING, Desk
 from slopn_helper.gateway.bans.lines import Refusal
 from slopn_helper.host.firewall import FirewallError
+from slopn_helper.host.routes import RouteError
+from slopn_wire.profile import IPNetwork
 from support.until import until
 
 NOW = 1_800_000_000.0
@@ -108,3 +110,23 @@ def test_without_bans_there_are_lines_alone() -> None:
 def test_one_that_was_never_started_can_be_closed() -> None:
     """A start that failed before."""
     Desk(FakeNft, tuple, lambda: NOW, enabled=True).close()
+
+
+def test_no_fault_ends_the_bans() -> None:
+    """The network can't be looked at, or something nobody thought of: told, tried again, and bans come afterwards."""
+    for fault in (RouteError("no netlink"), RuntimeError("a mistake of ours")):
+        nft, asked = FakeNft(), [0]
+
+        def allowed(asked: list[int] = asked, fault: Exception = fault) -> Iterable[IPNetwork]:
+            asked[0] += 1
+            if asked[0] == 1:
+                raise fault
+            return ()
+
+        made = Desk(lambda nft=nft: nft, allowed, lambda: NOW, enabled=True, heal_every=3600.0)  # type: ignore[misc]
+        made.start()
+        until(lambda made=made: made.trouble is not None, WITHIN, "it is told")  # type: ignore[misc]
+        for _ in range(10):
+            made.refused(STRANGER)
+        until(lambda nft=nft: nft.banned, WITHIN, "the ban")  # type: ignore[misc]
+        made.close(WITHIN)
