@@ -9,11 +9,13 @@ from slopn_wire.commands import (
     AddUser,
     ApplySettings,
     ChangeProfile,
+    CheckEnrolment,
     CheckProfile,
     Command,
     Connect,
     Diagnose,
     Disconnect,
+    Enrol,
     ExportProfile,
     FollowLogs,
     GetLogs,
@@ -28,18 +30,21 @@ from slopn_wire.commands import (
     RenameDevice,
     RenameProfile,
     Renew,
+    RenewEnrolment,
     Replay,
     RevokeDevice,
     Unlock,
     Watch,
 )
 from slopn_wire.devices import Right
+from slopn_wire.enrolment import EnrolmentLink, make_link
 from slopn_wire.profile import PostQuantum
 from slopn_wire.settings import KillSwitchMode, Settings
 from support.certificates import new_key, request_for
 
 AT_ONCE = 4
 """Refusals of one user that are answered without much delay."""
+_LINK = make_link(EnrolmentLink("192.0.2.66", 443, bytes(32), bytes(32)))
 _SAMPLES: dict[type[Command], Command] = {
     type(command): command
     for command in (
@@ -53,6 +58,9 @@ _SAMPLES: dict[type[Command], Command] = {
         RemoveProfile("victim"),
         CheckProfile("forged", "[Interface]", "forged.conf"),
         ChangeProfile("victim", PostQuantum.OFF),
+        CheckEnrolment(_LINK),
+        Enrol(_LINK, "victim", replace=True),
+        RenewEnrolment("victim", rotate=True),
         RenameProfile("victim", "mine"),
         ApplySettings(Settings(kill_switch=KillSwitchMode.OFF)),
         GetSnapshot(),
