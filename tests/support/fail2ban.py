@@ -46,20 +46,30 @@ def regex(folder: Path, log: Path, jail: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def fail2ban(folder: Path, namespace: Namespace, backend: str, log: Path) -> Iterator[Fail2Ban]:
-    """The server in `namespace`, watching `log` by `backend` (pyinotify, polling)."""
+def fail2ban(
+    folder: Path, namespace: Namespace, backend: str, log: Path, *, at_home: bool = False
+) -> Iterator[Fail2Ban]:
+    """The server in `namespace`, watching `log` by `backend` (pyinotify, polling).
+
+    `at_home`: its socket is where Debian has it, in the private namespace's own /run.
+    """
     made = configuration(folder)
     run = folder / "run"
     run.mkdir(mode=0o755)
     log.touch()
+    inside = outside = run / "fail2ban.sock"
+    if at_home:
+        inside = Path("/run/fail2ban/fail2ban.sock")
+        outside = namespace.root() / inside.relative_to("/")
+        outside.parent.mkdir(mode=0o755, exist_ok=True)
     (made / "fail2ban.local").write_text(
-        f"[Definition]\nlogtarget = {run}/fail2ban.log\nsocket = {run}/fail2ban.sock\n"
+        f"[Definition]\nlogtarget = {run}/fail2ban.log\nsocket = {inside}\n"
         f"pidfile = {run}/fail2ban.pid\ndbfile = {run}/fail2ban.sqlite3\n",
         encoding="utf-8",
     )
     (made / "jail.d/slopn.local").write_text(f"[slopn]\nbackend = {backend}\nlogpath = {log}\n", encoding="utf-8")
     program = _root("fail2ban") / "usr/bin/fail2ban-server"
-    client = Fail2Ban(run / "fail2ban.sock")
+    client = Fail2Ban(outside)
     with (run / "output").open("wb") as output:
         process = namespace.popen(
             [_PYTHON, str(program), "-f", "-c", str(made), "start"],

@@ -56,9 +56,9 @@ async def line(namespace: Namespace, host: str, source: str = "") -> AsyncIterat
         made.close()
 
 
-async def knock(namespace: Namespace, host: str, name: bytes, best: ssl.TLSVersion) -> bool:
+async def knock(namespace: Namespace, host: str, source: str, name: bytes, best: ssl.TLSVersion) -> bool:
     """A handshake with `name` as SNI and nothing newer than `best`; whether it is taken."""
-    sock = connect(namespace, host)
+    sock = connect(namespace, host, source)
     try:
         _, writer = await asyncio.open_connection(
             sock=sock,
@@ -74,9 +74,9 @@ async def knock(namespace: Namespace, host: str, name: bytes, best: ssl.TLSVersi
     return True
 
 
-async def say(namespace: Namespace, host: str, words: bytes) -> bytes:
-    """Plain words where TLS is spoken; what comes back until the end."""
-    sock = connect(namespace, host)
+async def say(namespace: Namespace, host: str, source: str, words: bytes) -> bytes:
+    """Plain words where TLS is spoken; what comes back first."""
+    sock = connect(namespace, host, source)
     loop = asyncio.get_running_loop()
     try:
         await loop.sock_sendall(sock, words)

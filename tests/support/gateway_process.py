@@ -49,9 +49,13 @@ class GatewayProcess:
         self.database = database or f"sqlite:///{self.state}/registry.db"
         self.log_path = self.dir / "gateway.log"
         self._level = level
+        self.options: tuple[str, ...] = ()
+        """More arguments of `serve`, from the next start on."""
         self.process: subprocess.Popen[bytes] | None = None
         for directory in (self.state, self.runtime):
             directory.mkdir(mode=0o700)
+        self.address = str((settings or {}).get("wireguard", {}).get("endpoint", ENDPOINT))
+        """Where devices send to."""
         self.private = keys.create(self.state / keys.NAME)
         self.configure(settings or {})
 
@@ -96,7 +100,10 @@ class GatewayProcess:
         assert not self.alive, "the gateway is running already"
         with self.log_path.open("ab") as log:
             self.process = self.namespace.popen(
-                self.command("serve", "--log-level", self._level), stdout=log, stderr=log, env=_environment()
+                self.command("serve", "--log-level", self._level, *self.options),
+                stdout=log,
+                stderr=log,
+                env=_environment(),
             )
 
     def start(self, timeout: float = 60.0) -> None:
