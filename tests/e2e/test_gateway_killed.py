@@ -10,6 +10,7 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -23,10 +24,12 @@ from support.gateway_process import GatewayProcess
 from support.postgres import Postgres, postgres
 from support.registry import sound
 from support.topology import DNS4, GATEWAY4, Lab
-from support.until import until
+from support.until import until, until_async
 
 _log = logging.getLogger(__name__)
 WITHIN = 60.0
+HANGS = 250.0
+"""Seconds without progress."""
 AT_ONCE = 8
 DAY = 86_400.0
 
@@ -80,11 +83,14 @@ def _kill(gateway: GatewayProcess, server: Postgres, chance: random.Random) -> s
     return what
 
 
+def _answered(crowd: Crowd, number: int) -> bool:
+    return len(crowd.answers) >= number
+
+
 async def _killing(crowd: Crowd, at: list[int], kill: Callable[[], str]) -> None:
     """A kill each time that so many have got their answer."""
     for number in at:
-        while len(crowd.answers) < number:
-            await asyncio.sleep(0.005)
+        await until_async(partial(_answered, crowd, number), HANGS, f"{number} have an answer")
         what = await asyncio.to_thread(kill)
         _log.info("after %d answers %s was killed; %d answers at its return", number, what, len(crowd.answers))
 

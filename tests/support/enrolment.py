@@ -194,6 +194,11 @@ class DeviceKey:
         self._key = X25519PrivateKey.generate()
         self.public = self._key.public_key().public_bytes_raw()
 
+    @property
+    def private(self) -> bytes:
+        """The key itself."""
+        return self._key.private_bytes_raw()
+
     async def enrol(
         self, line: Line, token: bytes, name: str = "laptop", changed: dict[str, str] | None = None
     ) -> Reply:

@@ -22,7 +22,7 @@ from support.gateway import Keys
 from support.gateway_process import INSIDE4, INSIDE6, GatewayProcess
 from support.netns import Namespace
 from support.registry import opened
-from support.topology import GATEWAY4, GATEWAY_PORT, WEB4, WEB6
+from support.topology import GATEWAY_PORT, WEB4, WEB6
 from support.until import until
 
 T = TypeVar("T")
@@ -78,12 +78,16 @@ class Device(End):
         kind: DeviceKind = DeviceKind.SLOPN,
     ) -> Self:
         """A new one, in the registry by an administrator's word; `lifetime`: seconds. Its engine isn't connected yet."""
-        number, keys = next(_numbers), Keys.new()
+        keys = Keys.new()
         public = base64.b64decode(keys.public)
         expires = None if lifetime is None else time.time() + lifetime
-        enrolled = in_registry(
-            gateway, lambda r: r.add(f"device {number}", public, kind, now=time.time(), expires=expires)
-        )
+        enrolled = in_registry(gateway, lambda r: r.add("device", public, kind, now=time.time(), expires=expires))
+        return cls.of(gateway, namespace, keys, enrolled)
+
+    @classmethod
+    def of(cls, gateway: GatewayProcess, namespace: Namespace, keys: Keys, enrolled: Enrolled) -> Self:
+        """One that is enrolled already, with an engine that isn't connected yet."""
+        number = next(_numbers)
         with namespace.entered():
             engine = Engine(f"wd{os.getpid() % 10**6}{secrets.token_hex(2)}n{number}"[:15], uapi=False)
         made = cls(number, namespace, engine, keys, gateway=gateway, enrolled=enrolled)
@@ -122,7 +126,7 @@ class Device(End):
     def dial(self) -> None:
         """Configure the engine and ask for a handshake."""
         everything = ["0.0.0.0/0", "::/0"]
-        self.apply((public_of(self.gateway), (GATEWAY4, GATEWAY_PORT), everything, None, None))
+        self.apply((public_of(self.gateway), (self.gateway.address, GATEWAY_PORT), everything, None, None))
 
     def reaches(self, address: str, options: str = "-c1 -W1") -> bool:
         """Whether every ping through this device's tunnel is answered."""
