@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+from slopn_helper.gateway.lagging import LaggingClock
 from slopn_helper.gateway.memory import Known, Memory
 from slopn_helper.gateway.registry.errors import RegistryError, Unavailable
 from slopn_helper.gateway.registry.feed import Update
@@ -131,9 +133,11 @@ class Ledger:
 
     async def tidy(self) -> None:
         """Free what has rested and forget what is old, until cancelled."""
+        lagging = LaggingClock(self._clock, time.monotonic)
         while True:
             await asyncio.sleep(TIDY_EVERY)
+            now = lagging.now()
             with suppress(RegistryError):
-                freed = await self._registry.sweep(now=self._clock(), keep=self._keep)
+                freed = await self._registry.sweep(now=now, keep=self._keep)
                 if freed:
                     _log.info("%d addresses are free again", freed)

@@ -148,3 +148,25 @@ def test_until_the_registry_answers_who_is_remembered_is_let_in(
         keeping.cancel()
 
     asyncio.run(run())
+
+
+def test_a_clock_that_leaps_costs_nobody_his_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All have expired by it: who is shut out for an hour has his place afterwards."""
+    monkeypatch.setattr(ledger, "TIDY_EVERY", 0.01)
+    now = 1_800_000_000.0
+
+    async def run() -> None:
+        clock = [now]
+        registry = Registry()
+        registry.gone = False
+        made = Ledger(registry, (OURS,), lambda: clock[0], keep=0.0)
+        await made.create()
+        tidying = asyncio.get_running_loop().create_task(made.tidy())
+        await until_async(lambda: len(registry.swept) > 1, WITHIN, "it sweeps")
+        clock[0] += 1e8
+        seen = len(registry.swept)
+        await until_async(lambda: len(registry.swept) > seen + 2, WITHIN, "it sweeps on")
+        tidying.cancel()
+        assert max(registry.swept) < now + 1e6
+
+    asyncio.run(run())
