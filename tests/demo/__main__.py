@@ -64,7 +64,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _show(screen: Screen, options: argparse.Namespace) -> int:
     screen.title("SloPN: a tunnel from end to end")
     screen.text(
-        "  A laptop with two uplinks, a router, a WireGuard gateway and a web server, each a network namespace",
+        "  A laptop with two uplinks, a router, a gateway and a web server, each a network namespace",
         "  made for this demo. The network and the /etc of this machine are not touched.",
         _PICTURE,
     )
@@ -161,7 +161,7 @@ def _missing(*, desktop: bool) -> list[str]:
     lacks += [f"{tool} is missing (make setup)." for tool in tools if not shutil.which(tool)]
     lacks += [
         f"{tool} is not built (make setup)."
-        for tool in ("slopn", "slopn-helper", "slopn-engine")
+        for tool in ("slopn", "slopn-helper", "slopn-engine", "slopn-gateway")
         if not (BIN / tool).exists()
     ]
     return lacks

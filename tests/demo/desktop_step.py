@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from demo.desktop import Desktop
 from demo.stage import PROFILE, Check, Stage
 from demo.steps import Step
+from support.gateway import Gateway
 from support.topology import WEB_NAME
 
 _OTHERS = ("Amsterdam", "Home", "Office, Zürich")
@@ -25,8 +26,9 @@ def by_window(stage: Stage) -> Iterator[Check]:
     """What a user does, with a mouse; each outcome as the helper has it."""
     desktop = stage.desktop
     assert desktop is not None
+    config = Gateway(stage.lab).config()
     for name in _OTHERS:
-        stage.helper.cli("import", "-", "--name", name, input=stage.config)
+        stage.helper.cli("import", "-", "--name", name, input=config)
     _traffic(stage)
     desktop.window.page("Status")
     yield Check(good=True, sentence=desktop.agrees())
@@ -88,5 +90,5 @@ DESKTOP_STEP = Step(
     "By the window",
     f"Tray and window have told the same all along. Now the window's buttons, with the profile {PROFILE}.",
     by_window,
-    frozenset({"import", "connect"}),
+    frozenset({"enrol", "connect"}),
 )

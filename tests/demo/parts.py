@@ -8,11 +8,11 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 
+from demo.gateway import NETWORK
 from demo.screen import Stopwatch, duration
 from demo.stage import Check, Stage
 from support.capture import Tally
 from support.echo import EchoStream
-from support.gateway import CLIENT4
 from support.topology import GATEWAY4, Uplink
 from support.until import until
 
@@ -98,7 +98,7 @@ def back(stage: Stage) -> Iterator[Check]:
         return
     answer = stage.visit()
     yield Check(
-        GATEWAY4 in answer and CLIENT4 in "".join(status["addresses"]),
+        GATEWAY4 in answer and NETWORK in "".join(status["addresses"]),
         f"The helper is back and connected again: the web server sees {GATEWAY4}.",
         f"{answer}\n{status}",
     )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from demo.stage import Stage
 from support.topology import WEB4, WLAN0
 
 
-def _import(stage: Stage) -> None:
-    """The file has a private key that is one character short."""
-    stage.config = stage.config.replace("=\nAddress", "\nAddress")
+def _enrol(stage: Stage) -> None:
+    """The link is one to another gateway: the key that it pins isn't that of the one which answers."""
+    before, pin, after = re.split("(?<=pin=)([^&]+)", stage.link)
+    stage.link = f"{before}{'B' if pin[0] == 'A' else 'A'}{pin[1:]}{after}"
 
 
 def _connect(stage: Stage) -> None:
     """The gateway's WireGuard is dead; its host still answers pings."""
-    stage.gateway.stop()
+    stage.gateway.kill()
 
 
 def _download(stage: Stage) -> None:
@@ -52,7 +54,7 @@ def _disconnect(stage: Stage) -> None:
 
 
 SABOTAGE: dict[str, Callable[[Stage], None]] = {
-    "import": _import,
+    "enrol": _enrol,
     "connect": _connect,
     "download": _download,
     "cable": _cable,

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from demo.desktop import Desktop
+from demo.gateway import FarEnd
 from demo.live import Live
 from demo.screen import Screen
 from demo.supervisor import Supervisor
 from support.capture import Capture
 from support.fingerprint import fingerprint
-from support.gateway import Gateway
 from support.generator import Generator
 from support.helper_process import BIN, HelperProcess
 from support.internet import Seen
@@ -51,8 +51,7 @@ class Stage:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.lab)
-            self.gateway = stack.enter_context(Gateway(self.lab))
-            self.config = self.gateway.config()
+            self.gateway = stack.enter_context(FarEnd(self.lab))
             self.before = fingerprint(self.lab.client)
             self.helper = HelperProcess(self.lab.client)
             stack.callback(self.helper.__exit__)
@@ -62,6 +61,7 @@ class Stage:
             if self._pictures is not None:
                 self.screen.detail("starting tray and window")
                 self.desktop = stack.enter_context(Desktop(self.helper, self._pictures))
+            self.link = self.gateway.link()
             self._stack = stack.pop_all()
         return self
 
@@ -73,8 +73,9 @@ class Stage:
         self._stack.close()
 
     def slopn(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Show and run a `slopn` command on the laptop."""
-        self.screen.command(shlex.join(["slopn", *(Path(part).name if "/" in part else part for part in arguments)]))
+        """Show and run a `slopn` command on the laptop; of a link only where it leads is shown."""
+        shown = (f"{part.partition('&')[0]}&…" if part == self.link else part for part in arguments)
+        self.screen.command(" ".join(["slopn", *(f"'{part}'" if "&" in part else part for part in shown)]))
         return self.helper.cli(*arguments)
 
     def kill_switch(self, mode: str) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from demo.gateway import LABEL
 from demo.parts import DEAD_SECONDS, back, die, families, fetch, move, only_wireguard
 from demo.screen import Stopwatch, duration
 from demo.stage import PROFILE, Check, Stage
@@ -29,21 +30,19 @@ class Step:
     """The steps without which this one makes no sense; with `--break` all others are left out."""
 
 
-def import_profile(stage: Stage) -> Iterator[Check]:
-    """Store a wg-quick file as a profile."""
+def enrol(stage: Stage) -> Iterator[Check]:
+    """Make a profile of a link that the gateway has given."""
     answer = stage.visit()
     yield Check(
         ETH0.client4 in answer, f"Not protected yet: the web server sees the laptop itself, {ETH0.client4}.", answer
     )
-    path = stage.lab.dir / f"{PROFILE}.conf"
-    path.write_text(stage.config, encoding="utf-8")
-    path.chmod(0o600)
-    done = stage.slopn("import", str(path))
+    stage.screen.command(f"slopn-gateway token create --label {LABEL}    # on the gateway")
+    done = stage.slopn("enrol", stage.link, "--name", PROFILE, "--yes")
     listed = stage.helper.cli("profiles", "--names").stdout.split()
     yield Check(
         done.returncode == 0 and PROFILE in listed,
-        f"The profile `{PROFILE}` is stored; its keys are with the helper.",
-        f"slopn import ended with {done.returncode}: {done.stderr or done.stdout}\nprofiles: {listed}",
+        f"Enrolled as `{PROFILE}`; the private key was made by the helper, and the gateway never sees it.",
+        f"slopn enrol ended with {done.returncode}: {done.stderr or done.stdout}\nprofiles: {listed}",
     )
 
 
@@ -182,10 +181,10 @@ def disconnect(stage: Stage) -> Iterator[Check]:
     )
 
 
-_UP = frozenset({"import", "connect"})
+_UP = frozenset({"enrol", "connect"})
 STEPS = (
-    Step("import", "Import", "A WireGuard file becomes a profile.", import_profile),
-    Step("connect", "Connect", "Asked at the far end: who does the internet see?", connect, frozenset({"import"})),
+    Step("enrol", "Enrol", "A link from the gateway becomes a profile.", enrol),
+    Step("connect", "Connect", "Asked at the far end: who does the internet see?", connect, frozenset({"enrol"})),
     Step(
         "download", "Download 50 MB", "Checked by its hash, counted by the web server and the gateway.", download, _UP
     ),

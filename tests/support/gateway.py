@@ -124,12 +124,7 @@ class Gateway:
 
     def peers(self) -> Mapping[str, PeerSeen]:
         """Every peer's counters, by public key, as the gateway sees them."""
-        lines = self.namespace.run(["wg", "show", INTERFACE, "dump"]).stdout.splitlines()[1:]
-        seen = {}
-        for line in lines:
-            public, _, endpoint, _, handshake, rx, tx, _ = line.split("\t")
-            seen[public] = PeerSeen(None if endpoint == "(none)" else endpoint, int(handshake), int(rx), int(tx))
-        return seen
+        return seen_by(self.namespace, INTERFACE)
 
     def client(self) -> PeerSeen:
         """The client's counters as the gateway sees them."""
@@ -151,6 +146,16 @@ class Gateway:
             f"[Interface]\nPrivateKey = {self.keys.private}\nListenPort = {GATEWAY_PORT}\n"
             f"[Peer]\nPublicKey = {self.client_keys.public}\n{preshared}AllowedIPs = {CLIENT4}/32, {CLIENT6}/128\n"
         )
+
+
+def seen_by(gateway: Namespace, interface: str) -> dict[str, PeerSeen]:
+    """Every peer's counters, by public key."""
+    lines = gateway.run(["wg", "show", interface, "dump"]).stdout.splitlines()[1:]
+    seen = {}
+    for line in lines:
+        public, _, endpoint, _, handshake, rx, tx, _ = line.split("\t")
+        seen[public] = PeerSeen(None if endpoint == "(none)" else endpoint, int(handshake), int(rx), int(tx))
+    return seen
 
 
 def _wg(verb: str, text: str = "") -> str:

@@ -190,9 +190,10 @@ class Lab:
 
     def _connect_gateway(self, gateway: Namespace) -> None:
         veth(gateway, "wan0", self.router, "r-gw")
+        # Those of the cable are for neighbours alone: masquerading takes the gateway's own.
         gateway.ip(f"""
-            addr add 192.0.2.6/30 dev wan0
-            addr add 2001:db8:0:6::2/64 dev wan0 nodad
+            addr add 192.0.2.6/30 dev wan0 scope link
+            addr add 2001:db8:0:6::2/64 dev wan0 nodad preferred_lft 0
             addr add {GATEWAY4}/32 dev wan0
             addr add {GATEWAY6}/128 dev wan0 nodad
             route add default via 192.0.2.5 src {GATEWAY4}
