@@ -18,6 +18,8 @@ from slopn_wire.profile import IPNetwork
 
 SERVICE = "slopn-gateway.service"
 UNITS = Path("/etc/systemd/system")
+DROP_IN = UNITS / f"{SERVICE}.d/registry.conf"
+"""Where the unit is told that it may write to a registry outside its own folder."""
 FAIL2BAN = Path("/etc/fail2ban")
 FAIL2BAN_FILES = ("filter.d/slopn.conf", "filter.d/slopn-helper.conf", "action.d/slopn-nft.conf", "jail.d/slopn.conf")
 
@@ -99,17 +101,26 @@ async def fail2ban(machine: Machine, installed: Installed) -> AsyncIterator[Step
         )
 
 
-async def service(machine: Machine, installed: Installed, *, restart: bool) -> AsyncIterator[Step]:
-    """Have systemd start the gateway now and at boot. Raises `InstallError`, `MachineError`."""
+async def service(
+    machine: Machine, installed: Installed, *, restart: bool, registry: Path | None = None
+) -> AsyncIterator[Step]:
+    """Have systemd start the gateway now and at boot. Raises `InstallError`, `MachineError`.
+
+    `registry`: the folder of a registry that isn't in the state directory.
+    """
     if not machine.has_systemd:
         sentence = "systemd isn't in charge here: have `slopn-gateway serve` run by whatever is."
         yield Step(changed=False, sentence=sentence, good=False)
         return
     put = _put_unit(machine, installed, SERVICE)
     if put is Put.MADE:
-        await machine.tell("daemon-reload")
         yield Step(changed=True, sentence=f"The unit {SERVICE} is in {machine.at(UNITS)}.")
-    for step in await _running(machine, SERVICE, restart=restart or put is Put.MADE):
+    opened = _let_write(machine, installed, registry)
+    if opened and registry is not None:
+        yield Step(changed=True, sentence=f"It may write to {registry}: {machine.at(DROP_IN)}.")
+    if put is Put.MADE or opened:
+        await machine.tell("daemon-reload")
+    for step in await _running(machine, SERVICE, restart=restart or opened or put is Put.MADE):
         yield step
 
 
@@ -156,6 +167,15 @@ async def _running(machine: Machine, unit: str, *, restart: bool) -> list[Step]:
         await machine.tell("restart", unit)
         steps.append(Step(changed=True, sentence=f"{unit} is {'restarted' if active else 'started'}."))
     return steps
+
+
+def _let_write(machine: Machine, installed: Installed, folder: Path | None) -> bool:
+    """Whether the drop-in had to be changed."""
+    path = machine.at(DROP_IN)
+    if folder is None:
+        return path in installed.paths() and installed.take(path)
+    text = f"# By `slopn-gateway init`, for database.url.\n[Service]\nReadWritePaths={folder}\n"
+    return installed.put(path, text) is Put.MADE
 
 
 def _put_unit(machine: Machine, installed: Installed, unit: str) -> Put:

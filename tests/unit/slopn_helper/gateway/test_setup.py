@@ -122,6 +122,22 @@ def test_a_jail_that_fail2ban_does_not_take_is_away_again(tmp_path: Path, instal
     assert JAIL not in files(tmp_path)
 
 
+def test_a_registry_elsewhere_may_be_written(tmp_path: Path, installed: Installed) -> None:
+    """By a drop-in, which goes when the registry comes home."""
+    systemd = Systemd()
+    made = machine(tmp_path, systemd)
+    away = Path("/srv/registry")
+    for expected in (True, False):
+        steps = taken(setup.service(made, installed, restart=False, registry=away))
+        assert any(step.changed for step in steps) is expected
+    drop_in = f"etc/systemd/system/{SERVICE}.d/registry.conf"
+    assert f"[Service]\nReadWritePaths={away}\n" in files(tmp_path)[drop_in]
+    systemd.told.clear()
+    taken(setup.service(made, installed, restart=False))
+    assert drop_in not in files(tmp_path)
+    assert systemd.told == [("daemon-reload",), ("restart", SERVICE)]
+
+
 def test_without_systemd_it_says_what_to_start(tmp_path: Path, installed: Installed) -> None:
     """No unit is written that nobody reads."""
     steps = everything(machine(tmp_path), installed)

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from slopn_helper.files import make_directory, write_file
 from slopn_helper.gateway import certificate, choices, cli, config, config_file, installed, keys, names, setup
@@ -173,8 +174,15 @@ async def _steps(
         yield step
     async for step in setup.fail2ban(machine, notes):
         yield step
-    async for step in setup.service(machine, notes, restart=wanted != before):
+    async for step in setup.service(machine, notes, restart=wanted != before, registry=_elsewhere(wanted, paths)):
         yield step
+
+
+def _elsewhere(wanted: Config, paths: Paths) -> Path | None:
+    """The folder of a registry (SQLite) that isn't in the state directory."""
+    _, is_file, path = wanted.database.url.partition("sqlite:///")
+    folder = Path(path).parent
+    return folder if is_file and not folder.is_relative_to(paths.state) else None
 
 
 async def _removal(machine: Machine, notes: Installed, paths: Paths) -> AsyncIterator[Step]:

@@ -127,6 +127,12 @@ def test_the_whole_set_up_and_its_removal(fresh: Cli, tmp_path: Path, monkeypatc
     assert systemd.told == []
     assert run(fresh, on, "--port", "443", "--overwrite") == cli.DONE
     assert ("restart", SERVICE) in systemd.told
+    drop_in = tmp_path / "machine/etc/systemd/system" / f"{SERVICE}.d/registry.conf"
+    assert not drop_in.exists()
+    away = tmp_path / "away"
+    away.mkdir()
+    assert run(fresh, on, "--database", f"sqlite:///{away}/registry.db", "--overwrite") == cli.DONE
+    assert f"ReadWritePaths={away}\n" in drop_in.read_text()
     kept = {name for name in held(fresh.folder) if "/state/" in name and "installed" not in name}
     assert run(fresh, on, "--remove") == cli.DONE
     assert not any((tmp_path / "machine/etc").rglob("*.conf"))
