@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 _HERE = Path(__file__).parent
-_NEED_ROOT = ("netns", "demo", "e2e", "bench")
+_NEED_ROOT = ("netns", "demo", "e2e", "bench", "packages")
 _TOOLS = ("ip", "nft", "wg", "nsenter", "mount")
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,10 +61,15 @@ WantedBy=sysinit.target
 class BootLab:
     """Up while entered: booted, the helper running, disconnected, with the gateway's profile `lab` and default settings.
 
-    The computer sends all the time it is on; `capture` counts what the router sees of it.
+    The computer sends all the time it is on; `capture` counts what the router sees of it. `packages`: .deb files instead of
+    tools/deb.py's; `before` is called with the computer as it is without them.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, packages: Sequence[Path] = (), before: Callable[[BootedSystem], None] = lambda _system: None
+    ) -> None:
+        self._packages = packages
+        self._before = before
         self.lab = Lab(uplinks=("eth0",))
         sending = plan([ETH0], rounds_per_second=15.0, seconds=3600.0) | {"progress": _PROGRESS}
         self.system = BootedSystem(
@@ -90,8 +95,9 @@ class BootLab:
             self.gateway = stack.enter_context(Gateway(self.lab))
             self.capture: Capture = stack.enter_context(self.lab.capture())
             stack.enter_context(self.system)
-            self.system.install(build(folder))
             self.system.run("systemctl enable lab-network lab-sender")
+            self._before(self.system)
+            self.system.install(*(self._packages or (build(folder),)))
             self.slopn("import", "-", "--name", PROFILE, text=self.gateway.config())
             self._stack = stack.pop_all()
         return self
