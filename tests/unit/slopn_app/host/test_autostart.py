@@ -8,7 +8,7 @@ from slopn_app.host.autostart import UNIT, XdgAutostart, entry
 
 def test_on_and_off(tmp_path: Path) -> None:
     """Twice does no harm; what a desktop's own settings have hidden is off."""
-    autostart = XdgAutostart(tmp_path, "/usr/bin/slopn-tray", tmp_path / "units")
+    autostart = XdgAutostart(tmp_path, "/usr/bin/slopn-tray", tmp_path / "units", tmp_path / "none")
     assert not autostart.enabled()
     for _ in range(2):
         autostart.enable(on=True)
@@ -27,7 +27,7 @@ def test_systemd_starts_it_where_there_is_its_unit(tmp_path: Path) -> None:
     units = tmp_path / "units"
     units.mkdir()
     (units / UNIT).touch()
-    autostart = XdgAutostart(tmp_path / "config", "/usr/bin/slopn-tray", units)
+    autostart = XdgAutostart(tmp_path / "config", "/usr/bin/slopn-tray", units, tmp_path / "none")
     wants = tmp_path / f"config/systemd/user/graphical-session.target.wants/{UNIT}"
     for _ in range(2):
         autostart.enable(on=True)
@@ -44,3 +44,17 @@ def test_the_entry_is_a_desktops(tmp_path: Path) -> None:
         file.write_text(entry(program, unit=bool(number)))
         judged = subprocess.run(["desktop-file-validate", file], capture_output=True, text=True, check=False)
         assert (judged.returncode, judged.stdout) == (0, "")
+
+
+def test_a_packages_entry_for_everybody_holds_until_a_user_says_otherwise(tmp_path: Path) -> None:
+    """A user's own entry of that name replaces it: hidden, it is none."""
+    everybody = tmp_path / "xdg/slopn-tray.desktop"
+    everybody.parent.mkdir()
+    everybody.touch()
+    autostart = XdgAutostart(tmp_path / "config", "/usr/bin/slopn-tray", tmp_path / "units", everybody)
+    assert autostart.enabled()
+    autostart.enable(on=False)
+    assert not autostart.enabled()
+    assert everybody.is_file()
+    autostart.enable(on=True)
+    assert autostart.enabled()
