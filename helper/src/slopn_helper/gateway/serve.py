@@ -12,7 +12,7 @@ from slopn_helper.gateway import certificate, keys
 from slopn_helper.gateway.certificate import Identity
 from slopn_helper.gateway.config import Config
 from slopn_helper.gateway.paths import Paths
-from slopn_helper.gateway.server import Server
+from slopn_helper.gateway.server import Server, first
 
 
 async def serve(config: Config, paths: Paths, stop: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -22,12 +22,16 @@ async def serve(config: Config, paths: Paths, stop: asyncio.Event, ready: Callab
     """
     private = keys.load(paths.wireguard_key)
     server = Server(config, paths, private, identity_of(config, paths), RustEngine())
-    async with asyncio.TaskGroup() as tasks:
-        alive = tasks.create_task(notify.keep_alive())
-        try:
-            await server.run(stop, ready)
-        finally:
-            alive.cancel()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            alive = tasks.create_task(notify.keep_alive())
+            try:
+                await server.run(stop, ready)
+            finally:
+                alive.cancel()
+    except BaseExceptionGroup as errors:
+        # What can't be is told in a sentence, and a group of one would be a traceback.
+        raise first(errors) from None
 
 
 def identity_of(config: Config, paths: Paths) -> Identity:

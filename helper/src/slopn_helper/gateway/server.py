@@ -115,7 +115,7 @@ class Server:
                 _log.info("told to end")
                 work.cancel()
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            raise first(errors) from None
         finally:
             await self._end()
 
@@ -292,7 +292,8 @@ class Server:
         await self._registry.close()
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error in it that came first."""
     found: BaseException = errors
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]

@@ -32,9 +32,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve. Raises what can't be, as a sentence."""
-    # Here, since --help is to be quick; and before the log is set up, since libraries set levels of their own.
-    from slopn_helper.gateway.serve import serve
-
     paths = cli.paths(arguments)
     config = config_file.load(paths.config)
     make_directory(paths.state)
@@ -44,6 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
         lock.acquire()
     except StateLocked as error:
         raise cli.CliError(f"{error}: a gateway runs already") from None
+    # Here, since --help and refusals are to be quick; and before the log is set up, since libraries set levels of their own.
+    from slopn_helper.gateway.serve import serve
+
     logs.setup(arguments.log_level, file=arguments.log_file)
     forbid_dumps()
     try:
