@@ -7,7 +7,8 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from slopn_helper.files import make_directory, write_file
@@ -22,9 +23,12 @@ from slopn_helper.gateway.registry import Registry
 from slopn_helper.gateway.registry.errors import Unavailable, WrongSchema
 from slopn_helper.gateway.setup import Step
 from slopn_helper.gateway.types import Pool
+from slopn_helper.store.lock import StateLock, StateLocked
 from slopn_helper.gateway.withdraw import withdraw
 
 HELP = "make this server a gateway, or bring it up to date; a second time changes nothing"
+LOCK = "init.lock"
+"""The file's name in the state directory: one `init` at a time; a running gateway has a lock of its own."""
 BEFORE = ".before"
 """Added to the name of the settings' file that was replaced."""
 
@@ -52,11 +56,26 @@ def run(arguments: argparse.Namespace, machine: Machine | None = None) -> int:
     return asyncio.run(_run(arguments, machine or Machine()))
 
 
+@contextmanager
+def _alone(paths: Paths) -> Iterator[None]:
+    """Raises `CliError` while another `init` is at work there."""
+    make_directory(paths.state)
+    lock = StateLock(paths.state / LOCK)
+    try:
+        lock.acquire()
+    except StateLocked as error:
+        raise cli.CliError(f"{error}: another `slopn-gateway init` is at work there. Nothing was changed.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 async def _run(arguments: argparse.Namespace, machine: Machine) -> int:
     paths = cli.paths(arguments)
     notes = Installed(paths.state / installed.NAME)
     if arguments.remove:
-        with opened.log(arguments).act("init.remove"):
+        with _alone(paths), opened.log(arguments).act("init.remove"):
             done = [_told(step) async for step in _removal(machine, notes, paths)]
         output.say("The gateway is removed." if any(s.changed for s in done) else "There was nothing to remove.")
         output.say(f"Its settings are still in {paths.config}, keys and devices in {paths.state}.")
@@ -70,7 +89,7 @@ async def _run(arguments: argparse.Namespace, machine: Machine) -> int:
         _need_name_server(wanted, machine)
     if before is not None and wanted != before:
         _may_change(arguments, before, wanted)
-    with opened.log(arguments).act("init", wanted.wireguard.endpoint) as act:
+    with _alone(paths), opened.log(arguments).act("init", wanted.wireguard.endpoint) as act:
         act.tell(changed=", ".join(choices.differences(before, wanted)) if before else "new")
         steps = [_told(step) async for step in _steps(arguments, machine, notes, paths, wanted, before)]
     if not any(step.changed for step in steps):

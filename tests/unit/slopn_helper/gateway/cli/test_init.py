@@ -11,6 +11,7 @@ from slopn_helper.gateway.cli import init
 from slopn_helper.gateway.machine import Machine
 from slopn_helper.gateway.paths import Paths
 from slopn_helper.gateway.setup import SERVICE
+from slopn_helper.store.lock import StateLock
 from support.gateway_cli import ENDPOINT, Cli
 from support.machine import Systemd, machine
 
@@ -52,6 +53,19 @@ def test_from_nothing_to_a_link(fresh: Cli) -> None:
     assert held(fresh.folder) == before
     assert fresh.good("token", "create", "--no-qr").startswith("slopn://enrol?")
     assert [line["what"] for line in fresh.audit()] == ["init", "init", "token.create"]
+
+
+def test_two_at_once_are_one(fresh: Cli) -> None:
+    """The second changes nothing and says who is at work."""
+    fresh.state.mkdir()
+    lock = StateLock(fresh.state / init.LOCK)
+    lock.acquire()
+    status, _, err = fresh.run("init", "--endpoint", ENDPOINT, "--no-start")
+    assert status == cli.FAILED
+    assert "another `slopn-gateway init`" in err
+    assert not fresh.config_file.exists()
+    lock.release()
+    fresh.good("init", "--endpoint", ENDPOINT, "--no-start")
 
 
 def test_settings_that_differ_are_never_overwritten_unasked(fresh: Cli) -> None:
