@@ -72,6 +72,12 @@ def test_a_blocked_computer_enrols_connects_and_browses(place: Place) -> None:
     assert connected.returncode == 0, f"{connected.stderr}\n{place.helper.tail()}\n{place.gateway.tail()}"
     place.lab.client.run(["ping", "-c1", "-W5", WEB4])
 
+    def protected() -> bool:
+        (peer,) = place.gateway.status()["peers"]
+        return bool(peer["post_quantum"])
+
+    until(protected, WITHIN, "the gateway has a post-quantum key with the device")
+
 
 def test_a_renewal_and_another_key_beside_the_tunnel(place: Place) -> None:
     """While connected; the tunnel stays up, and the next one uses the new key."""
@@ -97,6 +103,8 @@ def test_a_device_that_was_revoked_is_told_so(place: Place) -> None:
     """The gateway doesn't let it in, is asked why, and the health list says what to do."""
     (device,) = json.loads(place.gateway.cli("device", "list", "--json").stdout)
     place.gateway.cli("device", "revoke", device["id"])
+    until(lambda: place.gateway.status()["peers"] == [], WITHIN, "the device is out")
+    assert place.lab.client.run(["ping", "-c1", "-W1", WEB4], check=False).returncode != 0
     refused = place.helper.cli("enrol", "--renew", "office", timeout=WITHIN)
     assert refused.returncode == 1
     assert "Ask for a new link" in refused.stderr

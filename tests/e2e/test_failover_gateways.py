@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 @pytest.mark.leak
-@pytest.mark.parametrize("post_quantum", [PostQuantum.OFF, PostQuantum.DEMAND])
+@pytest.mark.parametrize("post_quantum", [PostQuantum.DEMAND, pytest.param(PostQuantum.OFF, marks=pytest.mark.long)])
 def test_another_gateway_takes_over(post_quantum: PostQuantum) -> None:
     """The one in use dies, twice; traffic goes on through another, 0 frames leaked. Outages are logged."""
     with Fleet(3, post_quantum) as fleet, fleet.somebody_sending() as generator:

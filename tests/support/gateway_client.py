@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 from support.enrolment import Line
 from support.gateway_process import ENROLMENT_PORT
@@ -63,7 +64,7 @@ async def knock(namespace: Namespace, host: str, source: str, name: bytes, best:
         _, writer = await asyncio.open_connection(
             sock=sock,
             ssl=tls(best=best),
-            server_hostname=name,  # type: ignore[arg-type]  # as bytes nothing checks what it says
+            server_hostname=cast("str", name),  # as bytes nothing checks what it says
             ssl_handshake_timeout=60.0,
         )
     except (ssl.SSLError, ConnectionError):

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Self
 
+from slopn_helper.gateway.registry import Registry
 from support.capture import Capture, Tally
 from support.gateway_device import in_registry
 from support.gateway_process import ENROLMENT_PORT, GatewayProcess
@@ -51,7 +52,10 @@ class Site:
             """)
             self._lab.router.ip(f"addr add {self._there}/31 dev {self._cable}")
             self.plug()
-            settings = {"wireguard": {"endpoint": self.address}, "dns": {"servers": [DNS4]}}
+            settings: dict[str, dict[str, object]] = {
+                "wireguard": {"endpoint": self.address},
+                "dns": {"servers": [DNS4]},
+            }
             self.gateway = GatewayProcess(self.namespace, settings, database=self._database)
             stack.callback(self.gateway.__exit__)
             self._stack = stack.pop_all()
@@ -146,8 +150,8 @@ class GatewayFleet:
         for site in others[1:]:
             site.gateway.start()
 
-        async def count(registry: object) -> int:
-            return len(await registry.gateways())  # type: ignore[attr-defined, no-any-return]
+        async def count(registry: Registry) -> int:
+            return len(await registry.gateways())
 
         until(lambda: in_registry(first.gateway, count) == len(others), WITHIN, "they have said that they are there")
         first.gateway.start()
