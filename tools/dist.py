@@ -11,8 +11,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterable
-from importlib.metadata import version as version_of
 from pathlib import Path
 
 from tools import repository
@@ -39,9 +39,9 @@ def main() -> None:
     parser.add_argument("--tag", help="this is a release: the tag must be the version's, and the keys real")
     told = parser.parse_args()
     into: Path = told.into.absolute()
-    version = version_of("slopn-helper")
-    if told.tag is not None and told.tag != f"v{version}":
-        give_up(f"The tag is {told.tag}, the version v{version}: change one of them (docs/releasing.md).")
+    ours = version()
+    if told.tag is not None and told.tag != f"v{ours}":
+        give_up(f"The tag is {told.tag}, the version v{ours}: change one of them (docs/releasing.md).")
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as folder:
         new = Path(folder) / into.name
@@ -53,7 +53,7 @@ def main() -> None:
         if not told.only_build:
             pair = release_keys(told.tag)
             with timed("repositories, sums, signatures"):
-                sign(new, pair, version=version, epoch=epoch(), url=told.url)
+                sign(new, pair, version=ours, epoch=epoch(), url=told.url)
             pair.gpg.close()
         shutil.rmtree(into, ignore_errors=True)
         new.rename(into)
@@ -73,7 +73,7 @@ def build(into: Path) -> None:
             lists = sorted(bundle.rglob(f"*{BOM}"))
             if len(lists) != 1:
                 give_up(f"The bundle {name} has {len(lists)} lists of parts, not one: see tools/freeze.py.")
-            shutil.copyfile(lists[0], into / f"{name}_{version_of('slopn-helper')}_{architecture}{BOM}")
+            shutil.copyfile(lists[0], into / f"{name}_{version()}_{architecture}{BOM}")
 
 
 def collect(built: Path, into: Path) -> None:
@@ -127,6 +127,12 @@ def inventory(folder: Path) -> list[str]:
         elif path.suffix != ".minisig":
             lines.append(f"  {path.name} ({path.stat().st_size:,} bytes)")
     return lines
+
+
+def version() -> str:
+    """The product's, from the helper's pyproject: who signs has none of our packages installed."""
+    read: str = tomllib.loads((ROOT / "helper/pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return read
 
 
 def epoch() -> int:
