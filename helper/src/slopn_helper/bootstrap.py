@@ -70,8 +70,8 @@ class Options(msgspec.Struct, frozen=True):
 
 
 def installed_prefix() -> Path | None:
-    """The folder that holds all bundles of an installation; None when this isn't a frozen helper."""
-    return Path(sys.executable).resolve().parent.parent if getattr(sys, "frozen", False) else None
+    """The bundle of the front ends beside a frozen helper's own; None when this isn't one."""
+    return Path(sys.executable).resolve().parents[1] / "slopn" if getattr(sys, "frozen", False) else None
 
 
 if sys.platform == "linux":
