@@ -23,8 +23,8 @@ from slopn_helper.gateway.registry import Registry
 from slopn_helper.gateway.registry.errors import Unavailable, WrongSchema
 from slopn_helper.gateway.setup import Step
 from slopn_helper.gateway.types import Pool
-from slopn_helper.store.lock import StateLock, StateLocked
 from slopn_helper.gateway.withdraw import withdraw
+from slopn_helper.store.lock import StateLock, StateLocked
 
 HELP = "make this server a gateway, or bring it up to date; a second time changes nothing"
 LOCK = "init.lock"
