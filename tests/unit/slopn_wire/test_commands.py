@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from slopn_wire.commands import CheckEnrolment, CheckProfile, Command, Enrol, ImportProfile, Request
-from slopn_wire.events import Exported
 
 LINK, CONF = "slopn://enrol?token=SECRET", "PrivateKey = SECRET"
 
@@ -22,8 +21,3 @@ def test_secrets_show_in_no_trace(command: Command) -> None:
     shown = repr(Request(1, command))
     assert "SECRET" not in shown
     assert type(command).__name__ in shown
-
-
-def test_an_exported_file_shows_in_no_trace() -> None:
-    """It has the private key."""
-    assert "SECRET" not in repr(Exported(CONF))
