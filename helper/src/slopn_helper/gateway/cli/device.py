@@ -157,7 +157,7 @@ async def _change(arguments: argparse.Namespace) -> int:
             elif arguments.act == "expire":
                 act.tell(to=arguments.length)
             await change(registry, device.id)
-    output.say(told.format(name=device.name.replace("{", "{{").replace("}", "}}")))
+    output.say(told.format(name=device.name))
     return cli.DONE
 
 

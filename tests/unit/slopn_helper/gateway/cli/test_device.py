@@ -101,3 +101,9 @@ def test_what_cannot_be_changes_nothing(gateway: Cli, laptop: str, words: tuple[
     assert (status, out, err.count("\n")) == (cli.USAGE, "", 1)
     assert one(gateway, laptop) == before
     assert gateway.audit() == []
+
+
+def test_a_name_is_said_as_it_is(gateway: Cli) -> None:
+    """Whatever letters it has that mean something to a program."""
+    device = enrol(gateway, "{name} of {{Bob}} %s")
+    assert gateway.good("device", "enable", device) == "{name} of {{Bob}} %s may connect.\n"
