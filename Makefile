@@ -8,7 +8,7 @@ ARGS :=
 # Most tests wait most of the time: several files at once, each by one process.
 SPREAD := -n 3 --dist loadfile
 
-.PHONY: help demo setup check test conformance gateway-transcript leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb boot-root ui ui-test clean
+.PHONY: help demo setup check test conformance gateway-transcript leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb freeze audit packages test-packages dist boot-root ui ui-test clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -88,6 +88,21 @@ wireguard-go: setup ## build the latest wireguard-go into .cache/bin: the one we
 
 deb: setup ## build a Debian package of the command line and the helper into .cache/deb
 	@$(PYTHON) -m tools.deb
+
+packages: setup ## build the packages as .deb and .rpm into dist/ (ARGS=--plain: for Debian's Python, for tests)
+	@$(PYTHON) -m tools.packages $(ARGS)
+
+test-packages: setup boot-root ## install, upgrade, remove and purge the packages on a computer that boots
+	$(TESTS) -m pytest -m packages tests/packages $(ARGS)
+
+freeze: setup ## the programs with Python and all their libraries, three folders of them, checked, in .cache/freeze/bundles
+	@$(PYTHON) -m tools.freeze $(ARGS)
+
+audit: setup ## known holes in what is pinned: Python, Rust, npm; needs the advisory databases
+	@$(PYTHON) -m tools.audit
+
+dist: setup ## everything a release consists of, into dist/: packages, signed repositories, sums, signatures (ARGS=--help)
+	@$(PYTHON) -m tools.dist $(ARGS)
 
 boot-root: setup ## make the bare Debian or Ubuntu that tests boot a real systemd in
 	@$(ROOT) $(TOOL).boot_root
