@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from tools import setup
@@ -79,4 +78,4 @@ def _asked(name: str, argv: list[Word], folder: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

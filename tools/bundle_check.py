@@ -17,7 +17,7 @@ _SECRETS = re.compile(
     rb"|(?:PrivateKey|PresharedKey)\s*=\s*[A-Za-z0-9+/]{43}="
     rb"|gh[pousr]_[A-Za-z0-9]{36}|AKIA[0-9A-Z]{16}"
 )
-_TESTS = re.compile(r"(^|[./])(tests?|testing_?|conftest|_pytest|test_\w+|\w+_test)([./]|$)")
+_TESTS = re.compile(r"(^|[./])(tests?|conftest|_pytest|test_\w+|\w+_test)([./]|$)")
 _SOURCES = {".pyi", ".c", ".h", ".pyx", ".map", ".po"}
 _OTHERS_MAY_WRITE = 0o022
 

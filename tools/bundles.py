@@ -81,12 +81,12 @@ APP = Bundle(
     },
     wanted=("slopn-app[desktop]",),
     packages=("slopn_app", "slopn_wire"),
-    without=("slopn_app.host.keyring", "slopn_app.host.status_icon", "slopn_app.window.webview"),
+    without=("slopn_app.host.keyring", "slopn_app.host.status_icon", "slopn_app.window.loopback", "slopn_app.window.webview"),
     hidden=("desktop_notifier.backends.dbus", "gi", "gi.repository", "pystray._appindicator"),
     # GTK and WebKit stay the distribution's, with all that they stand on: two GLibs in one process end in a crash.
     unwanted=(
         "PIL", "Xlib", "backports", "bottle", "bz2", "curses", "importlib_metadata", "jaraco", "keyring", "more_itertools",
-        "multiprocessing", "proxy_tools", "readline", "secretstorage", "sqlite3", "tkinter", "webview", "zipp",
+        "http.server", "multiprocessing", "proxy_tools", "readline", "secretstorage", "sqlite3", "tkinter", "webview", "zipp",
     ),
     forbidden=("slopn_engine", "slopn_helper", "sqlalchemy", *_WEB),
     data=(
@@ -102,7 +102,7 @@ HELPER = Bundle(
     wanted=("slopn-helper",),
     packages=("slopn_helper", "slopn_wire"),
     without=("slopn_helper.gateway", "slopn_helper.ipc.endpoints.pipe", "slopn_helper.ipc.endpoints.macos"),
-    unwanted=_SURFACE,
+    unwanted=(*_SURFACE, "http.server", "xmlrpc"),
     forbidden=("slopn_app", "slopn_helper.gateway", *_SURFACE, *_WEB, *_DATABASE),
     most=45,
 )
@@ -118,7 +118,7 @@ GATEWAY = Bundle(
     forbidden=("slopn_app", "PIL", "gi", "tkinter", "webview"),
     # Alembic reads its versions as files.
     data=(("helper/src/slopn_helper/gateway/registry/migrations", "slopn_helper/gateway/registry/migrations"),),
-    most=65,
+    most=90,
 )  # fmt: skip
 BUNDLES = {bundle.name: bundle for bundle in (APP, HELPER, GATEWAY)}
 DEVELOPMENT = _DEVELOPMENT

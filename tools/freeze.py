@@ -24,8 +24,8 @@ _PROGRAM_MODE, _FILE_MODE = 0o755, 0o644
 def main() -> None:
     """Freeze all into .cache/freeze/bundles, or check the folders that are named."""
     if sys.argv[1:2] == ["check"]:
-        for folder in sys.argv[2:]:
-            _judge(BUNDLES[Path(folder).name], Path(folder))
+        for word in sys.argv[2:]:
+            _judge(BUNDLES[Path(word).resolve().name], Path(word))
         return
     for name, folder in freeze(FOLDER / "bundles").items():
         say(f"   {name}: {folder.relative_to(ROOT)}, {bundle_check.size(folder) / 2**20:.1f} MiB")
