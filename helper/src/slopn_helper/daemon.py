@@ -115,6 +115,7 @@ class Daemon:
         self._upstream = Upstream(hub, lambda: dns.upstream(INTERFACE), self._ask_others)
         self._seen = asyncio.Event()
         self._known = asyncio.Event()
+        self._begun = False
         self._position: Position | None = None
         control.connect_to(self)
         dataplane.connect_to(self)
@@ -146,6 +147,7 @@ class Daemon:
             # A wish whose profile is gone keeps the host closed: the core finds no such profile, and says so.
             profile = None if wish.target is TargetState.UNSECURED else wish.profile or ""
             self._driver.post(inputs.Started(profile, paused=wish.target is TargetState.PAUSED))
+            self._begun = True
             await stop.wait()
             _log.info("told to end")
             await self._driver.stop()
@@ -224,7 +226,7 @@ class Daemon:
             self._hub.set_network(_shown(network))
             if last is None:
                 self._seen.set()
-            elif news:
+            elif news and self._begun:
                 self._driver.post(inputs.NetworkChanged(online=network.interface is not None))
             last = network
 
@@ -253,9 +255,11 @@ class Daemon:
             await self._rules.links_changed()
 
     async def _hear(self, words: AsyncIterator[str]) -> None:
-        # What others have done to the rules is mended by now; the look tells of it, and mends the rest.
+        # What others have done to the rules is mended by now; the look tells of it, and mends the rest. Before the start the
+        # core takes no tunnel for wanted: it would put back an open host in place of what the last helper has left closed.
         async for _ in words:
-            self._driver.look()
+            if self._begun:
+                self._driver.look()
 
     async def _watch_counters(self) -> None:
         while True:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from slopn_helper import daemon as module
+from slopn_helper.tunnel.inputs import Started
 from slopn_wire.commands import Connect, Pause
 from slopn_wire.events import PolicyKind
 from slopn_wire.state import Connected, Disconnected, ErrorCause, ErrorState, Step, TargetState
 from support.aio import in_loop
 from support.daemon import Helper, running
-from support.fakes import FakeDns, FakeFirewall, FakeRouter
+from support.fakes import HOME, FakeDns, FakeFirewall, FakeRouter
 from support.until import until_async
 
 
@@ -32,6 +34,24 @@ async def test_a_pause_survives(tmp_path: Path) -> None:
         await again.at(Step.HANDSHAKE)
         assert (again.hub.snapshot().target, again.hub.snapshot().paused_until) == (TargetState.SECURED, None)
         assert again.hub.snapshot().policy is PolicyKind.BLOCKED
+
+
+@in_loop
+async def test_what_the_last_helper_left_closed_stays_closed(tmp_path: Path) -> None:
+    """Its table is told as another's before the core has begun, which knows of no wish then: that opens nothing."""
+    async with running(tmp_path) as helper:
+        await helper.connect()
+    again = Helper(tmp_path)
+    again.firewall.changed = "a table of an earlier process is in force"
+    again.firewall.told.put_nowait("as it was")
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(again.daemon.run(again.stop, lambda: None))
+        await until_async(again.firewall.told.empty, 10, "the word is heard")
+        again.monitor.queue.put_nowait(HOME)
+        await again.at(Step.HANDSHAKE)
+        again.stop.set()
+    again.store.unlock()
+    assert isinstance(again.noted[0][1], Started)
 
 
 @in_loop
