@@ -196,7 +196,9 @@ def _set_of(world: World, shown: str) -> bool:
     return f"{shown.removesuffix('/32')} timeout" in world.by_fail2ban()
 
 
-@pytest.mark.parametrize("target", [GATEWAY4, GATEWAY6], ids=["v4", "v6"])
+@pytest.mark.parametrize(
+    "target", [pytest.param(GATEWAY4, id="v4"), pytest.param(GATEWAY6, id="v6", marks=pytest.mark.long)]
+)
 def test_fail2ban_bans_from_the_gateways_own_log(without: World, device: Device, target: str) -> None:
     """With the shipped filter, jail and action, the built-in bans off; seen and lifted by `slopn-gateway bans`."""
     shown = f"{ETH0.client4}/32" if target == GATEWAY4 else SHOWN6
