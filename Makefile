@@ -27,7 +27,7 @@ test: setup wireguard-go boot-root ## everything: check, Rust tests, Python test
 	@$(TOOL).check
 	@$(TOOL).rust_tests
 	@$(PYTHON) -m tools.ui test
-	$(TESTS) -m pytest -m "not long" $(SPREAD) $(ARGS)
+	$(TESTS) -m pytest -m "not long and not packages" $(SPREAD) $(ARGS)
 
 gateway-transcript: setup ## set a gateway up on a booted Debian, and write down in docs/gateway.md how that went
 	$(TESTS) -m support.gateway_story
