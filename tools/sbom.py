@@ -27,6 +27,8 @@ _DEBIAN = {"Python": "python3.11", "PyGObject": "python3-gi"}
 """What comes with the system that a bundle is made on, and its Debian package, which has the licence."""
 
 
+_COMPILED_IN = ("node_modules/svelte", "node_modules/esm-env", "node_modules/clsx")
+"""Of the page's tools, those whose code is in the page as well: Svelte's runtime and what that imports."""
 _OLD_NAMES = {"LGPLv3": "LGPL-3.0-only", "Apache 2.0": "Apache-2.0", "BSD": "BSD-3-Clause", "MIT License": "MIT"}
 
 
@@ -127,7 +129,7 @@ def page_packages(lock: dict[str, Any], folder: Path) -> list[Component]:
             _files(folder / path),
         )
         for path, row in sorted(lock["packages"].items())
-        if path and not row.get("dev") and not row.get("optional")
+        if path and (path in _COMPILED_IN or not (row.get("dev") or row.get("optional")))
     ]
 
 
