@@ -137,7 +137,8 @@ def test_removal_opens_and_keeps_settings(story: Story) -> None:
 def test_a_purge_leaves_nothing(story: Story) -> None:
     """Files, rules, routes, users, groups, units and settings are as before the installation, but for `left.txt`."""
     story.system.run("dpkg --purge slopn slopn-helper", timeout=120.0)
-    assert list(differences(story.before, computer(story.system), LEFT)) == []
+    left = "\n".join(differences(story.before, computer(story.system), LEFT))
+    assert not left, left
 
 
 def test_the_patterns_are_few() -> None:
