@@ -46,12 +46,14 @@ class BadAnswer(ValueError):
         super().__init__(f"The gateway's answer can't be used: {what}. Tell whoever runs it; nothing was stored.")
 
 
-def make_profile(answer: Configuration, name: str, now: float, before: Profile | None = None) -> Profile:
-    """The profile `name`, enrolled or renewed at `now` (Unix time). Raises `BadAnswer`.
+def make_profile(
+    answer: Configuration, name: str, now: float, before: Profile | None = None, *, asked: str = ""
+) -> Profile:
+    """The profile `name`, enrolled or renewed at `now` (Unix time), by the API on the host `asked`. Raises `BadAnswer`.
 
     `before`: what is stored, whose gateway is kept if it is still one, and so are the user's own choices.
     """
-    _check(answer)
+    _check(answer, asked)
     gateways = tuple(map(_gateway, answer.gateways))
     if before is not None and before.peers:
         # Whichever answers a renewal names itself first: no reason to leave the one in use.
@@ -83,7 +85,7 @@ def moved(before: Profile, after: Profile) -> bool:
     return before.addresses != after.addresses or before.dns != after.dns
 
 
-def _check(answer: Configuration) -> None:
+def _check(answer: Configuration, asked: str) -> None:
     if not 1 <= len(answer.device) <= LONGEST_ID or not (answer.device.isascii() and answer.device.isprintable()):
         raise BadAnswer("the device's id is empty, too long or not printable")
     if answer.expires is not None and not (math.isfinite(answer.expires) and answer.expires > 0):
@@ -109,7 +111,7 @@ def _check(answer: Configuration) -> None:
     if len(set(keys)) < len(keys):
         raise BadAnswer("two gateways have one key")
     for gateway in answer.gateways:
-        _check_gateway(gateway)
+        _check_gateway(gateway, asked)
 
 
 def _count(what: str, found: Sequence[object], least: int, most: int) -> None:
@@ -136,14 +138,18 @@ def _unusable(address: IPAddress) -> str | None:
     return "a broadcast address" if str(address) == "255.255.255.255" else None
 
 
-def _check_gateway(gateway: ApiGateway) -> None:
+def _check_gateway(gateway: ApiGateway, asked: str) -> None:
     for endpoint in (gateway.endpoint, gateway.api):
         if host_problem(endpoint.host) is not None or not 1 <= endpoint.port <= 65535:
             raise BadAnswer(f"a gateway at {endpoint.host[:80]!r}, port {endpoint.port}, which can't be")
         if overlap.literal(endpoint) is not None:
             address = ip_address(endpoint.host)
+            address = getattr(address, "ipv4_mapped", None) or address
             if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
                 raise BadAnswer(f"a gateway at {address}, which is no address of one host")
+            if (address.is_loopback or address.is_link_local) and asked not in {endpoint.host, "localhost"}:
+                # Privileged as the helper is, it would knock at whatever listens on this computer alone.
+                raise BadAnswer(f"a gateway at {address}, which is this computer or nobody beyond its own network")
     if len(gateway.public_key) != 32 or not any(gateway.public_key):
         raise BadAnswer("a gateway's WireGuard key isn't one")
     if len(gateway.pin) != PIN_BYTES:

@@ -108,7 +108,7 @@ class Enroller:
             try:
                 async with asyncio.timeout(WITHIN), self._way.to(api, link.pin) as post:
                     answer = await exchange.enrol(post, link.token, self._device, key)
-                profile = make_profile(answer, name, self._clock())
+                profile = make_profile(answer, name, self._clock(), asked=link.host)
             except ApiError as error:
                 if error.final:
                     await asyncio.to_thread(self._pending.forget, purpose)
@@ -162,20 +162,28 @@ class Enroller:
                 if not error.ended or following is None or following == secrets.private_key:
                     raise
                 answer = await exchange.renew(post, following)
-                return await self._take(answer, profile, enrolment, secrets, following)
-            renewed = make_profile(_same(answer, enrolment), profile.name, self._clock(), profile)
+                return await self._take(answer, gateway, profile, enrolment, secrets, following)
+            renewed = make_profile(
+                _same(answer, enrolment), profile.name, self._clock(), profile, asked=gateway.api.host
+            )
             await self._shelf.renewed(renewed, None)
             if not rotate:
                 return renewed
             following = await self._following(purpose, secrets.private_key)
             answer = await exchange.rotate(post, secrets.private_key, following)
-        return await self._take(answer, renewed, enrolment, secrets, following)
+        return await self._take(answer, gateway, renewed, enrolment, secrets, following)
 
     async def _take(
-        self, answer: Configuration, profile: Profile, enrolment: Enrolment, secrets: ProfileSecrets, key: Secret
+        self,
+        answer: Configuration,
+        gateway: EnrolledGateway,
+        profile: Profile,
+        enrolment: Enrolment,
+        secrets: ProfileSecrets,
+        key: Secret,
     ) -> Profile:
         """The gateway knows `key`: it is the profile's from now on."""
-        taken = make_profile(_same(answer, enrolment), profile.name, self._clock(), profile)
+        taken = make_profile(_same(answer, enrolment), profile.name, self._clock(), profile, asked=gateway.api.host)
         await self._shelf.renewed(taken, msgspec.structs.replace(secrets, private_key=key))
         await asyncio.to_thread(self._pending.forget, of_rotation(enrolment.device))
         return taken

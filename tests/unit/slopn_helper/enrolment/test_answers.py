@@ -148,3 +148,13 @@ def test_other_addresses_or_resolvers_need_another_tunnel(change: dict[str, Any]
     """What this host has set by them holds no longer."""
     before: Profile = make_profile(ANSWER, "office", NOW)
     assert moved(before, make_profile(replace(ANSWER, **change), "office", NOW, before))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "169.254.1.1", "fe80::1"])
+def test_nobody_is_sent_to_this_computer(host: str) -> None:
+    """A gateway that was broken into would have the helper knock at local services. Who was asked there himself may say so."""
+    for sent in (gateway(1, host=host), gateway(1, api=host)):
+        answer = replace(ANSWER, gateways=(sent,))
+        with pytest.raises(BadAnswer):
+            make_profile(answer, "office", NOW, asked="vpn.example.org")
+        assert make_profile(answer, "office", NOW, asked=host).peers
