@@ -14,8 +14,6 @@ TESTED_ELSEWHERE = {
     "slopn_app/window/bootstrap.py": "tests/e2e/test_window_desktop.py",
     "slopn_app/window/gtk.py": "tests/e2e/test_window_desktop.py",
     "slopn_app/window/webkit.py": "tests/e2e/test_window_foreign.py",
-    # It only wires the real parts together, and the real parts need a host of their own.
-    "slopn_helper/bootstrap.py": "tests/e2e/test_kill_after_each_effect.py",
     # They are HTTP and TLS: what they decide stands in their pure neighbours.
     "slopn_helper/gateway/api/__init__.py": "tests/gateway/test_api_enrol.py",
     "slopn_helper/gateway/api/door.py": "tests/gateway/test_api_strangers.py",
