@@ -32,7 +32,7 @@ def differences(connection: sa.Connection) -> list[str]:
 
 def test_the_version_that_is_looked_for_is_the_last_migrations() -> None:
     """It is said twice, so that a start without anything to migrate does without Alembic."""
-    assert tables.VERSION == migrations.newest()
+    assert migrations.newest() == tables.VERSION
 
 
 def test_up_and_down(url: str) -> None:
