@@ -148,7 +148,9 @@ def _certificate(config: Config, paths: Paths) -> str | None:
 
 
 def _secrets(state: Path) -> Iterable[Path]:
-    return [path for glob in ("*.key", "*/*.key", "registry.db*", "audit.jsonl", "journal*") for path in state.glob(glob)]
+    return [
+        path for glob in ("*.key", "*/*.key", "registry.db*", "audit.jsonl", "journal*") for path in state.glob(glob)
+    ]
 
 
 def _tables(kind: str) -> Iterable[str]:

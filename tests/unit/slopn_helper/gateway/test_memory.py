@@ -19,7 +19,10 @@ POOLS = (Pool("v4", ip_network("100.80.0.0/20")), Pool("v6", ip_network("fd80::/
 def device(number: int, *, token: bytes | None = None) -> Enrolled:
     """The `number`th."""
     made = Device(f"d{number}", "Bob's laptop", bytes([number]) * 32, DeviceKind.SLOPN, NOW, NOW + 9.0, token=token)
-    leases = (Lease(made.id, "v4", ip_address(f"100.80.0.{number}")), Lease(made.id, "v6", ip_address(f"fd80::{number}")))
+    leases = (
+        Lease(made.id, "v4", ip_address(f"100.80.0.{number}")),
+        Lease(made.id, "v6", ip_address(f"fd80::{number}")),
+    )
     return Enrolled(made, leases)
 
 
