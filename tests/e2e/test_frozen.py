@@ -31,7 +31,7 @@ def test_nothing_of_the_users_is_imported(bundles: dict[str, Path], name: str, t
     before = prints(bundles[name])
     places = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "HOME", "_PYI_APPLICATION_HOME_DIR")
     environment = {**dict.fromkeys(places, str(tmp_path)), "PYTHONSTARTUP": str(tmp_path / "json.py")}
-    argv = [bundles[name] / name, "--version"]
+    argv = [str(bundles[name] / name), "--version"]
     done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout.split()[0], done.stderr) == (name, "")
     assert "stranger" not in done.stdout

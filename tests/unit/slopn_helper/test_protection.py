@@ -119,7 +119,7 @@ async def test_demanded_the_tunnel_opens_with_the_key_and_closes_when_it_goes() 
     """Whoever drops it is told when that is in force."""
     async with running() as bench:
         await bench.protection.aim(bench.plan(demanded=True))
-        assert not bench.protection.protected
+        assert bench.told == []
         await bench.agrees()
         assert bench.told == [True]
         await bench.protection.aim(bench.plan(demanded=True))
