@@ -21,11 +21,11 @@ def test_the_kernel_segments_where_it_can() -> None:
 
 @pytest.mark.parametrize("inner", ["inner4", "inner6"])
 def test_refused_segmentation_is_survived(inner: str) -> None:
-    """Where the kernel refuses UDP_SEGMENT, a route's small MTU here, all data still arrives, one by one; it is logged."""
+    """Where the kernel refuses UDP_SEGMENT, a link's small MTU here, all data still arrives, one by one; it is logged."""
     with Star() as star:
         star.connect()
         client, server = star.clients[0], star.server
-        client.namespace.ip("route add 10.99.1.254/32 dev ve0 mtu 1400")
+        client.namespace.ip("link set ve0 mtu 1400")
         transfer(client.namespace, server.namespace, getattr(server, inner), _SIZE)
         assert client.loss("gso_refused") > 0
         assert client.logs().count("won't segment") == 1
@@ -37,11 +37,11 @@ def test_segmentation_is_tried_again_after_a_rebind() -> None:
     with Star() as star:
         star.connect()
         client, server = star.clients[0], star.server
-        client.namespace.ip("route add 10.99.1.254/32 dev ve0 mtu 1400")
+        client.namespace.ip("link set ve0 mtu 1400")
         transfer(client.namespace, server.namespace, server.inner4, 1 << 20)
         refused = client.loss("gso_refused")
         assert refused
-        client.namespace.ip("route del 10.99.1.254/32 dev ve0 mtu 1400")
+        client.namespace.ip("link set ve0 mtu 1500")
         client.rebind()
         transfer(client.namespace, server.namespace, server.inner4, _SIZE)
         assert client.loss("gso_refused") == refused

@@ -35,7 +35,9 @@ RULES = (
 )
 FILTERS = Filters("table inet slopn {\n\tchain output {\n\t}\n}\n", ("ip filter",))
 SYSTEM = System("Debian GNU/Linux 13 (trixie)", "6.12.5-amd64", kernel_keeps_tables=True)
-SNAPSHOT = msgspec.structs.replace(CONNECTED, version=__version__)
+SNAPSHOT = msgspec.structs.replace(
+    CONNECTED, version=__version__, live=msgspec.structs.replace(CONNECTED.live, path_mtu=1500)
+)
 DISCONNECTED = msgspec.structs.replace(
     SNAPSHOT, state=Disconnected(), target=TargetState.UNSECURED, live=Snapshot().live
 )

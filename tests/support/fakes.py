@@ -164,6 +164,8 @@ class FakeEngine(Refusing):
         self.config: EngineConfig | None = None
         self.queue: asyncio.Queue[EngineEvent] = asyncio.Queue()
         self.counted = Counters()
+        self.probed: dict[bytes, tuple[tuple[tuple[str, str], ...], int]] = {}
+        """Whose path is measured: between which addresses, up to which size."""
         self.keys: tuple[bytes, tuple[int, ...], bool] | None = None
         """The last preshared keys by name, for whom, and whether a handshake was asked for."""
 
@@ -178,6 +180,10 @@ class FakeEngine(Refusing):
         """As the interface."""
         self.note("engine.keys")
         self.keys = (public_key, tuple(label for label, _ in keys), initiate)
+
+    async def probe_path(self, public_key: bytes, targets: Sequence[tuple[str, str]], ceiling: int) -> None:
+        """As the interface."""
+        self.probed[public_key] = (tuple(targets), ceiling)
 
     async def rebind(self) -> None:
         """As the interface."""

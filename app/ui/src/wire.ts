@@ -343,6 +343,7 @@ export interface Live {
   gateway: Endpoint | null;
   interface: string | null;
   mtu: number | null;
+  /** Bytes of the largest packet that the way to the gateways carries, outside; None: not known. */
   path_mtu: number | null;
   /** None: the profile doesn't want it. */
   post_quantum: Protection | null;
@@ -486,7 +487,7 @@ export interface Profile {
   /** None: the helper's own mark. */
   fwmark: number | null;
   listen_port: number | null;
-  /** None: 80 bytes below the path's, as wg-quick does. */
+  /** None: as the path is found to be, at most 80 bytes below the link's, as wg-quick does. */
   mtu: number | null;
   name: string;
   /** Sentences about lines of the imported file that are kept but never obeyed (PostUp and its kin). */

@@ -1,5 +1,6 @@
 //! Datagrams that have come, in the buffers that the kernel has filled; transport messages are decrypted there. What may go
 //! to the TUN is of the type [`Opened`], which comes from nothing but messages that were authenticated and accepted.
+use crate::offload::clamp_mss;
 use crate::peer::Peer;
 use crate::udp::Arrival;
 use gotatun::noise::errors::WireGuardError;
@@ -181,6 +182,13 @@ impl Arrived {
         match &self.datagrams[i] {
             Datagram { buffer, fate: Fate::Accepted(content), .. } => &self.buffers[*buffer][content.clone()],
             _ => &[],
+        }
+    }
+
+    /// Has TCP that begins here send no larger segments than fit into `limit`; 0: it isn't known.
+    pub fn clamp_mss(&mut self, i: usize, limit: u16) {
+        if let (Datagram { buffer, fate: Fate::Accepted(content), .. }, 1..) = (&self.datagrams[i], limit) {
+            clamp_mss(&mut self.buffers[*buffer][content.clone()], limit);
         }
     }
 

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const CLOSING: Duration = Duration::from_secs(1);
 
 pub struct Core {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     timers: Option<TimerParams>,
     pub(crate) control: Mutex<Control>,
 }

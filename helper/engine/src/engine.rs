@@ -4,6 +4,7 @@ use crate::control::Core;
 use crate::events::{Events, Level};
 use crate::key::PublicKey;
 use crate::load::Stages;
+use crate::paths::Probing;
 use crate::preshared::Preshared;
 use crate::shared::Shared;
 use crate::threads;
@@ -143,7 +144,10 @@ impl Engine {
     /// Fresh sockets, on the same port if one was asked for. Peers are told by the next packet, which goes at once.
     pub fn rebind(&self) -> io::Result<()> {
         self.alive()?;
-        self.core.rebind()
+        self.core.rebind()?;
+        self.core.shared.paths.reset();
+        self.core.shared.timer_wake.signal();
+        Ok(())
     }
 
     pub fn counters(&self) -> Snapshot {
@@ -153,6 +157,14 @@ impl Engine {
     pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {
         self.alive()?;
         self.core.set_mtu(mtu)
+    }
+
+    /// Measure the path's MTU to a peer from now on, told by `Event::PathMtu`; None: no longer.
+    pub fn probe_path(&self, peer: &PublicKey, probing: Option<Probing>) -> io::Result<()> {
+        self.alive()?;
+        self.core.shared.paths.want(*peer, probing);
+        self.core.shared.timer_wake.signal();
+        Ok(())
     }
 
     /// The device's name when the engine was made.

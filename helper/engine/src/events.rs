@@ -53,6 +53,13 @@ pub enum Event {
         proven: bool,
         handshakes: u32,
     },
+    /// The largest packet outside the tunnel that the way to a peer carries is another one than before; None: the far end
+    /// answers nothing, so that it can't be known.
+    PathMtu {
+        peer: PublicKey,
+        over6: bool,
+        mtu: Option<u16>,
+    },
     Log {
         level: Level,
         text: String,

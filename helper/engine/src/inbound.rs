@@ -96,8 +96,10 @@ impl Inbound {
                     let run = run.as_mut().expect("it has just been set");
                     run.data |= !batch.content(i).is_empty();
                     let peer = &batch.session(session).peer;
+                    let limit = peer.limit.load(Relaxed);
                     let keep = self.accept(shared, view, peer, batch.content(i));
                     batch.truncate(i, keep);
+                    batch.clamp_mss(i, limit);
                 }
                 Taken::Control(message) => {
                     let message = Packet::copy_from(message);
@@ -295,6 +297,6 @@ impl Inbound {
             }
             self.known = Some((peer.key, from));
         }
-        len
+        if shared.paths.hear(shared, peer, &packet[..len]) { 0 } else { len }
     }
 }

@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 pub mod cookies;
 pub mod counters;
+pub mod echo;
 pub mod engine;
 pub mod events;
 pub mod greeting;
@@ -23,8 +24,10 @@ pub mod limiter;
 pub mod load;
 pub mod offload;
 pub mod outbound;
+pub mod paths;
 pub mod peer;
 mod pipeline;
+pub mod pmtu;
 pub mod prefix;
 pub mod preshared;
 #[cfg(feature = "python")]

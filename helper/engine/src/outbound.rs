@@ -1,7 +1,7 @@
 //! From the TUN to the peers, in parts that don't know which thread runs them: gather, claim, seal, send.
 use crate::batch::{Plain, Sealed};
 use crate::counters::add;
-use crate::offload::VNET_HDR_LEN;
+use crate::offload::{VNET_HDR_LEN, fit};
 use crate::peer::Peer;
 use crate::prefix::Table;
 use crate::shared::{Shared, count_sent};
@@ -39,7 +39,7 @@ impl Default for Reader {
 impl Reader {
     /// Reads what is there, up to a batch, and finds each packet's peer. False when there was nothing to read.
     pub fn gather(&mut self, shared: &Shared, routes: &Table<Arc<Peer>>, batch: &mut Plain) -> io::Result<bool> {
-        let mtu = usize::from(shared.mtu.load(Relaxed));
+        let mtu = shared.mtu.load(Relaxed);
         for i in 0..READS {
             let n = match shared.tun.read(&mut self.buf) {
                 Ok(n) => n,
@@ -50,7 +50,15 @@ impl Reader {
             // One read is one flow, so it has one peer.
             let packet = self.buf.get(VNET_HDR_LEN..n).unwrap_or_default();
             let peer = destination(packet).and_then(|to| routes.find(to));
-            if peer.is_none_or(|peer| batch.add(peer, &mut self.buf[..n], mtu).is_err()) {
+            let limit = peer.map_or(0, |peer| peer.limit.load(Relaxed));
+            if limit != 0
+                && let Some(too_big) = fit(&mut self.buf[..n], limit)
+            {
+                shared.tun.answer(&too_big, &shared.counters);
+                continue;
+            }
+            let padded = |peer: &Peer| usize::from(peer.padded_to(mtu));
+            if peer.is_none_or(|peer| batch.add(peer, &mut self.buf[..n], padded(peer)).is_err()) {
                 add(&shared.counters.tx_unroutable, 1);
             }
             if batch.count() >= ENOUGH {
@@ -71,7 +79,7 @@ pub fn claim(shared: &Shared, batch: &mut Plain) -> (Vec<Outgoing>, Vec<Arc<Peer
             add(&shared.counters.tx_no_endpoint, contents.count());
             return;
         };
-        let mut mtu = MtuWatcher::new(shared.mtu.load(Relaxed));
+        let mut mtu = MtuWatcher::new(peer.padded_to(shared.mtu.load(Relaxed)));
         for content in contents {
             match state.tunn.handle_outgoing_packet(Packet::copy_from(content), Some(&mut mtu)) {
                 Some(WgKind::HandshakeInit(message)) => shared.begin(peer, &mut state, message, Instant::now()),

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::{Instant, SystemTime};
 
 pub struct Peer {
@@ -29,6 +29,7 @@ pub struct Peer {
     /// UDP payload received and sent, handshakes included, as `wg show` counts it.
     pub rx_bytes: AtomicU64,
     pub tx_bytes: AtomicU64,
+    pub limit: AtomicU16,
 }
 
 /// With what and where to a peer's data is sent.
@@ -83,6 +84,7 @@ impl Peer {
             indices: Mutex::default(),
             rx_bytes: AtomicU64::new(0),
             tx_bytes: AtomicU64::new(0),
+            limit: AtomicU16::new(0),
         };
         drop(peer.lock());
         Arc::new(peer)

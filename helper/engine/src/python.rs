@@ -3,13 +3,14 @@ use crate::config::{Config, PeerConfig};
 use crate::engine::{Engine, Options};
 use crate::events::{Event, Events};
 use crate::key::Secret;
+use crate::paths::Probing;
 use crate::udp::parse_ip;
 use parking_lot::RwLock;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use std::collections::HashMap;
-use std::net::{SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -54,6 +55,11 @@ enum PyEvent {
         endpoint: (String, u16),
         proven: bool,
         handshakes: u32,
+    },
+    PathMtu {
+        public_key: Vec<u8>,
+        over6: bool,
+        mtu: Option<u16>,
     },
     Log {
         level: String,
@@ -158,6 +164,25 @@ impl PyEngine {
         self.with(py, |engine| engine.set_mtu(mtu).map_err(engine_error))
     }
 
+    #[pyo3(signature = (public_key, targets, ceiling, *, raise_after = None))]
+    fn probe_path(
+        &self,
+        py: Python<'_>,
+        public_key: &[u8],
+        targets: Vec<(String, String)>,
+        ceiling: u16,
+        raise_after: Option<f64>,
+    ) -> PyResult<()> {
+        let targets: Vec<_> =
+            targets.iter().map(|(from, to)| Ok((inner(from)?, inner(to)?))).collect::<PyResult<_>>()?;
+        if targets.iter().any(|(from, to)| from.is_ipv4() != to.is_ipv4()) {
+            return Err(value_error("an echo's two addresses are of one family"));
+        }
+        let raise = raise_after.map_or(Ok(Probing::RAISE), Duration::try_from_secs_f64).map_err(value_error)?;
+        let (peer, wanted) = (key(public_key)?, (!targets.is_empty()).then_some(Probing { targets, ceiling, raise }));
+        self.with(py, |engine| engine.probe_path(&peer, wanted).map_err(engine_error))
+    }
+
     fn counters(&self, py: Python<'_>) -> PyResult<Counters> {
         let all = self.with(py, |engine| Ok(engine.counters()))?;
         let (rx_bytes, tx_bytes) = all.peers.iter().fold((0, 0), |(r, t), p| (r + p.rx_bytes, t + p.tx_bytes));
@@ -214,6 +239,7 @@ impl From<Event> for PyEvent {
             Event::Stale { peer, age } => Self::Stale { public_key: peer.to_vec(), age: age.map(|d| d.as_secs_f64()) },
             Event::Roamed { peer, endpoint } => Self::Roamed { public_key: peer.to_vec(), endpoint: shown(endpoint) },
             Event::Flooded { from, proven, handshakes } => Self::Flooded { endpoint: shown(from), proven, handshakes },
+            Event::PathMtu { peer, over6, mtu } => Self::PathMtu { public_key: peer.to_vec(), over6, mtu },
             Event::Log { level, text } => Self::Log { level: format!("{level:?}").to_lowercase(), text },
             Event::Down { reason } => Self::Down { reason },
         }
@@ -234,6 +260,10 @@ fn peer(
         preshared_key: preshared_key.map(|k| key(&Zeroizing::new(k))).transpose()?.map(Secret),
         keepalive,
     })
+}
+
+fn inner(ip: &str) -> PyResult<IpAddr> {
+    ip.parse().map_err(|_| value_error(format!("{ip:?} is not an IP address")))
 }
 
 fn address((ip, port): Address) -> PyResult<SocketAddr> {

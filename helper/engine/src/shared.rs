@@ -5,6 +5,7 @@ use crate::events::{Event, Events, Level};
 use crate::index::IndexMap;
 use crate::key::{PublicKey, short};
 use crate::load::Stages;
+use crate::paths::Paths;
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Table;
 use crate::sys::EventFd;
@@ -28,6 +29,7 @@ pub struct Shared {
     pub talk: Talk,
     pub mtu: AtomicU16,
     pub stages: Stages,
+    pub paths: Paths,
     pub tx_wake: EventFd,
     /// Of whoever waits for room in the sockets.
     pub send_wake: EventFd,
@@ -92,6 +94,7 @@ impl Shared {
             talk: Talk::default(),
             mtu: AtomicU16::new(mtu),
             stages,
+            paths: Paths::default(),
             tx_wake: EventFd::new()?,
             send_wake: EventFd::new()?,
             rx_wake: EventFd::new()?,

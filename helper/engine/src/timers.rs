@@ -88,7 +88,8 @@ impl Timers {
             }
         }
         if datagrams.is_empty() {
-            return self.agenda.earliest().map_or(self.next, |at| at.min(self.next));
+            let measured = shared.paths.run(shared, &view, now).unwrap_or(self.next);
+            return self.agenda.earliest().map_or(self.next, |at| at.min(self.next)).min(measured);
         }
         // What couldn't be sent may be due elsewhere at once.
         for datagram in &datagrams {

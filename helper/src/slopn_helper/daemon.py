@@ -12,6 +12,7 @@ from slopn_helper.checks import Checks, PortalCheck
 from slopn_helper.control import Control
 from slopn_helper.dataplane import Dataplane
 from slopn_helper.engine import Engine, EngineError
+from slopn_helper.health import warning
 from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.host.netmon import NetworkMonitor, NetworkState
 from slopn_helper.hub import Hub
@@ -170,6 +171,10 @@ class Daemon:
 
     def news(self) -> None:
         """See `dataplane.Tunnel`."""
+        is_other, narrow = self._runner.path()
+        if is_other:
+            self._driver.post(inputs.Drifted(inputs.Part.HOST, "the path's MTU"))
+        self._hub.set_checked("path", () if narrow is None else (warning("path_narrow", mtu=str(narrow)),))
         self._hub.set_live(self._runner.told())
 
     async def admit(self, errand: Errand) -> None:
@@ -219,6 +224,7 @@ class Daemon:
             news = last is None or _way_out(network) != _way_out(last)
             _log.log(logging.INFO if news else logging.DEBUG, "network: %s", _told(network) if news else network)
             self._runner.network = network
+            await self._dataplane.path.linked(network.mtu)
             if news and last is not None and network.interface is not None:
                 # Before anything that may take long: the tunnel's packets have nowhere else to go meanwhile.
                 await self._rebind()

@@ -18,9 +18,11 @@ from slopn_helper.engine import (
     EngineEvent,
     HandshakeDone,
     HandshakeStale,
+    PathFound,
     PeerConfig,
     RekeyingEngine,
 )
+from slopn_helper.pathmtu import Known, PathMtu
 from slopn_helper.peers import named
 from slopn_helper.protection import Plan, Protection, way
 from slopn_helper.suspicion import EVERY, Suspicion, Todo
@@ -87,6 +89,7 @@ class Dataplane:
         self._busy = asyncio.Event()
         """There is something to look after."""
         self.uplink = Uplink(engine)
+        self.path = PathMtu(engine)
         self.latency: float | None = None
         """Seconds to the gateway in use and back, at the last handshake."""
 
@@ -98,6 +101,11 @@ class Dataplane:
     def protected(self) -> bool:
         """See `Context.protected`."""
         return self._protection.protected
+
+    @property
+    def known(self) -> Known | None:
+        """What the ways in use carry; None: not known yet."""
+        return self.path.known(self.uplink.gateways())
 
     @property
     def unprotected_by(self) -> bytes | None:
@@ -117,6 +125,7 @@ class Dataplane:
         else:
             self._busy.clear()
         await self.uplink.start(config, choose=profile.enrolment is not None, patient=patient)
+        await self.path.aim(profile, [peer.public_key for peer in self.uplink.peers if peer.endpoint is not None])
 
     async def configured(self, interface: str) -> None:
         """The interface has its addresses. Raises `OSError`."""
@@ -128,6 +137,7 @@ class Dataplane:
         self._protection.close()
         self._interface = None
         self._busy.clear()
+        self.path.forget()
         await self.uplink.stop()
 
     async def moved(self) -> None:
@@ -142,7 +152,9 @@ class Dataplane:
         if live.interface is None or wanted is None:
             return live
         endpoint = None if gateway is None else _named(wanted.profile, gateway)
-        return replace(live, gateway=endpoint, post_quantum=self._protection.told())
+        known = self.known
+        path = None if known is None else known.path
+        return replace(live, gateway=endpoint, post_quantum=self._protection.told(), path_mtu=path)
 
     async def protect(self) -> None:
         """Have keys agreed. Runs until cancelled."""
@@ -195,9 +207,12 @@ class Dataplane:
                 if self._silent >= self.uplink.gateways():
                     self._silent.clear()
                     self._told.post(inputs.HandshakeStale())
+            case PathFound():
+                self.path.found(event)
             case EngineDown(reason=reason):
                 await self._protection.event(event)
                 if reason is not None:
+                    self.path.forget()
                     _log.error("engine: %s", reason)
                     self._interface = None
                     self._told.post(inputs.EngineDown(reason))

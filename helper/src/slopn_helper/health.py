@@ -130,6 +130,12 @@ REGISTRY: dict[str, Kind] = {
         "The kill switch is always on, so that no browser reaches the page: set it with `slopn settings set kill_switch on`, "
         "run `slopn pause 5`, sign in, and set it to `always` again.",
     ),
+    "path_narrow": Kind(
+        Severity.WARNING,
+        "The way to the gateway carries packets of {mtu} bytes only, fewer than IPv6 needs inside a tunnel: full ones are sent in pieces, "
+        "which is slower and which some networks drop.",
+        "Use another network if large transfers stall; or a profile without IPv6, which may have a smaller MTU.",
+    ),
     "clock_wrong": Kind(
         Severity.WARNING,
         "This computer's clock stands before the day SloPN was set up on it.",

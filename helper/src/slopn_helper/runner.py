@@ -23,6 +23,7 @@ from slopn_helper.host.restore import all_of
 from slopn_helper.host.routes import RouteConfig, Router
 from slopn_helper.lineup import Lineup
 from slopn_helper.overlap import OnLink
+from slopn_helper.pathmtu import is_narrow, tunnel_mtu
 from slopn_helper.peers import engine_config, named
 from slopn_helper.protection import way
 from slopn_helper.secrets import ProfileSecrets, SecretError
@@ -46,9 +47,6 @@ from slopn_wire.settings import KillSwitchMode, Settings
 
 FWMARK = 51820
 INTERFACE = "slopn0"
-WIREGUARD_OVERHEAD = 80
-"""Bytes that WireGuard adds over IPv6, as wg-quick(8) reckons."""
-LEAST_MTU = 1280
 LOOK_WITHIN = 2.0
 """Seconds for each look at what others may have changed of routes and DNS."""
 DRIFT_TOLD = 600.0
@@ -116,6 +114,8 @@ class HostRunner:
         self.network = NetworkState(None)
         self.live = Live()
         """What is configured on the host right now."""
+        self._configured: Profile | None = None
+        """As what."""
         self._clock = clock
         self._drifted: deque[tuple[float, str]] = deque(maxlen=3)
         self.unrestored: tuple[str, ...] = ()
@@ -202,6 +202,13 @@ class HostRunner:
         """`live`, with what the data plane knows of itself."""
         return self._dataplane.live(self.live)
 
+    def path(self) -> tuple[bool, int | None]:
+        """Whether the tunnel's device should have another MTU than it has, and the path's if it is too narrow for IPv6."""
+        profile, known = self._configured, self._dataplane.known
+        if profile is None or self.live.interface is None or known is None:
+            return False, None
+        return self._mtu(profile) != self.live.mtu, known.path if is_narrow(profile, known) else None
+
     async def _start_engine(self, name: str, peers: tuple[tuple[Endpoint, ...], ...]) -> EngineStarted:
         profile = self._profile(name)
         try:
@@ -248,6 +255,7 @@ class HostRunner:
         await self._dns.apply(interface, dns)
         await self._dataplane.configured(interface)
         self.live = Live(interface=interface, addresses=profile.addresses, dns=dns, mtu=mtu)
+        self._configured = profile
         return HostConfigured()
 
     async def _undo(self) -> None:
@@ -266,7 +274,7 @@ class HostRunner:
         return profile
 
     def _mtu(self, profile: Profile) -> int:
-        return profile.mtu or max(self.network.mtu - WIREGUARD_OVERHEAD, LEAST_MTU)
+        return tunnel_mtu(profile, self.network.mtu, self._dataplane.known)
 
     def _allowed(self, profile: Profile) -> tuple[IPNetwork, ...]:
         """What goes into the tunnel, by the profile and the setting."""

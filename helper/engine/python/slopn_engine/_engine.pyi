@@ -101,6 +101,22 @@ class Event:
             """How many within that second."""
 
     @final
+    class PathMtu(Event):
+        """The largest packet that the way to a peer carries is known, or is another one than before. See `probe_path`."""
+
+        __match_args__ = ("public_key", "over6", "mtu")
+        def __new__(cls, public_key: bytes, over6: bool, mtu: int | None) -> Self: ...
+        @property
+        def public_key(self) -> bytes:
+            """32 bytes."""
+        @property
+        def over6(self) -> bool:
+            """Whether the way is by IPv6: then WireGuard adds 80 bytes to a packet, else 60."""
+        @property
+        def mtu(self) -> int | None:
+            """Bytes of the IP packet outside; None: the far end answers no echo, so that it can't be known."""
+
+    @final
     class Log(Event):
         """A line for the log."""
 
@@ -253,6 +269,24 @@ class Engine:
 
     def set_mtu(self, mtu: int) -> None:
         """Sets the device's MTU, wherever it is. Raises `EngineError`."""
+
+    def probe_path(
+        self,
+        public_key: bytes,
+        targets: list[tuple[str, str]],
+        ceiling: int,
+        *,
+        raise_after: float | None = None,
+    ) -> None:
+        """Measures the path MTU to this peer from now on, told by `Event.PathMtu`: by echoes in the tunnel, padded outside.
+
+        `targets`: our own address inside and one of the far end's, of the same family each, the best first; an engine like
+        this one answers at any address, another WireGuard server at its own. None: no longer. `ceiling`: what the host's
+        link carries, in bytes. `raise_after`: seconds from one try of more than was found to the next, 60 by default.
+        The same again changes nothing. It begins anew when the peer moves to another address, and with `rebind`.
+
+        Raises `EngineError` when closed, `ValueError` for addresses that are none, or of two families.
+        """
 
     def counters(self) -> Counters:
         """Counters as of now. Raises `EngineError` when closed."""

@@ -65,6 +65,11 @@ impl Sum {
     }
 }
 
+/// The complete checksum of a message in parts, each of an even length.
+pub fn internet_checksum(parts: &[&[u8]]) -> [u8; 2] {
+    parts.iter().fold(Sum::default(), |sum, part| sum.add(part)).finish()
+}
+
 fn fold(sum: u64) -> u16 {
     let sum = (sum & 0xffff_ffff) + (sum >> 32);
     let sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);

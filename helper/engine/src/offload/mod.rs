@@ -12,13 +12,16 @@
     deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::unreachable)
 )]
 
+pub use checksum::internet_checksum;
 pub use coalesce::Coalescer;
+pub use fit::{clamp_mss, fit};
 pub use packet::ip_len;
 pub use split::{SplitError, split};
 pub use vnet::VNET_HDR_LEN;
 
 mod checksum;
 mod coalesce;
+mod fit;
 mod flow;
 mod packet;
 mod split;

@@ -5,6 +5,7 @@ mod writer;
 pub use link::Link;
 pub use writer::Writer;
 
+use crate::counters::{Counters, add};
 use crate::offload::VNET_HDR_LEN;
 use crate::sys::{cvt, set_nonblocking};
 use std::io::{self, IoSlice};
@@ -114,6 +115,15 @@ impl Tun {
         let pieces = if self.vnet { pieces } else { pieces.get(1..).unwrap_or_default() };
         // SAFETY: IoSlice is documented to have the layout of iovec.
         cvt(unsafe { libc::writev(self.fd.as_raw_fd(), pieces.as_ptr().cast(), pieces.len() as i32) })
+    }
+}
+
+impl Tun {
+    /// Writes one packet of our own; what the device doesn't take is counted and lost.
+    pub fn answer(&self, packet: &[u8], counters: &Counters) {
+        if self.write(&[IoSlice::new(&[0; VNET_HDR_LEN]), IoSlice::new(packet)]).is_err() {
+            add(&counters.tun_write_errors, 1);
+        }
     }
 }
 

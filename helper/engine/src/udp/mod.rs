@@ -1,5 +1,6 @@
 //! The UDP side: one IPv4 and one IPv6 socket on the same port.
 mod addr;
+mod fragments;
 mod narrow;
 mod plan;
 mod recv;
@@ -159,6 +160,8 @@ impl Socket {
         if local.is_ipv6() {
             setsockopt(&fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1i32)?;
         }
+        // Kernels before 3.15 can't; theirs is to set DF and to believe in ICMP.
+        let _ = fragments::allow(&fd, local.is_ipv4());
         if binding.fwmark != 0 {
             setsockopt(&fd, libc::SOL_SOCKET, libc::SO_MARK, binding.fwmark)?;
         }

@@ -109,6 +109,11 @@ impl Sender {
         self.lost.iter().any(|(range, _)| range.contains(&datagram))
     }
 
+    /// Why this datagram of the last batch was not sent.
+    pub fn errno(&self, datagram: usize) -> Option<i32> {
+        self.lost.iter().find(|(range, _)| range.contains(&datagram)).map(|(_, errno)| *errno)
+    }
+
     /// Whether everything of the last batch was sent.
     pub fn is_clean(&self) -> bool {
         self.lost.is_empty()

@@ -140,11 +140,10 @@ def mtu(facts: Facts) -> Check | None:
     live, network = facts.snapshot.live, facts.snapshot.network
     if live.interface is None or live.mtu is None:
         return None
-    if live.path_mtu is not None and live.path_mtu < live.mtu:
-        text = f"Packets of the tunnel are up to {live.mtu} bytes, the way to the gateway takes {live.path_mtu}."
-        return Check(
-            "mtu", Verdict.BROKEN, f"{text} Large transfers stall.", f"Set MTU = {live.path_mtu} in the profile."
-        )
+    way = live.path_mtu - _overhead(facts) if live.path_mtu is not None else live.mtu
+    if live.mtu > max(way, LEAST_MTU):
+        text = f"Packets of the tunnel are up to {live.mtu} bytes, the way to the gateway takes {way}."
+        return Check("mtu", Verdict.BROKEN, f"{text} Large transfers stall.", f"Set MTU = {way} in the profile.")
     fits = max(network.mtu - OVERHEAD, LEAST_MTU)
     if live.mtu > fits:
         text = (
@@ -152,6 +151,12 @@ def mtu(facts: Facts) -> Check | None:
         )
         return Check("mtu", Verdict.BROKEN, text, f"Set MTU = {fits} in the profile, or take the line out.")
     return Check("mtu", Verdict.FINE, f"The tunnel's MTU is {live.mtu}, the network's {network.mtu}.")
+
+
+def _overhead(facts: Facts) -> int:
+    """Bytes that WireGuard adds on the way to the gateway in use."""
+    endpoint = facts.snapshot.stats.endpoint
+    return OVERHEAD if endpoint is None or ":" in endpoint.host else OVERHEAD - 20
 
 
 def _small(sentence: str) -> str:

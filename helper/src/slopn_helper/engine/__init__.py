@@ -90,6 +90,16 @@ class HandshakeFlood(Struct, frozen=True):
     """How many within that second."""
 
 
+class PathFound(Struct, frozen=True):
+    """The largest packet that the way to a peer carries is known, or is another one."""
+
+    public_key: bytes
+    mtu: int | None
+    """Bytes of the IP packet outside; None: the far end answers no echo, so that it can't be known."""
+    over6: bool = False
+    """Whether the way is by IPv6."""
+
+
 class EngineDown(Struct, frozen=True):
     """The data plane has ended."""
 
@@ -97,7 +107,7 @@ class EngineDown(Struct, frozen=True):
     """None: it was asked to."""
 
 
-EngineEvent = EngineUp | HandshakeDone | HandshakeStale | AnswerUnused | HandshakeFlood | EngineDown
+EngineEvent = EngineUp | HandshakeDone | HandshakeStale | AnswerUnused | HandshakeFlood | EngineDown | PathFound
 
 
 class PeerCounters(Struct, frozen=True):
@@ -155,8 +165,19 @@ class Rekeying(Protocol):
         """
 
 
-class RekeyingEngine(Engine, Rekeying, Protocol):
-    """Both."""
+class Measuring(Protocol):
+    """A data plane that finds what paths carry."""
+
+    async def probe_path(self, public_key: bytes, targets: Sequence[tuple[str, str]], ceiling: int) -> None:
+        """Find the path MTU to a peer from now on, told by `PathFound`, up to `ceiling`, what the host's link carries.
+
+        `targets`: our address in the tunnel and one of the far end's, of the same family each; none: no longer. The same
+        again changes nothing; it begins anew by itself when the peer moves, and with `rebind`. Raises `EngineError`.
+        """
+
+
+class RekeyingEngine(Engine, Rekeying, Measuring, Protocol):
+    """All that one tunnel needs."""
 
 
 class Changing(Protocol):

@@ -22,6 +22,7 @@ from slopn_helper.engine import (
     HandshakeDone,
     HandshakeFlood,
     HandshakeStale,
+    PathFound,
     PeerConfig,
     PeerCounters,
 )
@@ -87,6 +88,14 @@ class RustEngine:
             if engine is None or self._ended:
                 raise EngineError("The engine is stopped: it has no peers to change.")
             await _call(lambda: engine.change_peers(list(remove), [_native(peer) for peer in put]))
+
+    async def probe_path(self, public_key: bytes, targets: Sequence[tuple[str, str]], ceiling: int) -> None:
+        """Find what the path to a peer carries, as `Measuring` says. Raises `EngineError`."""
+        async with self._busy:
+            engine = self._engine
+            if engine is None:
+                raise EngineError("The engine is stopped: it has no path to measure.")
+            await _call(lambda: engine.probe_path(public_key, list(targets), ceiling))
 
     def counters(self) -> Counters:
         """Counters as of now; zeros while stopped."""
@@ -183,6 +192,8 @@ class RustEngine:
                     doubt = "" if proven else ", an address that may be forged"
                     _log.debug("%d handshakes in a second from %s port %d%s", handshakes, *endpoint, doubt)
                     self._events.put_nowait(HandshakeFlood(endpoint, proven, handshakes))
+                case Event.PathMtu(public_key, over6, mtu):
+                    self._events.put_nowait(PathFound(public_key, mtu, over6))
                 case Event.Log(level, text):
                     _log.log(_LEVELS[level], "%s", text)
                 case Event.Down(reason):

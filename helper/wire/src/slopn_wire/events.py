@@ -79,6 +79,7 @@ class Live(Struct, frozen=True):
     dns: DnsConfig = DnsConfig()
     mtu: int | None = None
     path_mtu: int | None = None
+    """Bytes of the largest packet that the way to the gateways carries, outside; None: not known."""
     gateway: Endpoint | None = None
     """Of an enrolment's gateways, the one in use, as its profile names it."""
     post_quantum: Protection | None = None

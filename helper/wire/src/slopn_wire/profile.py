@@ -106,7 +106,7 @@ class Profile(Struct, frozen=True):
     peers: tuple[Peer, ...]
     dns: DnsConfig = DnsConfig()
     mtu: int | None = None
-    """None: 80 bytes below the path's, as wg-quick does."""
+    """None: as the path is found to be, at most 80 bytes below the link's, as wg-quick does."""
     listen_port: int | None = None
     table: str = "auto"
     """`auto`, `off` (no routes) or a table's number in decimal, as wg-quick(8) has it."""

@@ -159,9 +159,10 @@ def test_routes_are_judged(changes: dict[str, Any], verdict: Verdict, part: str)
 @pytest.mark.parametrize(
     ("mtu", "path", "network", "verdict", "part"),
     [
-        (1420, 1420, 1500, FINE, "1420"),
+        (1420, 1500, 1500, FINE, "1420"),
+        (1280, 1300, 1500, FINE, "1280"),
         (1420, None, 1500, FINE, "1420"),
-        (1420, 1380, 1500, BROKEN, "the way to the gateway takes 1380"),
+        (1420, 1400, 1500, BROKEN, "the way to the gateway takes 13"),
         (1500, None, 1500, BROKEN, "this network takes 1420"),
         (1280, None, 1300, FINE, "1280"),
     ],
