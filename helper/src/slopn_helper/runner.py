@@ -136,7 +136,7 @@ class HostRunner:
 
     def around(self) -> tuple[Sequence[IPAddress], frozenset[int]]:
         """Whom to ask for names beside the tunnel, and the IP versions with a way out."""
-        return self._book.settings.resolvers or self.upstream, self._reachable()
+        return self._book.settings.resolvers or self.upstream, self.network.reachable
 
     async def run(self, effect: Effect) -> Input | None:
         """See `EffectRunner.run`."""
@@ -180,7 +180,7 @@ class HostRunner:
         found = await self._gateways.find(
             lined,
             settings.resolvers or self.upstream,
-            self._reachable(),
+            self.network.reachable,
             failing=effect.failing,
             portal_url=settings.portal_url,
             any_of=lined.enrolment is not None,
@@ -226,7 +226,7 @@ class HostRunner:
 
     async def _refuse_overlap(self, profile: Profile) -> None:
         routed = () if profile.table == "off" else self._allowed(profile)
-        here = (*self.network.addresses, *self._ways_out())
+        here = (*self.network.addresses, *self.network.ways_out)
         links = [
             OnLink(network, device, tuple(address for address in here if address in network))
             for network, device in await self._router.on_link()
@@ -280,14 +280,6 @@ class HostRunner:
         """What goes into the tunnel, by the profile and the setting."""
         allowed = (network for peer in profile.peers for network in peer.allowed_ips)
         return split.through(allowed, self._book.settings.include)
-
-    def _ways_out(self) -> list[IPAddress]:
-        """The network's gateways, one of each IP version at most."""
-        return [gateway for gateway in (self.network.gateway4, self.network.gateway6) if gateway is not None]
-
-    def _reachable(self) -> frozenset[int]:
-        """The IP versions that this host has a way out for."""
-        return frozenset(gateway.version for gateway in self._ways_out())
 
 
 async def _seen(look: Callable[[], Awaitable[str | None]]) -> str | None:

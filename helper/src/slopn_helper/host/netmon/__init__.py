@@ -29,6 +29,16 @@ class NetworkState(Struct, frozen=True):
     resumed_at: float | None = None
     """Unix time of the last wake-up from sleep."""
 
+    @property
+    def ways_out(self) -> tuple[IPAddress, ...]:
+        """The network's gateways, one of each IP version at most."""
+        return tuple(gateway for gateway in (self.gateway4, self.gateway6) if gateway is not None)
+
+    @property
+    def reachable(self) -> frozenset[int]:
+        """The IP versions that this host has a way out for."""
+        return frozenset(gateway.version for gateway in self.ways_out)
+
 
 class NetworkMonitor(Protocol):
     """Watches the host's network. Our own interface is never reported."""
