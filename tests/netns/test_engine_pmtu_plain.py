@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -34,7 +35,7 @@ class Plain:
         """Its public key."""
         return base64.b64decode(self.keys.public)
 
-    def __enter__(self) -> Plain:
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             client = stack.enter_context(self.hop).client
             there, device = self.hop.server_namespace, f"wgp{os.getpid()}{secrets.token_hex(1)}"

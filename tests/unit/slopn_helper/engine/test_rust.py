@@ -22,7 +22,6 @@ from slopn_helper.engine import (
     HandshakeDone,
     HandshakeFlood,
     HandshakeStale,
-    PathFound,
     PeerConfig,
 )
 from slopn_helper.engine.rust import RustEngine
@@ -73,10 +72,6 @@ class Fake:
     def set_mtu(self, mtu: int) -> None:
         """Note it."""
         self.calls.append(("mtu", mtu))
-
-    def probe_path(self, *arguments: Any) -> None:
-        """Note it."""
-        self.calls.append(("probe", *arguments))
 
     def fileno(self) -> int:
         """Readable while events wait."""
@@ -202,23 +197,6 @@ def test_applying_again_changes_in_place() -> None:
         (made,) = Fake.made
         assert made.calls[1:] == [("mtu", 1300), ("apply", _KEY, None, None, None, [], True)]
         assert await take(engine.events(), 2) == [EngineUp("slopn0"), EngineUp("slopn0")]
-
-    asyncio.run(run())
-
-
-def test_a_path_is_measured_and_what_is_found_is_told() -> None:
-    """As it is asked for; without a device there is no path."""
-
-    async def run() -> None:
-        engine = RustEngine()
-        with pytest.raises(EngineError, match="stopped"):
-            await engine.probe_path(_KEY, [], 1500)
-        await engine.apply(_CONFIG)
-        await engine.probe_path(_KEY, [("10.0.0.2", "10.0.0.1")], 1500)
-        (made,) = Fake.made
-        assert made.calls[1:] == [("probe", _KEY, [("10.0.0.2", "10.0.0.1")], 1500)]
-        made.tell(Event.PathMtu(_KEY, True, 1492), Event.PathMtu(_KEY, False, None))
-        assert (await take(engine.events(), 3))[1:] == [PathFound(_KEY, 1492, over6=True), PathFound(_KEY, None)]
 
     asyncio.run(run())
 
