@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tools import lengths, lock
+from tools import lengths, lock, workflows
 from tools.console import CACHE, ROOT, VENV, Word, give_up, output, run, timed
 
 CRATE = ROOT / "helper/engine"
@@ -17,7 +17,15 @@ PLATFORM_MODULES = ROOT / "tools/platform-modules.txt"
 
 def main() -> None:
     """Run every check; the first that fails ends the program with exit status 1."""
-    checks = {"python": python, "types": types, "repository": repository, "page": page, "rust": rust, "shell": shell}
+    checks = {
+        "python": python,
+        "types": types,
+        "repository": repository,
+        "page": page,
+        "rust": rust,
+        "shell": shell,
+        "workflows": workflows.check,
+    }
     wanted = sys.argv[1:] or list(checks)
     for name in wanted:
         if name not in checks:
