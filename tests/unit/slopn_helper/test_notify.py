@@ -100,7 +100,7 @@ def test_inherited_sockets_come_with_their_names_once() -> None:
 
 
 @pytest.mark.parametrize("count", ["", "x", "-1"])
-@pytest.mark.parametrize("pid", ["", "1", str(os.getpid())])
+@pytest.mark.parametrize("pid", ["", "1", str(os.getpid())], ids=["none", "another", "ours"])
 def test_what_is_inherited_by_another_is_not_ours(pid: str, count: str) -> None:
     """Another process's, or no number at all."""
     assert notify.inherited({"LISTEN_PID": pid, "LISTEN_FDS": count, "LISTEN_FDNAMES": "a"}) == []

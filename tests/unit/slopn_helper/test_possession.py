@@ -36,7 +36,7 @@ def test_the_owner_proves_it() -> None:
         {"proof": bytes(32)},
         {"public_key": bytes(32)},
     ],
-    ids=str,
+    ids="+".join,
 )
 def test_nothing_else_is_proven(changed: dict[str, object]) -> None:
     """Neither another's key, nor another moment or purpose, nor a key of low order."""

@@ -76,7 +76,7 @@ async def test_an_expired_certificate_counts_no_more(tmp_path: Path) -> None:
         assert problem(gate, shown) is None
 
 
-@pytest.mark.parametrize("now", [0.0, NOW - 10 * LIFETIME])
+@pytest.mark.parametrize("now", [0.0, NOW - 10 * LIFETIME], ids=["1970", "long ago"])
 @in_loop
 async def test_a_clock_in_the_past_changes_nothing(tmp_path: Path, now: float) -> None:
     """A battery that died overnight locks nobody out, neither who is paired nor who pairs then."""

@@ -82,7 +82,7 @@ def test_fail2ban_reads_our_commands(words: list[str]) -> None:
         [str],
         range(3),
     ],
-    ids=repr,
+    ids=lambda hostile: type(hostile).__name__,
 )
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 def test_hostile_pickles_are_refused_and_nothing_is_called(hostile: object, protocol: int, tmp_path: Any) -> None:
