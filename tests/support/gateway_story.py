@@ -27,7 +27,8 @@ _MASKS = (
     (re.compile(r"\b100\.\d+\.\d+\."), "100.x.y."),
     (re.compile(r"\bfd[0-9a-f]{2}(?::[0-9a-f]{1,4}){2}::"), "fdxx:xxxx:xxxx::"),
     (re.compile(r"\b20\d\d-\d\d-\d\d(?: \d\d:\d\d)?"), "(date)"),
-    (re.compile(r"since \d\d:\d\d"), "since (time)"),
+    # The path is measured meanwhile: told or not, as it comes.
+    (re.compile(r"since \d\d:\d\d(?: · path MTU \d+)?"), "since (time)"),
     # The clock is that of the machine which the test runs on.
     (re.compile(r"^\w+ +clock: .*\n(?: {9}.*\n)?", re.MULTILINE), ""),
 )
