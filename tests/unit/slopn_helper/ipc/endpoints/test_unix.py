@@ -110,13 +110,17 @@ def test_others_are_let_in_and_out_while_it_runs(tmp_path: Path, group: int | No
 
 def test_another_user_connects_only_where_others_may(tmp_path: Path) -> None:
     """The kernel refuses the others before the helper hears of them."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    let_in(tmp_path)
     with endpoint(tmp_path) as listening:
         assert "PermissionError" in try_as(NOBODY, listening.path)
         listening.open_to_all(True)
         assert try_as(NOBODY, listening.path) == "connected\n"
+
+
+def let_in(folder: Path) -> None:
+    """Let everybody go as far as `folder`: pytest's are its user's alone."""
+    for each in (folder, *folder.parents):
+        each.chmod(each.stat().st_mode | 0o055)
 
 
 def try_as(user: int, path: Path) -> str:
@@ -221,16 +225,13 @@ def test_the_kernel_says_who_connects(tmp_path: Path) -> None:
 
 def test_supplementary_groups_come_along(tmp_path: Path) -> None:
     """Membership is seen where it isn't the primary group, for another user than root."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    let_in(tmp_path)
     with (
         endpoint(tmp_path, NOBODY) as listening,
         client(listening.path, user=NOBODY, extra_groups=(54321, 54322)),
     ):
         peer = accept(listening)
-    assert (peer.uid, peer.gid) == (NOBODY, NOBODY)
-    assert set(peer.groups) == {54321, 54322}
+    assert (peer.uid, peer.gid, set(peer.groups)) == (NOBODY, NOBODY, {54321, 54322})
 
 
 @pytest.mark.parametrize(
