@@ -44,8 +44,10 @@ _FILES = {
     "/etc/lab-network": _ADDRESSES,
     "/etc/systemd/system/lab-network.service": _NETWORK,
     "/etc/resolv.conf": f"nameserver {DNS4}\n",
-    # These options mount /proc anew, with the machine's boot_id in it.
-    f"/etc/systemd/system/{SERVICE}.d/lab.conf": "[Service]\nProtectControlGroups=no\nProtectProc=default\n",
+    # The first two mount /proc anew, with the machine's boot_id in it; the others hide the checkout, wherever it is.
+    f"/etc/systemd/system/{SERVICE}.d/lab.conf": (
+        "[Service]\nProtectControlGroups=no\nProtectProc=default\nPrivateTmp=no\nProtectHome=no\n"
+    ),
 }
 _NO_SSHD = "[sshd]\nenabled = false\n"
 """There is none whose log Debian's own jail could watch."""

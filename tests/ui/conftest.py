@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from support.until import until
 from tools import ui
@@ -23,6 +23,10 @@ Opener = Callable[..., Page]
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Say nothing: a test that fails says what it saw."""
+
+
+# On a machine that does much else, five seconds are no failure.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
