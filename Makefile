@@ -6,7 +6,7 @@ TOOL := /usr/bin/python3 -m tools
 TESTS := PYTHONPATH=tests $(ROOT) $(PYTHON)
 ARGS :=
 # Most tests wait most of the time: several files at once, each by one process.
-SPREAD := -n 3 --dist loadfile
+SPREAD := -n 2 --dist loadfile
 
 .PHONY: help demo setup check test conformance gateway-transcript leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb freeze audit packages test-packages dist boot-root ui ui-test clean
 .DEFAULT_GOAL := help
