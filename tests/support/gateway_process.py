@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from slopn_helper.gateway import keys
 from support.netns import Namespace
+from support.service_process import ServiceProcess
 from support.topology import GATEWAY4
 from support.until import until
 
@@ -28,12 +26,15 @@ ENROLMENT_PORT = 8443
 Settings = Mapping[str, Mapping[str, object]]
 
 
-class GatewayProcess:
+class GatewayProcess(ServiceProcess):
     """`slopn-gateway serve` in `namespace`, up while entered. Everything ends with the namespace.
 
     `settings`: sections of gateway.toml that differ from those of `usual`. Its directory survives `kill`, so that `start`
     is a restart. `database`: a URL; by default a file of its own.
     """
+
+    what = "the gateway"
+    killed_within, ends_within = 30.0, 60.0
 
     def __init__(
         self,
@@ -51,25 +52,12 @@ class GatewayProcess:
         self._level = level
         self.options: tuple[str, ...] = ()
         """More arguments of `serve`, from the next start on."""
-        self.process: subprocess.Popen[bytes] | None = None
         for directory in (self.state, self.runtime):
             directory.mkdir(mode=0o700)
         self.address = str((settings or {}).get("wireguard", {}).get("endpoint", ENDPOINT))
         """Where devices send to."""
         self.private = keys.create(self.state / keys.NAME)
         self.configure(settings or {})
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
     def configure(self, settings: Settings) -> None:
         """Write gateway.toml; it counts from the next start on."""
@@ -78,17 +66,6 @@ class GatewayProcess:
             sections[name] = {**sections.get(name, {}), **values}
         self.config.write_text(_toml(sections), encoding="utf-8")
         self.config.chmod(0o600)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The gateway's process id."""
-        assert self.process is not None, "the gateway was never started"
-        return self.process.pid
 
     def command(self, verb: str, *arguments: str) -> list[str]:
         """The argument vector of a verb with this gateway's directories, as it must be run inside the namespace."""
@@ -112,24 +89,13 @@ class GatewayProcess:
         self.spawn()
 
         def ready() -> bool:
-            if not self.alive:
-                raise RuntimeError(f"the gateway ended with {self.process and self.process.returncode}:\n{self.tail()}")
+            self.still_alive()
             return self.log().count(READY) > before
 
         try:
             until(ready, timeout, "the gateway is ready")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.tail()}") from None
-
-    def kill(self) -> None:
-        """SIGKILL: it has no chance to put anything in order. Returns when it is gone."""
-        self._end(signal.SIGKILL, 30.0)
-
-    def terminate(self, timeout: float = 60.0) -> int:
-        """SIGTERM: it ends in order. Returns its exit status."""
-        self._end(signal.SIGTERM, timeout)
-        assert self.process is not None
-        return int(self.process.returncode)
 
     def cli(
         self,
@@ -146,20 +112,6 @@ class GatewayProcess:
         """`slopn-gateway status --json`, decoded. Raises `RuntimeError` when the gateway doesn't answer."""
         decoded: dict[str, Any] = json.loads(self.cli("status", "--json").stdout)
         return decoded
-
-    def log(self) -> str:
-        """Everything that it has written, over all its starts."""
-        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
-
-    def tail(self, lines: int = 40) -> str:
-        """The last lines of the log, for a failure's message."""
-        return "\n".join(self.log().splitlines()[-lines:])
-
-    def _end(self, number: int, timeout: float) -> None:
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, number)
-            self.process.wait(timeout)
 
 
 READY = ": ready\n"

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from support.netns import Namespace
+from support.service_process import ServiceProcess
 from support.until import until
 
 BIN = Path(sys.executable).parent
 """Where `slopn`, `slopn-helper` and `slopn-engine` are: beside the Python that runs the tests."""
 
 
-class HelperProcess:
+class HelperProcess(ServiceProcess):
     """`slopn-helper client` in `namespace` (a private one), up and answering while entered.
 
     State and runtime directories are fresh ones below a directory of its own, or those given; they survive `kill`, so
     that `start` is a restart. Everything ends with the namespace.
     """
+
+    what = "the helper"
+    killed_within, ends_within = 10.0, 15.0
 
     def __init__(
         self,
@@ -46,30 +47,6 @@ class HelperProcess:
         self.log_path = self.dir / "helper.log"
         self.log_level = log_level
         self._env = dict(env or {})
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process is not None and self.process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The helper's process id."""
-        assert self.process is not None, "the helper was never started"
-        return self.process.pid
 
     @property
     def front_end(self) -> dict[str, str]:
@@ -99,21 +76,10 @@ class HelperProcess:
         """Return once the helper answers on its socket; raises with the end of its log if it has died."""
 
         def answers() -> bool:
-            if not self.alive:
-                raise RuntimeError(f"the helper ended with {self.process and self.process.returncode}:\n{self.tail()}")
+            self.still_alive()
             return self.socket.exists() and self.cli("status", "--json").returncode == 0
 
         until(answers, timeout, "the helper answers")
-
-    def kill(self) -> None:
-        """SIGKILL: it has no chance to put anything back. Returns when it is gone."""
-        self._end(signal.SIGKILL, 10.0)
-
-    def terminate(self, timeout: float = 15.0) -> int:
-        """SIGTERM: it ends in order. Returns its exit status."""
-        self._end(signal.SIGTERM, timeout)
-        assert self.process is not None
-        return int(self.process.returncode)
 
     def restore(self) -> subprocess.CompletedProcess[str]:
         """`slopn-helper restore`, as root would type it; the helper may be alive or dead."""
@@ -148,17 +114,3 @@ class HelperProcess:
         except AssertionError as error:
             raise AssertionError(f"{error}; last status: {last}\n{self.tail()}") from None
         return last
-
-    def log(self) -> str:
-        """Everything the helper has written, over all its starts."""
-        return self.log_path.read_text(encoding="utf-8", errors="replace") if self.log_path.exists() else ""
-
-    def tail(self, lines: int = 40) -> str:
-        """The last lines of the log, for a failure's message."""
-        return "\n".join(self.log().splitlines()[-lines:])
-
-    def _end(self, number: int, timeout: float) -> None:
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, number)
-            self.process.wait(timeout)
