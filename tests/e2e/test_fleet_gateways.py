@@ -88,7 +88,7 @@ def test_enrolled_at_one_connected_at_another_and_that_one_dies(fleet: GatewayFl
         assert second is not first
         second.gateway.kill()
         died = time.monotonic()
-        until(lambda: fleet.visitor(1.0), WITHIN, "new connections work again")
+        until(lambda: fleet.visitor(seconds=1.0), WITHIN, "new connections work again")
         _log.warning("%.2f s from the death until a new connection works", time.monotonic() - died)
         third = fleet.in_use()
         assert third not in {first, second}

@@ -22,13 +22,12 @@ from support.gateway import Gateway
 from support.generator import plan
 from support.topology import ETH0, Lab
 from support.until import until
+from support.watched import PROBES
 from tools.deb import build
 
 HELPER, EARLY = "slopn-helper.service", "slopn-early-block.service"
 STATE = "/var/lib/slopn"
 PROFILE = "lab"
-PROBES = 150
-"""Packets that somebody must have tried to send before a count of leaks means something."""
 _PROGRESS = "/run/lab-progress"
 _NETWORK = """
 [Unit]

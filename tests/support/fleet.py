@@ -6,7 +6,6 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from types import TracebackType
@@ -19,18 +18,17 @@ from slopn_app.cli.failure import Failure
 from slopn_helper.secrets import ProfileSecrets, Secret
 from slopn_helper.store import Store
 from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, Peer, PostQuantum, Profile
-from support.capture import Capture, Tally
+from support.capture import Capture
 from support.far_end import CLIENT4, CLIENT6, INTERFACE, TUNNEL4, TUNNEL6, Spec
 from support.gateway import Keys
-from support.generator import Generator
 from support.helper_process import HelperProcess
 from support.netns import Namespace, veth
-from support.topology import WEB4, Lab
+from support.topology import Lab
 from support.until import Expired, until
+from support.watched import Watched
 
 PROFILE = "fleet"
 PORT = 51820
-PROBES = 150
 _TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -112,7 +110,7 @@ class FarEnd:
         return self._lab.dir / f"far-end-{self.number}.log"
 
 
-class Fleet:
+class Fleet(Watched):
     """Up while entered: all gateways run, the helper answers, disconnected."""
 
     def __init__(self, count: int, post_quantum: PostQuantum = PostQuantum.OFF) -> None:
@@ -160,12 +158,6 @@ class Fleet:
             post_quantum=self._post_quantum,
         )
 
-    def slopn(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run `slopn`; it must end with `status`."""
-        done = self.helper.cli(*arguments)
-        assert done.returncode == status, f"{arguments}: {done.stdout}{done.stderr}\n{self.helper.tail()}"
-        return done
-
     def connect(self) -> None:
         """And wait for it."""
         self.slopn("connect", PROFILE, "--wait", "30")
@@ -196,23 +188,6 @@ class Fleet:
         host = self.snapshot()["live"]["gateway"]["host"]
         return next(end for end in self.ends if end.address == host)
 
-    def visitor(self, seconds: float = 5.0) -> str | None:
-        """Whom the web server sees; None: nothing came back."""
-        done = self.lab.client.run(["curl", "-sS", "-m", str(seconds), f"http://{WEB4}/"], check=False)
-        return None if done.returncode else str(msgspec.json.decode(done.stdout)["you"])
-
     def key(self) -> str:
         """The preshared key of the tunnel's only peer, as `wg` has it."""
         return self.lab.client.run("wg show slopn0 preshared-keys").stdout.split()[1]
-
-    @contextlib.contextmanager
-    def somebody_sending(self) -> Iterator[Generator]:
-        """Programs try to get out while this is entered."""
-        with Generator(self.lab.client, self.lab.uplinks) as generator:
-            yield generator
-
-    def leaks(self, generator: Generator) -> Tally:
-        """What has got out since the capture's last reset, after some more tries."""
-        start = generator.tried_so_far()
-        until(lambda: generator.tried_so_far() >= start + PROBES, 20.0, "the generator tries to get out")
-        return self.capture.tally()

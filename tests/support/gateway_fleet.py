@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-import subprocess
-from collections.abc import Iterator
 from typing import Self
 
 from slopn_helper.gateway.registry import Registry
-from support.capture import Capture, Tally
+from support.capture import Capture
 from support.gateway_device import in_registry
 from support.gateway_process import ENROLMENT_PORT, GatewayProcess
-from support.generator import Generator
 from support.helper_process import HelperProcess
 from support.netns import Namespace, veth
 from support.postgres import Postgres, postgres
-from support.topology import DNS4, GATEWAY_PORT, WEB4, Lab
+from support.topology import DNS4, GATEWAY_PORT, Lab
 from support.until import until
+from support.watched import Watched
 
-PROBES = 150
 WITHIN = 60.0
 
 
@@ -86,8 +83,10 @@ class Site:
         return self.namespace.run("wg show slopngw0 peers", check=False).stdout.split()
 
 
-class GatewayFleet:
+class GatewayFleet(Watched):
     """Up while entered: `count` gateways that know each other, PostgreSQL, and a helper that has no profile yet."""
+
+    patience = WITHIN
 
     def __init__(self, count: int) -> None:
         self.lab = Lab(uplinks=("eth0",), gateway=False)
@@ -114,33 +113,10 @@ class GatewayFleet:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def slopn(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `slopn`; it must end with 0."""
-        done = self.helper.cli(*arguments)
-        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}\n{self.helper.tail()}"
-        return done
-
-    def visitor(self, seconds: float = 5.0) -> str | None:
-        """Whom the web server sees, by a new connection; None: nothing came back."""
-        done = self.lab.client.run(["curl", "-sS", "-m", str(seconds), f"http://{WEB4}/"], check=False)
-        return None if done.returncode else str(json.loads(done.stdout)["you"])
-
     def in_use(self) -> Site:
         """The gateway that has the traffic, by what the web sees."""
         seen = until(self.visitor, WITHIN, "a page comes through the tunnel")
         return next(site for site in self.sites if site.outside == seen)
-
-    @contextlib.contextmanager
-    def somebody_sending(self) -> Iterator[Generator]:
-        """Programs try to get out while this is entered."""
-        with Generator(self.lab.client, self.lab.uplinks) as generator:
-            yield generator
-
-    def leaks(self, generator: Generator) -> Tally:
-        """What has got out since the capture's last reset, after some more tries."""
-        start = generator.tried_so_far()
-        until(lambda: generator.tried_so_far() >= start + PROBES, WITHIN, "the generator tries to get out")
-        return self.capture.tally()
 
     def _start(self) -> None:
         """The first one last, so that it knows of the others when a device asks it."""

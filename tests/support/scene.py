@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from types import TracebackType
 from typing import Any, Self
 
 from slopn_app.cli.channel import Channel
 from slopn_app.cli.failure import Failure
 from slopn_app.cli.report import status
-from support.capture import Capture, Tally
+from support.capture import Capture
 from support.gateway import Gateway
-from support.generator import Generator
 from support.helper_process import HelperProcess
-from support.topology import WEB4, WEB6, Lab
+from support.topology import Lab
 from support.until import Expired, until
+from support.watched import Watched
 
 PROFILE = "lab"
-PROBES = 150
-"""Packets that somebody must have tried to send before a count of leaks means something."""
 
 
-class Scene:
+class Scene(Watched):
     """Up while entered: the helper answers, disconnected, with the gateway's profile `lab` and default settings.
 
     `reset` makes it so again between tests that share one.
@@ -65,13 +61,6 @@ class Scene:
             self.slopn("disconnect", "--wait", "20")
         self.capture.reset()
 
-    def slopn(self, *arguments: str, status: int = 0, text: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run `slopn`; it must end with `status`."""
-        done = self.helper.cli(*arguments, input=text)
-        said = f"slopn {' '.join(arguments)} ended with {done.returncode}: {done.stdout}{done.stderr}"
-        assert done.returncode == status, f"{said}\n{self.helper.tail()}"
-        return done
-
     def setting(self, key: str, value: str) -> None:
         """Change a setting until the next `reset`."""
         self._changed.add(key)
@@ -84,28 +73,6 @@ class Scene:
     def connect(self, name: str = PROFILE) -> None:
         """Connect and wait for it."""
         self.slopn("connect", name, "--wait", "20")
-
-    def visitor(self, *, six: bool = False, seconds: float = 5.0) -> str | None:
-        """Whom the web server sees when the client asks it; None: nothing came back."""
-        url = f"http://[{WEB6}]/" if six else f"http://{WEB4}/"
-        done = self.lab.client.run(["curl", "-sS", "-m", str(seconds), url], check=False)
-        if done.returncode:
-            return None
-        seen: str = json.loads(done.stdout)["you"]
-        return seen
-
-    @contextlib.contextmanager
-    def somebody_sending(self) -> Iterator[Generator]:
-        """Programs try to get out while this is entered. The capture must see that on an open host, or it proves nothing."""
-        with Generator(self.lab.client, self.lab.uplinks) as generator:
-            yield generator
-
-    def leaks(self, generator: Generator) -> Tally:
-        """What has got out since the capture's last reset, after `PROBES` more tries."""
-        start = generator.tried_so_far()
-        until(lambda: generator.tried_so_far() >= start + PROBES, 20.0, "the generator tries to get out")
-        assert generator.running
-        return self.capture.tally()
 
     def status(self) -> dict[str, Any]:
         """What `slopn status --json` says, without the cost of starting a program: for waiting and looking often.
