@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tools import wireguard_go
+from tools import golang, wireguard_go
 from tools.console import VENV, as_root, give_up, output, say, timed
 
 ENGINE = VENV / "bin/slopn-engine"
@@ -49,7 +49,7 @@ def main() -> None:
 def netns_sh() -> Path:
     """Where Go's module cache has the script, downloaded first where it isn't there."""
     wireguard_go.main()
-    go = wireguard_go.go()
+    go = golang.go()
     version = (wireguard_go.version().split() or [""])[-1]
     found = output([go, "mod", "download", "-json", f"{wireguard_go.MODULE}@{version}"]) or ""
     folder = re.search(r'"Dir": "([^"]+)"', found)

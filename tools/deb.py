@@ -10,23 +10,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import distribution
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from tools.console import CACHE, ROOT, Word, give_up, output, run, timed
+from tools.plain import SOURCES, copy_dependencies
 
 FOLDER = CACHE / "deb"
 LINUX = ROOT / "installers/linux"
-MEMBERS = ("slopn-app", "slopn-helper", "slopn-wire", "slopn-engine")
-SOURCES = (
-    "app/src/slopn_app",
-    "helper/src/slopn_helper",
-    "helper/wire/src/slopn_wire",
-    "helper/engine/python/slopn_engine",
-)
 LIBRARY = "usr/lib/slopn"
 """Where Python finds all of it: nobody else's packages are seen, and ours by nobody else."""
 PLACES = {
@@ -42,8 +33,6 @@ PLACES = {
     "debian/postrm": "DEBIAN/postrm",
 }
 _PROGRAMS = ("usr/bin/", "usr/sbin/", "DEBIAN/")
-_NOT_PACKED = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "sboms")
-"""What pip notes of its own doing, in each distribution's metadata, and lists for other tools."""
 
 
 def main() -> None:
@@ -71,45 +60,15 @@ def build(folder: Path) -> Path:
     return package
 
 
-def dependencies() -> list[Distribution]:
-    """What our members need at run time on this platform, and what that needs; by name, without the members."""
-    found: dict[str, Distribution] = {}
-    wanted = list(MEMBERS)
-    while wanted:
-        name = wanted.pop().lower().replace("_", "-")
-        if name in found:
-            continue
-        found[name] = distribution(name)
-        needs = (Requirement(text) for text in found[name].requires or ())
-        wanted += [need.name for need in needs if need.marker is None or need.marker.evaluate({"extra": ""})]
-    return [found[name] for name in sorted(found) if name not in MEMBERS]
-
-
 def _fill(stage: Path) -> None:
     library = stage / LIBRARY
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
-    for source in SOURCES:
+    for name, source in SOURCES.items():
         shutil.copytree(ROOT / source, library / Path(source).name, ignore=ignore)
-    for each in dependencies():
-        for path, to in _files(each):
-            (library / to).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, library / to)
+        copy_dependencies(name, library)
     for source, place in PLACES.items():
         (stage / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(LINUX / source, stage / place)
-
-
-def _files(of: Distribution) -> Iterator[tuple[Path, str]]:
-    """Where each file of a distribution is, and where it belongs below the library's folder."""
-    if of.files is None:
-        give_up(f"{of.name} doesn't say which files are its own: run `make clean setup`.")
-    for file in of.files:
-        # Programs (../../../bin) and compiled modules stay behind: Debian compiles at installation.
-        if ".." in file.parts or file.suffix == ".pyc" or file.parts[0].endswith(".pth"):
-            continue
-        if ".dist-info" in file.parts[0] and file.parts[1] in _NOT_PACKED:
-            continue
-        yield Path(str(of.locate_file(file))), file.as_posix()
 
 
 def _control(stage: Path, version: str, architecture: str) -> str:

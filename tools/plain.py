@@ -102,16 +102,21 @@ def dependencies(wanted: str) -> list[Distribution]:
     return [found[name] for name in sorted(found) if name not in SOURCES]
 
 
+def copy_dependencies(wanted: str, folder: Path) -> None:
+    """Put the files of all that `wanted` needs at run time into `folder`, as Python finds them there."""
+    for needed in dependencies(wanted):
+        for path, to in _files(needed):
+            (folder / to).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / to)
+
+
 def _fill(name: str, bundle: _Bundle, folder: Path) -> None:
     inside = folder / "lib"
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     ours = [each for each in SOURCES if (each == "slopn-app") == (name == "slopn") or each == "slopn-wire"]
     for each in ours:
         shutil.copytree(ROOT / SOURCES[each], inside / Path(SOURCES[each]).name, ignore=ignore)
-    for needed in dependencies(bundle.wanted):
-        for path, to in _files(needed):
-            (inside / to).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, inside / to)
+    copy_dependencies(bundle.wanted, inside)
     for source, to in _DATA.items() if name == "slopn" else ():
         shutil.copytree(ROOT / source, inside / to)
     for program, module in bundle.programs.items():

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.console import CACHE, ROOT, VENV, output, run, timed
-from tools.wireguard_go import go
+from tools.console import CACHE, ROOT, VENV, run
+from tools.golang import install
 
-MODULE = "github.com/rhysd/actionlint"
-VERSION = "v1.7.12"
+PACKAGE, VERSION = "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12"
 PROGRAM = CACHE / f"bin/actionlint-{VERSION}"
 FOLDER = ROOT / ".github/workflows"
 
@@ -22,10 +21,5 @@ def check() -> None:
 
 def actionlint() -> Path:
     """Where it is; it is made if need be, in a minute. It calls the shellcheck on PATH for the scripts inside."""
-    if not PROGRAM.is_file():
-        compiler = go()
-        with timed(f"actionlint {VERSION}, with {output([compiler, 'version'])}"):
-            env = {"GOBIN": str(CACHE / "bin"), "GOFLAGS": "-trimpath", "CGO_ENABLED": "0"}
-            run([compiler, "install", "-ldflags=-s -w", f"{MODULE}/cmd/actionlint@{VERSION}"], env=env, quiet=True)
-            (CACHE / "bin/actionlint").replace(PROGRAM)
+    install(PACKAGE, VERSION, PROGRAM)
     return PROGRAM
