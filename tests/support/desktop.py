@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -183,12 +184,12 @@ class DesktopSession:
         shutil.copy(_XFCONF, services)
         if self._keyring == "hanging":
             (services / "secrets.service").write_text(desktop_parts.HANGING.format(python=sys.executable))
-        socket = Path(self.environ["XDG_RUNTIME_DIR"], "bus")
-        address = f"unix:path={socket}"
+        path = Path(self.environ["XDG_RUNTIME_DIR"], "bus")
+        address = f"unix:path={path}"
         configuration = self.folder / "bus.conf"
         configuration.write_text(desktop_parts.BUS.format(address=address, services=services))
         self.start("dbus-daemon", f"--config-file={configuration}", "--nofork", "--nopidfile")
-        until(socket.exists, _TIMEOUT, "the session bus")
+        until(lambda: _listens(path), _TIMEOUT, "the session bus")
         self.environ["DBUS_SESSION_BUS_ADDRESS"] = address
 
     def _start_keyring(self, kind: Keyring) -> None:
@@ -270,3 +271,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             break
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody takes connections there: a socket has its name a moment before."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(path))
+        return True
+    return False
