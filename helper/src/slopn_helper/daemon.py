@@ -192,8 +192,8 @@ class Daemon:
         """See `control.Daemon.count`."""
         now = self._engine.counters()
         first = self._dataplane.uplink.in_use
-        moved = next((peer.endpoint for peer in now.peers if peer.public_key == first), None)
-        endpoint = None if moved is None else Endpoint(*moved)
+        gateway = now.of(first)
+        endpoint = None if gateway is None or gateway.endpoint is None else Endpoint(*gateway.endpoint)
         latency = None if first is None else self._dataplane.latency
         self._hub.set_stats(Stats(now.rx_bytes, now.tx_bytes, now.last_handshake, endpoint, latency))
 

@@ -260,7 +260,7 @@ class Dataplane:
             await self.uplink.ask_all()
         if gateway is None or not self.uplink.spares:
             return
-        counted = next((one for one in self._engine.counters().peers if one.public_key == gateway), None)
+        counted = self._engine.counters().of(gateway)
         if counted is None:
             return
         now = self._clock()

@@ -58,7 +58,8 @@ class Uplink:
 
     def address(self, gateway: bytes) -> tuple[str, int] | None:
         """Where a gateway's packets go by now."""
-        return next((one.endpoint for one in self._engine.counters().peers if one.public_key == gateway), None)
+        counted = self._engine.counters().of(gateway)
+        return None if counted is None else counted.endpoint
 
     async def start(self, config: EngineConfig, *, choose: bool, patient: bool) -> None:
         """Begin handshakes, or go on with `config`. `choose`: its peers are gateways one of which is to be used.

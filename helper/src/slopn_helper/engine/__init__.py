@@ -129,6 +129,10 @@ class Counters(Struct, frozen=True):
     last_handshake: float | None = None
     peers: tuple[PeerCounters, ...] = ()
 
+    def of(self, public_key: bytes | None) -> PeerCounters | None:
+        """One peer's; None: there is no such peer."""
+        return next((peer for peer in self.peers if peer.public_key == public_key), None)
+
 
 class Engine(Protocol):
     """The data plane. Commands are rare, events few, counters polled."""
