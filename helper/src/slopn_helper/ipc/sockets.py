@@ -88,12 +88,27 @@ class SocketEndpoint:
 
     async def accept(self) -> SocketConnection:
         """The next client with its credentials."""
-        end, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+        end = await self._next()
         try:
             return SocketConnection(end, self._peers)
         except BaseException:
             end.close()
             raise
+
+    async def _next(self) -> socket.socket:
+        # Not `sock_accept`: when its caller is cancelled in the turn of the loop in which a client came, nobody
+        # closes that client's socket.
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                return self._listener.accept()[0]
+            except (BlockingIOError, ConnectionAbortedError):
+                somebody = asyncio.Event()
+                loop.add_reader(self._listener, somebody.set)
+                try:
+                    await somebody.wait()
+                finally:
+                    loop.remove_reader(self._listener)
 
     def close(self) -> None:
         """Close and unlink the socket, unless it is held for the next helper or another has put its own there."""

@@ -216,3 +216,27 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     old.close()
     assert stat.S_ISSOCK(new.path.lstat().st_mode)
     new.close()
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_who_came_while_nobody_waited_any_more_is_served_next(tmp_path: Path, turns: int) -> None:
+    """Who waited is cancelled `turns` of the loop after a client came: the client is served, then or by the next."""
+
+    async def scene(endpoint: SocketEndpoint, _peers: FakePeers) -> None:
+        waiting = asyncio.create_task(endpoint.accept())
+        await asyncio.sleep(0)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(endpoint.path))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if not waiting.cancel():
+                connection = await waiting
+            else:
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+                connection = await endpoint.accept()
+            connection.say(b"hello")
+            assert client.recv(5) == b"hello"
+            connection.close()
+
+    run(tmp_path / "run", scene)
