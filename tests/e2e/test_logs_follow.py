@@ -20,6 +20,8 @@ from support.until import until
 SLOPN = Path(sys.executable).parent / "slopn"
 FULL = 50 << 20
 """Bytes that must have gone through the tunnel before the traffic counts as such."""
+RATE = "50M"
+"""Bits a second of each stream: the capture must be able to follow on a busy machine, or it proves nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +69,12 @@ def following(scene: Scene, path: Path, *arguments: str) -> Iterator[Follower]:
 
 @contextlib.contextmanager
 def traffic(scene: Scene) -> Iterator[None]:
-    """Four streams of TCP through the tunnel, as fast as they go; at the end as many bytes as count."""
+    """Four streams of TCP through the tunnel, as fast as the capture can follow; at the end as many bytes as count."""
     server = scene.lab.gateway.popen(["iperf3", "-s", "-B", TUNNEL4], stdout=subprocess.DEVNULL)
     listening = f"ss -Hltn src {TUNNEL4}:5201"
     until(lambda: bool(scene.lab.gateway.run(listening).stdout), 10, "iperf3 listens")
-    client = scene.lab.client.popen(["iperf3", "-c", TUNNEL4, "-t", "120", "-P", "4"], stdout=subprocess.DEVNULL)
+    asked = ["iperf3", "-c", TUNNEL4, "-t", "120", "-P", "4", "-b", RATE]
+    client = scene.lab.client.popen(asked, stdout=subprocess.DEVNULL)
     before = scene.wg().tx_bytes
     try:
         yield
