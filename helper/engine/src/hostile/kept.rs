@@ -9,6 +9,11 @@ fn inputs(target: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn arrived() {
+    inputs("arrived").iter().for_each(|input| super::batches::check(input));
+}
+
+#[test]
 fn datagrams() {
     inputs("datagrams").iter().for_each(|input| super::exercise::check(input));
 }
