@@ -17,6 +17,7 @@ pub mod events;
 pub mod greeting;
 #[cfg(test)]
 mod hostile;
+pub mod identity;
 pub mod inbound;
 pub mod index;
 pub mod key;

@@ -1,7 +1,7 @@
 //! One peer: its WireGuard state, where it is, what it has sent and got. When it is called, and where: `calls.rs`.
 use crate::calls::Calls;
+pub use crate::identity::Identity;
 use crate::key::{PublicKey, Secret};
-use crate::limiter::Limiter;
 use crate::preshared::Keys;
 use crate::race::order;
 use crate::roaming::Roaming;
@@ -9,7 +9,6 @@ use gotatun::noise::activity::Activity;
 use gotatun::noise::index_table::IndexTable;
 use gotatun::noise::transport::{Claim, Transport};
 use gotatun::noise::{TimerParams, Tunn};
-use gotatun::x25519::StaticSecret;
 use parking_lot::{Mutex, MutexGuard};
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
@@ -56,21 +55,6 @@ pub struct PeerState {
     keepalive: Option<u16>,
     pub(crate) keys: Keys,
     roaming: Roaming,
-}
-
-/// Our own key pair, and the guard before the handshakes that name it.
-pub struct Identity {
-    pub private: StaticSecret,
-    pub public: gotatun::x25519::PublicKey,
-    pub limiter: Limiter,
-}
-
-impl Identity {
-    pub fn new(private: &Secret) -> Self {
-        let private = StaticSecret::from(private.0);
-        let public = gotatun::x25519::PublicKey::from(&private);
-        Self { limiter: Limiter::new(&public), private, public }
-    }
 }
 
 impl Peer {
@@ -157,6 +141,7 @@ impl PeerState {
     ) -> Self {
         let (private, limiter) = (identity.private.clone(), identity.limiter.shared());
         let mut tunn = Tunn::new(private, (*peer).into(), preshared.map(|s| s.0), None, index, limiter);
+        tunn.share_room(Arc::clone(&identity.room));
         if let Some(params) = timers {
             tunn.dangerously_set_timer_params(params.clone());
         }

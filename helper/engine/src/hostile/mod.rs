@@ -5,6 +5,7 @@ use proptest::prelude::*;
 mod batches;
 mod exercise;
 mod kept;
+mod silent;
 mod window;
 
 proptest! {

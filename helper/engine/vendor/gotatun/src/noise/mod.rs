@@ -24,6 +24,8 @@ pub mod index_table;
 pub mod rate_limiter;
 /// The keys and counters of a session, apart from the handshake.
 pub mod transport;
+/// Packets that wait for a session.
+pub mod waiting;
 
 mod session;
 mod timers;
@@ -36,17 +38,16 @@ use crate::noise::handshake::Handshake;
 use crate::noise::index_table::IndexTable;
 use crate::noise::rate_limiter::RateLimiter;
 use crate::noise::timers::{TimerName, Timers};
+use crate::noise::waiting::{Room, Waiting};
 
 pub use crate::noise::timers::TimerParams;
 use crate::packet::{Packet, WgCookieReply, WgData, WgHandshakeInit, WgHandshakeResp, WgKind};
 use crate::tun::MtuWatcher;
 use crate::x25519;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-const MAX_QUEUE_DEPTH: usize = 256;
 /// number of sessions in the ring, better keep a PoT.
 const N_SESSIONS: usize = 8;
 
@@ -81,7 +82,7 @@ pub struct Tunn<R: RngCore + Send = StdRng> {
     /// Used to find the next index in `sessions` with `session_counter % N_SESSIONS`.
     session_counter: usize,
     /// Queue to store blocked packets.
-    packet_queue: VecDeque<Packet>,
+    packet_queue: Waiting,
 
     /// Keeps tabs on the expiring timers.
     timers: timers::Timers,
@@ -141,7 +142,7 @@ impl<R: RngCore + Send> Tunn<R> {
             tx_bytes: Default::default(),
             rx_bytes: Default::default(),
 
-            packet_queue: VecDeque::new(),
+            packet_queue: Waiting::new(Arc::new(Room::new(usize::MAX))),
             timers: Timers::new(persistent_keepalive),
 
             rate_limiter,
@@ -256,7 +257,7 @@ impl<R: RngCore + Send> Tunn<R> {
             Ok(encapsulated_packet) => Some(encapsulated_packet.into()),
             Err(packet) => {
                 // If there is no session, queue the packet for future retry
-                self.queue_packet(packet);
+                self.packet_queue.push(packet);
                 // Initiate a new handshake if none is in progress
                 self.format_handshake_initiation(false).map(Into::into)
             }
@@ -479,21 +480,14 @@ impl<R: RngCore + Send> Tunn<R> {
     /// Encapsulate and return all queued packets.
     pub fn get_queued_packets(&mut self, tun_mtu: &mut MtuWatcher) -> impl Iterator<Item = WgKind> {
         std::iter::from_fn(|| {
-            self.dequeue_packet()
+            self.packet_queue.pop()
                 .and_then(|packet| self.handle_outgoing_packet(packet, Some(tun_mtu)))
         })
     }
 
-    /// Push packet to the back of the queue.
-    fn queue_packet(&mut self, packet: Packet) {
-        if self.packet_queue.len() < MAX_QUEUE_DEPTH {
-            // Drop if too many are already in queue
-            self.packet_queue.push_back(packet);
-        }
-    }
-
-    fn dequeue_packet(&mut self) -> Option<Packet> {
-        self.packet_queue.pop_front()
+    /// Packets that wait for a session take room here from now on; those that do are lost.
+    pub fn share_room(&mut self, room: Arc<Room>) {
+        self.packet_queue = Waiting::new(room);
     }
 
     fn estimate_loss(&self) -> f32 {
