@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slopn_helper.diagnose.vpns import found
 from slopn_helper.host.facts import Filters, Route, Rule
-from slopn_helper.host.facts.linux import LinuxFacts
+from slopn_helper.host.facts.linux import LinuxFacts, closing_tables
 from support.internet import Internet
 from support.netns import Namespace, veth
 
@@ -18,6 +18,8 @@ addr add 100.64.0.1/32 dev tailscale0
 route add 100.64.0.0/10 dev tailscale0 table 52
 route add unreachable default table 51820 proto 151 metric 4294967294
 rule add priority 5270 table 52
+rule add priority 5280 from 10.1.0.2 table 52
+rule add priority 5290 table main suppress_prefixlength 0
 rule add priority 32765 not fwmark 51820 table 51820 protocol 151
 """
 TABLES = """
@@ -27,7 +29,11 @@ table inet slopn {
     ip daddr 192.0.2.1 drop
   }
 }
-table inet mullvad { }
+table inet mullvad {
+  chain output {
+    type filter hook output priority 0; policy drop;
+  }
+}
 """
 
 
@@ -52,12 +58,15 @@ def test_a_hosts_network_is_told() -> None:
     assert Route(51820, "0.0.0.0/0", None, None, 4294967294, 151, unreachable=True, ours=True) in routes
     assert rules == (
         Rule(4, 5270, 52),
+        Rule(4, 5280, 52, partial=True),
+        Rule(4, 5290, 254, partial=True),
         Rule(4, 32765, 51820, fwmark=51820, inverted=True, protocol=151, ours=True),
     )
     assert "ip daddr 192.0.2.1 drop" in filters.ours
-    assert filters.others == ("inet mullvad",)
+    assert filters.others == filters.closing == ("inet mullvad",)
     assert found(links, routes, rules, filters, "slopn0") == {
-        "Tailscale": ["interface tailscale0", "IPv4 rule 5270 to table 52"],
+        "Tailscale": ["interface tailscale0", "IPv4 rule 5270 to table 52", "IPv4 rule 5280 to table 52"],
+        "another program": ["IPv4 rule 5290 to table 254"],
         "Mullvad": ["firewall table inet mullvad"],
     }
 
@@ -84,3 +93,13 @@ def test_a_resolver_is_asked_by_one_interface_alone(tmp_path: Path) -> None:
             assert asked == 1
             assert asyncio.run(facts.answers(ip_address("10.1.0.1"), "slopn0")) is None
             assert len(internet.seen().dns) == asked
+
+
+def test_a_table_that_lets_out_by_itself_isnt_closing() -> None:
+    """Only what leaves by itself counts: a server's filter drops what comes in."""
+    chains = (
+        "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n"
+        "\tchain OUTPUT {\n\t\ttype filter hook output priority filter; policy accept;\n\t}\n}\n"
+    )
+    assert closing_tables(chains) == []
+    assert closing_tables(chains.replace("accept", "drop")) == ["ip filter"]

@@ -33,6 +33,7 @@ from slopn_helper.ipc.pki import Authority
 from slopn_helper.ipc.server import Server
 from slopn_helper.ipc.users import AllowedUsers
 from slopn_helper.logs import setup
+from slopn_helper.others import Others
 from slopn_helper.recorder import FlightRecorder, replay
 from slopn_helper.runner import FWMARK, INTERFACE, HostRunner
 from slopn_helper.store import Loaded, Store
@@ -157,11 +158,13 @@ if sys.platform == "linux":
         control.enrolments = enroller.do
         keeper = Keeper(hub, enroller.renew, chance=random.SystemRandom().random)
         recorder = FlightRecorder(options.state_dir / RECORDER)
+        facts = LinuxFacts(ruleset.TABLE)
+        others = Others(hub, facts, watch.others, INTERFACE)
         sources = Sources(
             snapshot=control.snapshot,
             log=lambda: lines.lines(LogFilter(), 0.0).lines,
             recording=recorder.read,
-            host=LinuxFacts(ruleset.TABLE),
+            host=facts,
             firewall_drift=firewall.drift,
             routes_drift=router.drift,
             dns_drift=dns.drift,
@@ -209,7 +212,7 @@ if sys.platform == "linux":
             rules=firewall,
             changes=(firewall.changes, dns.changes, watch.changes),
             serve=server.run,
-            beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive, keeper.run),
+            beside=(gatekeeper.run, partial(users.run, LogindSeats()), notify.keep_alive, keeper.run, others.run),
             diagnose=partial(diagnose, sources),
             replay=replay,
             note=noted,

@@ -130,6 +130,11 @@ REGISTRY: dict[str, Kind] = {
         "The kill switch is always on, so that no browser reaches the page: set it with `slopn settings set kill_switch on`, "
         "run `slopn pause 5`, sign in, and set it to `always` again.",
     ),
+    "other_vpn": Kind(
+        Severity.WARNING,
+        "Something else takes or drops what belongs into the tunnel: {what}.",
+        "Disconnect it while you use SloPN, or give each of them routes of its own; `slopn diagnose` shows more.",
+    ),
     "path_narrow": Kind(
         Severity.WARNING,
         "The way to the gateway carries packets of {mtu} bytes only, fewer than IPv6 needs inside a tunnel: full ones are cut in "

@@ -95,6 +95,8 @@ class RuleRow(NamedTuple):
     inverted: bool
     fwmark: int
     suppress_prefixlen: int | None
+    selective: bool = False
+    """Only packets from or to certain addresses, devices, users or ports match."""
 
 
 def link_index(name: str) -> int | None:
@@ -183,6 +185,9 @@ def _route(row: Any, version: int) -> RouteRow:
     )
 
 
+_SELECTORS = ("iifname", "oifname", "uid_range", "ip_proto", "sport_range", "dport_range", "tun_id", "l3mdev")
+
+
 def _rule(row: Any, version: int) -> RuleRow:
     suppress = row.get("suppress_prefixlen")
     return RuleRow(
@@ -193,4 +198,5 @@ def _rule(row: Any, version: int) -> RuleRow:
         bool(row["flags"] & FIB_RULE_INVERT),
         row.get("fwmark") or 0,
         None if suppress in {None, NO_SUPPRESSION} else suppress,
+        bool(row["src_len"] or row["dst_len"] or row["tos"] or any(row.get(name) for name in _SELECTORS)),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from slopn_helper.diagnose.vpns import KNOWN, found, is_nearly_default
+from slopn_helper.diagnose.vpns import KNOWN, found, in_the_way, is_nearly_default
 from slopn_helper.host.facts import Filters, Link, Route, Rule
 from support.diagnosis import FILTERS, LINKS, ROUTES, RULES
 
@@ -90,3 +90,91 @@ def test_each_program_is_known_by_something() -> None:
     """And is in the list once."""
     assert len({vpn.name for vpn in KNOWN}) == len(KNOWN)
     assert all(vpn.interfaces or vpn.tables or vpn.marks or vpn.filters for vpn in KNOWN)
+
+
+WG_QUICK_RULE = Rule(4, 32763, 51821, fwmark=51821, inverted=True)
+WG_QUICK_ROUTE = Route(51821, "0.0.0.0/0", device="home")
+
+
+def blocking(
+    links: Sequence[Link] = (),
+    routes: Sequence[Route] = (),
+    rules: Sequence[Rule] = (),
+    filters: Filters = NONE,
+    *,
+    ours: Sequence[Rule] = RULES,
+    connected: bool = True,
+) -> dict[str, list[str]]:
+    """Who is in the way of our tunnel, beside all that is there anyway."""
+    up = [Link(name, 1420, usable=True) for name in ("tailscale0", "home", "tun0", "ppp0")]
+    return in_the_way(
+        (*LINKS, *up, *links), (*ROUTES, *routes), (*ours, *rules), filters, "slopn0", connected=connected
+    )
+
+
+def test_what_takes_nothing_isnt_in_the_way() -> None:
+    """Our own things, the network's default route, and VPNs that have networks of their own alone."""
+    assert blocking() == {}
+    routes = (Route(52, "100.64.0.0/10", device="tailscale0"), Route(254, "10.0.0.0/8", device="tun0"))
+    assert blocking(routes=routes, rules=(Rule(4, 5270, 52), Rule(4, 5210, 254, fwmark=0x80000))) == {}
+    # Their own packets alone; a source's; later than ours; a tunnel that is down.
+    for rule in (
+        Rule(4, 100, 51821, fwmark=7),
+        Rule(4, 100, 51821, partial=True),
+        Rule(4, 32766, 51821),
+        Rule(6, 100, 51821),
+    ):
+        assert blocking(routes=(WG_QUICK_ROUTE,), rules=(rule,)) == {}
+    assert blocking(routes=(Route(51821, "0.0.0.0/0", device="gone"),), rules=(WG_QUICK_RULE,)) == {}
+
+
+@pytest.mark.parametrize(
+    ("routes", "rules", "who"),
+    [
+        ((WG_QUICK_ROUTE,), (WG_QUICK_RULE,), "wg-quick"),
+        ((Route(52, "0.0.0.0/0", device="tailscale0"),), (Rule(4, 5270, 52),), "Tailscale"),
+        ((Route(1000, "0.0.0.0/0", device="tailscale0"),), (Rule(4, 5, 1000),), "Tailscale"),
+        ((Route(52, "::/0", device="tailscale0"),), (Rule(6, 5270, 52),), "Tailscale"),
+        (
+            (Route(0x6D6F6C65, "0.0.0.0/0", unreachable=True),),
+            (Rule(4, 5199, 0x6D6F6C65, fwmark=0x6D6F6C65, inverted=True),),
+            "Mullvad",
+        ),
+        ((Route(1000, "0.0.0.0/1", device="ppp0"),), (Rule(4, 5, 1000),), "another program"),
+    ],
+)
+def test_a_rule_before_ours_is_in_the_way(routes: tuple[Route, ...], rules: tuple[Rule, ...], who: str) -> None:
+    """If it leads everything to a default route; told by rule, or by the interface it ends at."""
+    ours = (*RULES, Rule(6, 32765, 51820, fwmark=51820, inverted=True, protocol=151, ours=True))
+    found = blocking(routes=routes, rules=rules, ours=ours)
+    assert list(found) == [who]
+    assert found[who] == [
+        f"IPv{rules[0].version} rule {rules[0].priority} to table {rules[0].table}, which is asked before SloPN's"
+    ]
+
+
+def test_halves_of_the_internet_are_in_the_way() -> None:
+    """OpenVPN's `redirect-gateway def1`: longer than what our rule leaves out of the main table."""
+    halves = (Route(254, "0.0.0.0/1", device="tun0"), Route(254, "128.0.0.0/1", device="tun0"))
+    said = {"OpenVPN": ["route 0.0.0.0/1 by tun0", "route 128.0.0.0/1 by tun0"]}
+    assert blocking(routes=halves) == said
+    # A tunnel for some networks has no rules, and takes nothing from there.
+    assert blocking(routes=halves, ours=()) == {}
+    assert blocking(routes=halves, ours=(), connected=False) == said
+    assert blocking(routes=(Route(254, "::/1", device="ppp0"),)) == {}, "our tunnel has no IPv6"
+
+
+def test_a_default_route_by_a_known_tunnel_is_in_the_way() -> None:
+    """A Wi-Fi's or a modem's is none of it."""
+    assert blocking(routes=(Route(254, "0.0.0.0/0", device="tun0"),)) == {"OpenVPN": ["route 0.0.0.0/0 by tun0"]}
+    assert blocking(routes=(Route(254, "0.0.0.0/0", device="ppp0"),)) == {}
+
+
+def test_a_filter_that_drops_is_in_the_way() -> None:
+    """A known VPN's always; a firewall of the host's own only while no tunnel comes up."""
+    filters = Filters("", ("inet mullvad", "ip filter"), ("inet mullvad", "ip filter"))
+    mullvad = {"Mullvad": ["firewall table inet mullvad, which drops packets"]}
+    assert blocking(filters=filters) == mullvad
+    assert blocking(filters=filters, connected=False) == mullvad | {
+        "another firewall": ["firewall table ip filter, which drops packets"]
+    }

@@ -45,6 +45,8 @@ class Rule(Struct, frozen=True):
     inverted: bool = False
     protocol: int = 0
     ours: bool = False
+    partial: bool = False
+    """Not every packet is led by it: it selects by more than a mark, or leaves default routes out."""
 
 
 class Filters(Struct, frozen=True):
@@ -54,6 +56,8 @@ class Filters(Struct, frozen=True):
     """Our table, as the platform's own tool writes it; empty: there is none."""
     others: tuple[str, ...] = ()
     """The names of the others, with their families: what is in them is none of our business."""
+    closing: tuple[str, ...] = ()
+    """Those of the others that drop what leaves this host unless a rule of theirs lets it through."""
 
 
 class System(Struct, frozen=True):

@@ -71,7 +71,14 @@ class LinuxFacts:
         async with rtnl.rtnetlink() as ipr:
             return tuple(
                 Rule(
-                    row.version, row.priority, row.table, row.fwmark, row.inverted, row.protocol, _is_ours(row.protocol)
+                    row.version,
+                    row.priority,
+                    row.table,
+                    row.fwmark,
+                    row.inverted,
+                    row.protocol,
+                    _is_ours(row.protocol),
+                    partial=row.selective or row.suppress_prefixlen is not None,
                 )
                 for row in sorted(await rtnl.rules(ipr))
                 if row.table not in _KERNELS_OWN or row.suppress_prefixlen is not None or row.fwmark
@@ -120,7 +127,20 @@ class LinuxFacts:
         # The packet filter of one family may need a sister in another, of the same name.
         own = [name for name in tables if name.split()[-1] == self._table]
         text = "".join(nft.cmd(f"list table {name}")[1] for name in own)
-        return Filters(text, tuple(name for name in tables if name not in own))
+        closing = [name for name in closing_tables(nft.cmd("list chains")[1]) if name not in own]
+        return Filters(text, tuple(name for name in tables if name not in own), tuple(closing))
+
+
+def closing_tables(chains: str) -> list[str]:
+    """The tables whose chain at the hook `output` drops by its policy, in what `nft list chains` prints."""
+    found: list[str] = []
+    table = ""
+    for line in chains.splitlines():
+        if line.startswith("table "):
+            table = line.removeprefix("table ").rstrip(" {")
+        elif " hook output " in line and "policy drop;" in line and table not in found:
+            found.append(table)
+    return found
 
 
 def _route(row: rtnl.RouteRow, names: dict[int, str]) -> Route:

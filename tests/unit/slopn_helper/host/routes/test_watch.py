@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slopn_helper.host.routes.plan import PROTOCOL
-from slopn_helper.host.routes.watch import concerns_us
+from slopn_helper.host.routes.watch import concerns_others, concerns_us
 
 OURS = bytes([2, 0, 0, 0, 254, PROTOCOL, 0, 1])
 THEIRS = bytes([2, 0, 0, 0, 254, 4, 0, 1])
@@ -39,3 +39,23 @@ THEIRS = bytes([2, 0, 0, 0, 254, 4, 0, 1])
 def test_what_may_be_ours(kind: int, body: bytes, *, concerns: bool) -> None:
     """Our routes, any rule and any address, once they are gone."""
     assert concerns_us(kind, body) is concerns
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "concerns"),
+    [
+        (24, THEIRS, True),
+        (25, THEIRS, True),
+        (24, bytes([2, 1, 0, 0, 254, 4, 0, 1]), True),
+        (24, bytes([2, 24, 0, 0, 254, 4, 0, 1]), False),
+        (24, OURS, False),
+        (24, b"", False),
+        (32, bytes(12), True),
+        (33, bytes(12), True),
+        (20, bytes(8), False),
+    ],
+    ids=["default", "gone", "half", "narrow", "ours", "cut short", "rule", "rule gone", "address"],
+)
+def test_what_may_lead_elsewhere(kind: int, body: bytes, *, concerns: bool) -> None:
+    """Wide routes of others, and any rule, coming or going."""
+    assert concerns_others(kind, body) is concerns
