@@ -1,4 +1,4 @@
-"""A bare root of this machine's own Debian or Ubuntu with systemd in it, for tests that boot it (tests/support/boot.py).
+"""A bare root of this machine's own Debian or Ubuntu, or of another release, with systemd in it: tests/support/boot.py boots it.
 
 Made once and kept in .cache/boot; `make test` makes the usual one before the first test.
 """
@@ -36,15 +36,15 @@ def main() -> None:
     boot_root()
 
 
-def boot_root(packages: Iterable[str] = ()) -> Path:
+def boot_root(packages: Iterable[str] = (), suite: str | None = None) -> Path:
     """The root with `PACKAGES` and `packages`, to be used as the lower part of an overlay only.
 
-    The first call for a list of packages downloads and installs them: 20 s on a quiet machine. Raises `RuntimeError`
+    `suite`: another release than this machine's, `trixie`; the virtual environment's Python isn't in there. The first call for a list of packages downloads and installs them: 20 s on a quiet machine. Raises `RuntimeError`
     with what mmdebstrap said.
     """
     system = platform.freedesktop_os_release()
     wanted = sorted({*PACKAGES, *packages})
-    suite = system["VERSION_CODENAME"]
+    suite = suite or system["VERSION_CODENAME"]
     digest = hashlib.sha256("\n".join((_FORMAT, system["ID"], suite, *wanted)).encode()).hexdigest()[:12]
     root = FOLDER / f"{suite}-{digest}"
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,7 @@ class BootedSystem:
 
     `packages` come on top of those of tools/boot_root.py: each list of them is a root of its own in the cache. `files` are
     written before the first boot, by their absolute paths; `mask` are units that don't start. `namespace`: its network
-    instead of a private one that begins anew with each boot.
+    instead of a private one that begins anew with each boot. `suite`: another release than this machine's.
     """
 
     def __init__(
@@ -66,8 +66,10 @@ class BootedSystem:
         files: Mapping[str, str] | None = None,
         mask: Iterable[str] = (),
         namespace: Namespace | None = None,
+        suite: str | None = None,
     ) -> None:
         self._packages = tuple(packages)
+        self._suite = suite
         self._files = dict(files or {})
         self._masked = (*_MASKED, *mask)
         self._network = None if namespace is None else namespace.path
@@ -75,7 +77,7 @@ class BootedSystem:
         self._started: list[subprocess.Popen[Any]] = []
 
     def __enter__(self) -> Self:
-        self._entered = Holder(boot_root(self._packages), self._network)
+        self._entered = Holder(boot_root(self._packages, self._suite), self._network)
         try:
             name = self._holder.tag
             self.write("/etc/hostname", f"{name}\n")
