@@ -15,7 +15,7 @@ DHCP_OUT: tuple[Rule, ...] = (
     ("ip6 saddr fe80::/10", "udp sport 546", "udp dport 547", "ip6 daddr { ff02::1:2, ff05::1:3 }", "accept"),
 )
 DHCP_IN: tuple[Rule, ...] = (
-    ("udp sport 67", "udp dport 68", "accept"),
+    ("meta nfproto ipv4", "udp sport 67", "udp dport 68", "accept"),
     ("ip6 saddr fe80::/10", "udp sport 547", "udp dport 546", "ip6 daddr fe80::/10", "accept"),
 )
 ON_LINK = "ip6 hoplimit 255"

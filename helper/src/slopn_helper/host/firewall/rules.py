@@ -32,13 +32,13 @@ from slopn_helper.host.firewall.words import (
 )
 from slopn_wire.profile import IPAddress
 
-_LAN = {
+LAN = {
     "ip": ("10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"),
     "ip6": ("fc00::/7", "fe80::/10"),
 }
 """Private ranges, never an interface's netmask: whoever hands out addresses could make that the whole internet."""
 
-_MULTICAST = {
+MULTICAST = {
     "ip": ("224.0.0.0/24", "239.0.0.0/8", "255.255.255.255"),
     "ip6": ("ff02::/16", "ff05::/16"),
 }
@@ -57,7 +57,7 @@ class Rules:
         self._set_mark = f"meta mark set {fwmark:#x}"
         self._lan = ("ip", "ip6") if policy.allow_lan else ()
         self._endpoints = unique(endpoint(e) for e in policy.endpoints)
-        self._asked = _asked(policy)
+        self._asked = asked(policy)
         self._addresses = unique(map(plain, policy.addresses))
         self._interface = interface(policy.interface) if isinstance(policy, Tunnelled) else None
         self._sealed = Sealed(policy.inside if isinstance(policy, Blocked) else None)
@@ -145,7 +145,7 @@ class Rules:
             *self._rest(
                 (
                     _NO_TUNNEL,
-                    f"{family} saddr {one_of(_LAN[family])}",
+                    f"{family} saddr {one_of(LAN[family])}",
                     f"{family} daddr {_lan_and_multicast(family)}",
                     "accept",
                 )
@@ -173,7 +173,7 @@ class Rules:
             *self._rest(
                 (
                     *self._to_lan(),
-                    *((self._mark, f"{family} daddr {one_of(_LAN[family])}", "accept") for family in _LAN if clients),
+                    *((self._mark, f"{family} daddr {one_of(LAN[family])}", "accept") for family in LAN if clients),
                 )
             ),
         )
@@ -260,7 +260,7 @@ class Rules:
         return (("accept",),) if self._only else (*lan, *REFUSALS)
 
     def _from_lan(self) -> tuple[Rule, ...]:
-        return tuple((_NO_TUNNEL, f"{family} saddr {one_of(_LAN[family])}", "accept") for family in self._lan)
+        return tuple((_NO_TUNNEL, f"{family} saddr {one_of(LAN[family])}", "accept") for family in self._lan)
 
     def _dhcp_server(self) -> tuple[Rule, ...]:
         """For a hotspot or a bridge of virtual machines: their requests come from 0.0.0.0."""
@@ -281,10 +281,10 @@ class Rules:
 
 
 def _lan_and_multicast(family: str) -> str:
-    return one_of((*_LAN[family], *_MULTICAST[family]))
+    return one_of((*LAN[family], *MULTICAST[family]))
 
 
-def _asked(policy: Blocked | Tunnelled) -> tuple[tuple[IPAddress, str, int], ...]:
+def asked(policy: Blocked | Tunnelled) -> tuple[tuple[IPAddress, str, int], ...]:
     """Whom this process asks beside the tunnel: resolvers, a page that tells of captive portals, enrolment APIs."""
     names = ((plain(a), protocol, 53) for a in policy.resolvers for protocol in ("udp", "tcp"))
     portal = ((plain(a), "tcp", 80) for a in policy.portal) if isinstance(policy, Blocked) else ()

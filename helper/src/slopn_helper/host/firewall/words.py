@@ -49,6 +49,12 @@ def plain(address: IPAddress) -> IPAddress:
 
 def networks(of: Iterable[IPNetwork]) -> dict[str, str]:
     """The networks as one set a family, without those that lie in another; a family without any isn't there."""
+    sets = zip(("ip", "ip6"), collapsed(of), strict=True)
+    return {family: one_of(map(str, members)) for family, members in sets if members}
+
+
+def collapsed(of: Iterable[IPNetwork]) -> tuple[tuple[IPv4Network, ...], tuple[IPv6Network, ...]]:
+    """The networks of each family as packets carry them, without those that lie in another."""
     four: list[IPv4Network] = []
     six: list[IPv6Network] = []
     for network in of:
@@ -58,8 +64,7 @@ def networks(of: Iterable[IPNetwork]) -> dict[str, str]:
             four.append(IPv4Network((int(network.network_address) & 0xFFFF_FFFF, network.prefixlen - 96)))
         else:
             six.append(network)
-    sets = {"ip": [str(n) for n in collapse_addresses(four)], "ip6": [str(n) for n in collapse_addresses(six)]}
-    return {family: one_of(members) for family, members in sets.items() if members}
+    return tuple(collapse_addresses(four)), tuple(collapse_addresses(six))
 
 
 def interface(name: str) -> str:
