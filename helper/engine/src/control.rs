@@ -10,7 +10,6 @@ use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Prefix;
 use crate::preshared::{Preshared, leave_agreed};
 use crate::shared::{Shared, View};
-use crate::tun::Link;
 use crate::uapi::{PeerChange, SetRequest};
 use crate::udp::{Binding, Sockets};
 use gotatun::noise::TimerParams;
@@ -106,7 +105,7 @@ impl Core {
     }
 
     pub fn set_mtu(&self, mtu: u16) -> io::Result<()> {
-        Link::new(&self.shared.tun)?.set_mtu(&self.shared.tun, mtu)?;
+        self.shared.tun.set_mtu(mtu)?;
         self.shared.mtu.store(mtu, Relaxed);
         Ok(())
     }

@@ -1,19 +1,20 @@
 //! What peers have sent and got, what was lost and why: numbers that only grow.
 use crate::engine::{PeerCounters, Snapshot};
 use crate::shared::View;
+use crate::sys::errno;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Errno of a send, by name; everything else counts as the last, "other".
 const SEND_ERRORS: [(i32, &str); 10] = [
-    (libc::ENETUNREACH, "ENETUNREACH"),
-    (libc::EHOSTUNREACH, "EHOSTUNREACH"),
-    (libc::EMSGSIZE, "EMSGSIZE"),
-    (libc::EPERM, "EPERM"),
-    (libc::EACCES, "EACCES"),
-    (libc::ENOBUFS, "ENOBUFS"),
-    (libc::EAGAIN, "EAGAIN"),
-    (libc::EINVAL, "EINVAL"),
-    (libc::ECONNREFUSED, "ECONNREFUSED"),
+    (errno::ENETUNREACH, "ENETUNREACH"),
+    (errno::EHOSTUNREACH, "EHOSTUNREACH"),
+    (errno::EMSGSIZE, "EMSGSIZE"),
+    (errno::EPERM, "EPERM"),
+    (errno::EACCES, "EACCES"),
+    (errno::ENOBUFS, "ENOBUFS"),
+    (errno::EAGAIN, "EAGAIN"),
+    (errno::EINVAL, "EINVAL"),
+    (errno::ECONNREFUSED, "ECONNREFUSED"),
     (0, "other"),
 ];
 
@@ -97,9 +98,9 @@ mod tests {
     #[test]
     fn failed_sends_are_counted_by_kind() {
         let c = Counters::default();
-        c.send_failed(libc::EPERM, 2);
-        c.send_failed(libc::EPERM, 1);
-        c.send_failed(libc::EIO, 5);
+        c.send_failed(errno::EPERM, 2);
+        c.send_failed(errno::EPERM, 1);
+        c.send_failed(errno::EIO, 5);
         let named = c.named();
         let get = |n: &str| named.iter().find(|(k, _)| k == n).map(|(_, v)| *v);
         assert_eq!(get("send_EPERM"), Some(3));

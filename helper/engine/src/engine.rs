@@ -8,7 +8,8 @@ use crate::paths::Probing;
 use crate::preshared::Preshared;
 use crate::shared::Shared;
 use crate::threads;
-use crate::tun::{Link, Tun};
+use crate::tun::{Kind, Tun};
+#[cfg(unix)]
 use crate::uapi;
 use gotatun::noise::TimerParams;
 use std::io;
@@ -22,11 +23,12 @@ use std::time::{Duration, SystemTime};
 pub struct Options {
     /// The kernel puts a number for `%d`.
     pub interface: String,
+    pub device: Kind,
     /// None leaves what the device has.
     pub mtu: Option<u16>,
     /// Use vnet_hdr and segmentation where the kernel gives them.
     pub offload: bool,
-    /// Serve the UAPI socket.
+    /// Serve the UAPI socket, which is one of Unix.
     pub uapi: bool,
     /// For tests: the age at which the initiator renews a session, instead of the protocol's 120 s.
     pub rekey_after: Option<Duration>,
@@ -38,9 +40,10 @@ impl Options {
     pub fn new(interface: &str) -> Self {
         Self {
             interface: interface.to_owned(),
+            device: Kind::Usual,
             mtu: Some(1420),
             offload: true,
-            uapi: true,
+            uapi: cfg!(unix),
             rekey_after: None,
             stages: Stages::Auto,
         }
@@ -69,6 +72,7 @@ pub struct Snapshot {
 pub struct Engine {
     interface: String,
     core: Arc<Core>,
+    #[cfg(unix)]
     uapi: Option<uapi::Server>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -76,24 +80,33 @@ pub struct Engine {
 impl Engine {
     /// Makes the device and starts. Nothing is sent or accepted before a private key is set.
     pub fn start(options: &Options, events: Arc<Events>) -> io::Result<Self> {
-        let tun = Tun::create(&options.interface, options.offload).map_err(|e| explain(&options.interface, &e))?;
+        let name = &options.interface;
+        let explain = |e: io::Error| io::Error::new(e.kind(), format!("cannot create the TUN device {name}: {e}"));
+        let tun = Tun::create(&options.device, name, options.offload).map_err(explain)?;
         Self::start_on(tun, options, events)
     }
 
     /// The same with a device that is there already.
     pub fn start_on(tun: Tun, options: &Options, events: Arc<Events>) -> io::Result<Self> {
-        let mut link = Link::new(&tun)?;
         if let Some(mtu) = options.mtu {
-            link.set_mtu(&tun, mtu)?;
+            tun.set_mtu(mtu)?;
         }
-        let mtu = link.mtu(&tun)?;
+        let mtu = tun.mtu()?;
         let interface = tun.name()?;
         events.log(Level::Info, format!("{interface}: {}", tun.describe()));
         let shared = Arc::new(Shared::new(tun, events, mtu, options.stages)?);
         let timers =
             options.rekey_after.map(|age| TimerParams { rekey_after_time: age..=age, ..TimerParams::default() });
         let core = Arc::new(Core::new(Arc::clone(&shared), timers));
-        let mut engine = Self { interface, core, uapi: None, threads: threads::spawn(&shared)? };
+        #[cfg_attr(windows, expect(unused_mut, reason = "the UAPI socket comes later"))]
+        let mut engine = Self {
+            interface,
+            core,
+            #[cfg(unix)]
+            uapi: None,
+            threads: threads::spawn(&shared)?,
+        };
+        #[cfg(unix)]
         if options.uapi {
             let on_removal = Arc::downgrade(&shared);
             let removed = move || {
@@ -172,6 +185,11 @@ impl Engine {
         &self.interface
     }
 
+    /// The number by which Windows knows the device, else none.
+    pub fn luid(&self) -> Option<u64> {
+        self.core.shared.tun.luid()
+    }
+
     /// 0 while there are no sockets.
     pub fn listen_port(&self) -> u16 {
         self.core.listen_port()
@@ -188,21 +206,12 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         // First, since its thread asks the core.
-        self.uapi = None;
+        #[cfg(unix)]
+        drop(self.uapi.take());
         self.core.stop();
         for thread in self.threads.drain(..) {
             // A panic has been reported by the thread itself.
             let _ = thread.join();
         }
     }
-}
-
-fn explain(interface: &str, error: &io::Error) -> io::Error {
-    let why = match error.raw_os_error() {
-        Some(libc::EBUSY) => "an interface of that name is in use".to_owned(),
-        Some(libc::EPERM | libc::EACCES) => "only root may do that".to_owned(),
-        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => "/dev/net/tun is missing".to_owned(),
-        _ => error.to_string(),
-    };
-    io::Error::new(error.kind(), format!("cannot create the TUN device {interface}: {why}"))
 }

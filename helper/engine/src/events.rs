@@ -1,11 +1,12 @@
-//! What the engine tells its owner: a queue, and a descriptor that is readable while it holds something.
+//! What the engine tells its owner: a queue, and what can be waited for while it is empty.
 use crate::key::PublicKey;
 use crate::preshared::Label;
-use crate::sys::EventFd;
+use crate::sys::{Signal, Waitable};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
 use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Events {
     queue: Mutex<Queue>,
-    fd: EventFd,
+    signal: Signal,
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +86,7 @@ struct Queue {
 
 impl Events {
     pub fn new() -> io::Result<Self> {
-        Ok(Self { queue: Mutex::default(), fd: EventFd::new()? })
+        Ok(Self { queue: Mutex::default(), signal: Signal::new()? })
     }
 
     pub fn push(&self, event: Event) {
@@ -103,7 +104,7 @@ impl Events {
         }
         queue.events.push_back(event);
         drop(queue);
-        self.fd.signal();
+        self.signal.signal();
     }
 
     pub fn log(&self, level: Level, text: impl Into<String>) {
@@ -113,14 +114,20 @@ impl Events {
     /// Everything that has gathered, oldest first.
     pub fn take(&self) -> Vec<Event> {
         // Drained first: what is pushed in between then signals once too often, never once too seldom.
-        self.fd.drain();
+        self.signal.drain();
         self.queue.lock().events.drain(..).collect()
+    }
+
+    /// Until there is something to take.
+    pub fn raised(&self) -> Waitable {
+        self.signal.raised()
     }
 }
 
+#[cfg(unix)]
 impl AsRawFd for Events {
     fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.signal.as_raw_fd()
     }
 }
 

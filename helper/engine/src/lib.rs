@@ -46,6 +46,7 @@ mod transmit;
 pub mod tun;
 pub mod uapi;
 pub mod udp;
+#[cfg(unix)]
 pub mod wg;
 
 /// For the fuzz targets: the state machine whose packets they make.

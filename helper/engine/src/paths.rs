@@ -5,6 +5,7 @@ use crate::key::{PublicKey, short};
 use crate::peer::Peer;
 use crate::pmtu::{Limits, Probe, Search};
 use crate::shared::{Shared, View};
+use crate::sys::errno;
 use crate::udp::{Sender, Sockets, Wire};
 use gotatun::packet::{Packet, WgKind};
 use parking_lot::Mutex;
@@ -153,7 +154,7 @@ impl Path {
         for Probe { token, size } in search.poll(now, traffic) {
             let echo = Echo { from, to, is_reply: false, token, limit };
             let padded = usize::from(size - overhead);
-            if send(shared, sockets, sender, peer, echo, padded) == Some(libc::EMSGSIZE) {
+            if send(shared, sockets, sender, peer, echo, padded) == Some(errno::EMSGSIZE) {
                 search.refuse(token);
             }
         }

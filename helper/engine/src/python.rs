@@ -1,16 +1,24 @@
 //! The Python module `slopn_engine._engine`. Nothing here is on the way of a packet.
+mod events;
+mod memory;
+
 use crate::config::{Config, PeerConfig};
 use crate::engine::{Engine, Options};
-use crate::events::{Event, Events};
+use crate::events::Events;
 use crate::key::Secret;
 use crate::paths::Probing;
+use crate::sys::wait;
+use crate::tun::Kind;
 use crate::udp::parse_ip;
+use events::PyEvent;
+use memory::PyMemoryTun;
 use parking_lot::RwLock;
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+#[cfg(unix)]
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -28,46 +36,6 @@ struct PyEngine {
     engine: RwLock<Option<Engine>>,
     #[pyo3(get)]
     interface: String,
-}
-
-#[pyclass(name = "Event", module = "slopn_engine", frozen)]
-enum PyEvent {
-    Up {},
-    #[pyo3(constructor = (public_key, rtt, preshared = 0))]
-    Handshake {
-        public_key: Vec<u8>,
-        rtt: Option<f64>,
-        preshared: u64,
-    },
-    Unused {
-        public_key: Vec<u8>,
-        answers: usize,
-    },
-    Stale {
-        public_key: Vec<u8>,
-        age: Option<f64>,
-    },
-    Roamed {
-        public_key: Vec<u8>,
-        endpoint: (String, u16),
-    },
-    Flooded {
-        endpoint: (String, u16),
-        proven: bool,
-        handshakes: u32,
-    },
-    PathMtu {
-        public_key: Vec<u8>,
-        over6: bool,
-        mtu: Option<u16>,
-    },
-    Log {
-        level: String,
-        text: String,
-    },
-    Down {
-        reason: String,
-    },
 }
 
 #[pyclass(module = "slopn_engine", frozen, get_all)]
@@ -90,7 +58,10 @@ struct Counters {
 #[pymethods]
 impl PyEngine {
     #[new]
-    #[pyo3(signature = (interface, *, mtu = 1420, offload = true, uapi = true, rekey_after = None))]
+    #[pyo3(signature = (
+        interface, *, mtu = 1420, offload = true, uapi = cfg!(unix), rekey_after = None, device = None, address = None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "all but the first have a name")]
     fn new(
         py: Python<'_>,
         interface: &str,
@@ -98,9 +69,12 @@ impl PyEngine {
         offload: bool,
         uapi: bool,
         rekey_after: Option<f64>,
+        device: Option<Device>,
+        address: Option<&str>,
     ) -> PyResult<Self> {
+        let device = kind(device, address)?;
         let rekey_after = rekey_after.map(Duration::try_from_secs_f64).transpose().map_err(value_error)?;
-        let options = Options { mtu: Some(mtu), offload, uapi, rekey_after, ..Options::new(interface) };
+        let options = Options { device, mtu: Some(mtu), offload, uapi, rekey_after, ..Options::new(interface) };
         py.detach(|| {
             let events = Arc::new(Events::new().map_err(engine_error)?);
             let engine = Engine::start(&options, Arc::clone(&events)).map_err(engine_error)?;
@@ -206,8 +180,20 @@ impl PyEngine {
         self.with(py, |engine| Ok(engine.listen_port()))
     }
 
+    #[getter]
+    fn luid(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        self.with(py, |engine| Ok(engine.luid()))
+    }
+
+    #[cfg(unix)]
     fn fileno(&self) -> i32 {
         self.events.as_raw_fd()
+    }
+
+    fn wait(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+        let patience = Duration::try_from_secs_f64(timeout).map_err(value_error)?;
+        let patience = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        Ok(py.detach(|| wait([self.events.raised()], patience) == [true]))
     }
 
     fn next_events(&self, py: Python<'_>) -> Vec<PyEvent> {
@@ -228,24 +214,6 @@ impl PyEngine {
     }
 }
 
-impl From<Event> for PyEvent {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Up => Self::Up {},
-            Event::Handshake { peer, rtt, preshared } => {
-                Self::Handshake { public_key: peer.to_vec(), rtt: rtt.map(|d| d.as_secs_f64()), preshared }
-            }
-            Event::Unused { peer, answers } => Self::Unused { public_key: peer.to_vec(), answers },
-            Event::Stale { peer, age } => Self::Stale { public_key: peer.to_vec(), age: age.map(|d| d.as_secs_f64()) },
-            Event::Roamed { peer, endpoint } => Self::Roamed { public_key: peer.to_vec(), endpoint: shown(endpoint) },
-            Event::Flooded { from, proven, handshakes } => Self::Flooded { endpoint: shown(from), proven, handshakes },
-            Event::PathMtu { peer, over6, mtu } => Self::PathMtu { public_key: peer.to_vec(), over6, mtu },
-            Event::Log { level, text } => Self::Log { level: format!("{level:?}").to_lowercase(), text },
-            Event::Down { reason } => Self::Down { reason },
-        }
-    }
-}
-
 fn peer(
     (public_key, endpoint, allowed_ips, preshared_key, keepalive): PyPeer,
     alternatives: Vec<Address>,
@@ -260,6 +228,33 @@ fn peer(
         preshared_key: preshared_key.map(|k| key(&Zeroizing::new(k))).transpose()?.map(Secret),
         keepalive,
     })
+}
+
+/// Windows' drivers have names; which device it is can also be an object.
+#[derive(FromPyObject)]
+enum Device {
+    Memory(PyMemoryTun),
+    Named(String),
+}
+
+fn kind(device: Option<Device>, address: Option<&str>) -> PyResult<Kind> {
+    #[cfg(not(windows))]
+    let _ = address;
+    match device {
+        None => Ok(Kind::Usual),
+        Some(Device::Memory(tun)) => Ok(Kind::Memory(tun.0)),
+        #[cfg(windows)]
+        Some(Device::Named(name)) if name == "wintun" => Ok(Kind::Usual),
+        #[cfg(windows)]
+        Some(Device::Named(name)) if name == "tap" => Ok(Kind::Tap(address.map(interface_address).transpose()?)),
+        Some(Device::Named(name)) => Err(value_error(format!("there is no device {name:?} here"))),
+    }
+}
+
+#[cfg(windows)]
+fn interface_address(text: &str) -> PyResult<(std::net::Ipv4Addr, u8)> {
+    let parts = text.split_once('/').and_then(|(ip, prefix)| Some((ip.parse().ok()?, prefix.parse().ok()?)));
+    parts.filter(|(_, prefix)| *prefix <= 32).ok_or_else(|| value_error(format!("{text:?} is no IPv4 address/prefix")))
 }
 
 fn inner(ip: &str) -> PyResult<IpAddr> {
@@ -294,6 +289,7 @@ fn engine_error(error: impl ToString) -> PyErr {
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyEngine>()?;
     module.add_class::<PyEvent>()?;
+    module.add_class::<PyMemoryTun>()?;
     module.add_class::<PeerCounters>()?;
     module.add_class::<Counters>()?;
     module.add("EngineError", module.py().get_type::<EngineError>())

@@ -5,12 +5,11 @@ use crate::inbound::Inbound;
 use crate::load::Load;
 use crate::pipeline::{self, Feeder};
 use crate::shared::{Local, Shared, View};
-use crate::sys::poll;
+use crate::sys::{Waitable, wait};
 use crate::threads::cores;
 use crate::udp::{self, Socket, Sockets};
 use parking_lot::Mutex;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -47,7 +46,6 @@ pub fn receive(shared: &Shared) -> Result<(), String> {
 
 /// Runs until the number of threads is to be another one.
 fn run(shared: &Shared, inbound: &Mutex<Inbound>, local: &mut Local, load: &mut Load) -> Result<(), String> {
-    let wake = shared.rx_wake.as_raw_fd();
     let (back, empties) = mpsc::channel();
     std::thread::scope(|scope| {
         let mut reception = Reception { shared, inbound, feeder: None, back, empties };
@@ -74,12 +72,12 @@ fn run(shared: &Shared, inbound: &Mutex<Inbound>, local: &mut Local, load: &mut 
                 };
             }
             if ready == [false; 2] {
-                let [v4, v6] = pair.map(|s| s.map_or(-1, AsRawFd::as_raw_fd));
+                let [v4, v6] = pair.map(|s| s.map_or(Waitable::NEVER, Socket::readable));
                 let before = Instant::now();
-                let [r4, r6, woken] = poll([(v4, libc::POLLIN), (v6, libc::POLLIN), (wake, libc::POLLIN)], -1);
+                let [r4, r6, woken] = wait([v4, v6, shared.rx_wake.raised()], -1);
                 load.waited(before.elapsed());
-                ready = [r4 != 0, r6 != 0];
-                if woken != 0 {
+                ready = [r4, r6];
+                if woken {
                     shared.rx_wake.drain();
                 }
             }

@@ -8,7 +8,7 @@ use crate::load::Stages;
 use crate::paths::Paths;
 use crate::peer::{Identity, Peer, PeerState};
 use crate::prefix::Table;
-use crate::sys::EventFd;
+use crate::sys::Signal;
 use crate::talk::Talk;
 use crate::tun::Tun;
 use crate::udp::{Outgoing, Sender, Sockets, Wire};
@@ -30,11 +30,11 @@ pub struct Shared {
     pub mtu: AtomicU16,
     pub stages: Stages,
     pub paths: Paths,
-    pub tx_wake: EventFd,
+    pub tx_wake: Signal,
     /// Of whoever waits for room in the sockets.
-    pub send_wake: EventFd,
-    pub rx_wake: EventFd,
-    pub timer_wake: EventFd,
+    pub send_wake: Signal,
+    pub rx_wake: Signal,
+    pub timer_wake: Signal,
     pub wanted: Wanted,
     stop: AtomicBool,
     generation: AtomicU64,
@@ -95,10 +95,10 @@ impl Shared {
             mtu: AtomicU16::new(mtu),
             stages,
             paths: Paths::default(),
-            tx_wake: EventFd::new()?,
-            send_wake: EventFd::new()?,
-            rx_wake: EventFd::new()?,
-            timer_wake: EventFd::new()?,
+            tx_wake: Signal::new()?,
+            send_wake: Signal::new()?,
+            rx_wake: Signal::new()?,
+            timer_wake: Signal::new()?,
             wanted: Wanted::default(),
             stop: AtomicBool::new(false),
             generation: AtomicU64::new(0),
@@ -212,7 +212,7 @@ impl Local {
     /// True when something may have changed. Takes back `wake`, which tells of it; ask `is_stopping` after this.
     ///
     /// The signal may come just after the change was seen, so whoever waits for it has to take it back as well.
-    pub fn refresh(&mut self, shared: &Shared, wake: &EventFd) -> bool {
+    pub fn refresh(&mut self, shared: &Shared, wake: &Signal) -> bool {
         if self.generation == shared.generation.load(Relaxed) {
             return false;
         }

@@ -1,11 +1,10 @@
 //! The threads of an engine. Each tries first and waits only when there is nothing to do.
 use crate::receive::receive;
 use crate::shared::Shared;
-use crate::sys::poll;
+use crate::sys::wait;
 use crate::timers::Timers;
 use crate::transmit::transmit;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, available_parallelism};
@@ -41,13 +40,12 @@ pub fn spawn(shared: &Arc<Shared>) -> io::Result<Vec<JoinHandle<()>>> {
 }
 
 fn timer(shared: &Shared) -> Result<(), String> {
-    let mut timers = Timers::new(shared);
-    let wake = shared.timer_wake.as_raw_fd();
+    let mut timers = Timers::start();
     while !shared.is_stopping() {
-        let wait = timers.run(shared).saturating_duration_since(Instant::now());
+        let pause = timers.run(shared).saturating_duration_since(Instant::now());
         // Rounded up: woken too early, there would be nothing to do yet.
-        let wait = wait.as_micros().div_ceil(1000) as i32;
-        if poll([(wake, libc::POLLIN)], wait)[0] != 0 {
+        let pause = pause.as_micros().div_ceil(1000) as i32;
+        if wait([shared.timer_wake.raised()], pause) == [true] {
             shared.timer_wake.drain();
         }
     }

@@ -6,7 +6,6 @@ use crate::key::{PublicKey, short};
 use crate::limiter::Flood;
 use crate::peer::{Peer, PeerState};
 use crate::shared::{Shared, ToPeer, View};
-use crate::tun::Link;
 use crate::udp::Wire;
 use gotatun::noise::errors::WireGuardError;
 use gotatun::packet::WgKind;
@@ -17,8 +16,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
 pub struct Timers {
-    /// None where interfaces can't be asked about; the MTU then stays what it was.
-    link: Option<Link>,
+    /// The device's MTU can't be asked for any more: it then stays what it was.
+    mtu_unknown: bool,
     began: Instant,
     /// The next look at what belongs to no peer.
     next: Instant,
@@ -34,10 +33,10 @@ impl Timers {
     /// And so often while there is a session and nothing else. All looks are at whole periods, and so at the same times.
     const CALM: Duration = Duration::from_secs(1);
 
-    pub fn new(shared: &Shared) -> Self {
+    pub fn start() -> Self {
         let now = Instant::now();
         Self {
-            link: Link::new(&shared.tun).ok(),
+            mtu_unknown: false,
             began: now,
             next: now,
             view: None,
@@ -115,8 +114,10 @@ impl Timers {
     }
 
     fn follow_mtu(&mut self, shared: &Shared) {
-        let Some(link) = &mut self.link else { return };
-        match link.mtu(&shared.tun) {
+        if self.mtu_unknown {
+            return;
+        }
+        match shared.tun.mtu() {
             Ok(mtu) => {
                 let before = shared.mtu.swap(mtu, Relaxed);
                 if before != mtu {
@@ -126,7 +127,7 @@ impl Timers {
             Err(e) => {
                 // Deleted, or in a namespace that we may not enter. The sending thread notices the first.
                 shared.events.log(Level::Warning, format!("tun: MTU unknown from now on: {e}"));
-                self.link = None;
+                self.mtu_unknown = true;
             }
         }
     }

@@ -5,12 +5,10 @@ use crate::outbound::{Outlet, Reader, claim};
 use crate::peer::Peer;
 use crate::pipeline;
 use crate::shared::{Local, Shared};
-use crate::sys::poll;
+use crate::sys::wait;
 use crate::threads::cores;
-use crate::tun::is_gone;
 use crate::udp::{Outgoing, Sockets};
 use parking_lot::Mutex;
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -43,7 +41,6 @@ fn run(
     local: &mut Local,
     load: &mut Load,
 ) -> Result<(), String> {
-    let (tun, wake) = (shared.tun.as_raw_fd(), shared.tx_wake.as_raw_fd());
     let (back, empties) = mpsc::channel::<Plain>();
     std::thread::scope(|scope| {
         let mut feeder = None;
@@ -61,15 +58,15 @@ fn run(
             let mut batch = empties.try_recv().unwrap_or_default();
             let read = match reader.gather(shared, &local.view.routes, &mut batch) {
                 Ok(read) => read,
-                Err(e) if is_gone(&e) => return Err(format!("the TUN device is gone: {e}")),
+                Err(e) if shared.tun.is_gone(&e) => return Err(format!("the TUN device is gone: {e}")),
                 Err(e) => return Err(format!("reading from the TUN device: {e}")),
             };
             if !read {
                 let _ = back.send(batch);
                 let before = Instant::now();
-                let [_, woken] = poll([(tun, libc::POLLIN), (wake, libc::POLLIN)], -1);
+                let [_, woken] = wait([shared.tun.readable(), shared.tx_wake.raised()], -1);
                 load.waited(before.elapsed());
-                if woken != 0 {
+                if woken {
                     shared.tx_wake.drain();
                 }
                 continue;

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from slopn_engine._engine import Counters, Engine, EngineError, Event, PeerCounters
+from slopn_engine._engine import Counters, Engine, EngineError, Event, MemoryTun, PeerCounters
 
-__all__ = ["Counters", "Engine", "EngineError", "Event", "PeerCounters"]
+__all__ = ["Counters", "Engine", "EngineError", "Event", "MemoryTun", "PeerCounters"]

@@ -183,6 +183,17 @@ class Counters:
         """
 
 @final
+class MemoryTun:
+    """A device that stays in this process: for tests, and where the system has none to give. For one engine at a time."""
+
+    def __init__(self) -> None: ...
+    def send(self, packet: bytes) -> bool:
+        """Gives the engine an IP packet; False: it is lost, since 4,096 wait."""
+
+    def receive(self, timeout: float = 0.0) -> bytes | None:
+        """An IP packet from the engine; None: none came within so many seconds."""
+
+@final
 class Engine:
     """A WireGuard data plane with a TUN device of its own. Needs CAP_NET_ADMIN.
 
@@ -196,14 +207,19 @@ class Engine:
         *,
         mtu: int = 1420,
         offload: bool = True,
-        uapi: bool = True,
+        uapi: bool = ...,
         rekey_after: float | None = None,
+        device: str | MemoryTun | None = None,
+        address: str | None = None,
     ) -> None:
         """Makes the device and starts the threads; nothing is sent or accepted before `apply`.
 
         `mtu`: of the device; later changes are followed, in whichever namespace it is. `offload`: use vnet_hdr and
         segmentation where the kernel gives them. `uapi`: serve `/var/run/wireguard/INTERFACE.sock`, for `wg`.
         `rekey_after`: seconds until the initiator renews a session, for tests; the protocol says 120.
+        `device`: None is the usual one, /dev/net/tun on Linux and Wintun on Windows, which has `wintun` and `tap`
+        (TAP-Windows6, its driver installed) to choose from; a `MemoryTun` stays in this process. `address`: of the TAP
+        adapter, `10.0.0.2/32`, which its own DHCP server gives it. `uapi`: by default on Unix, and only there.
 
         Raises `EngineError`, or `ValueError` for arguments that make no sense.
         """
@@ -292,7 +308,10 @@ class Engine:
         """Counters as of now. Raises `EngineError` when closed."""
 
     def fileno(self) -> int:
-        """A descriptor that is readable while there are events; valid as long as this object, even when closed."""
+        """A descriptor that is readable while there are events; valid as long as this object, even when closed. Unix only."""
+
+    def wait(self, timeout: float) -> bool:
+        """Whether there are events, waiting for one for so many seconds at most; other threads go on meanwhile."""
 
     def next_events(self) -> list[Event]:
         """Takes all events that have gathered, oldest first. Never waits."""
@@ -303,6 +322,10 @@ class Engine:
     @property
     def interface(self) -> str:
         """The name that it was made with."""
+
+    @property
+    def luid(self) -> int | None:
+        """The number by which Windows knows the device (NET_LUID), else None. Raises `EngineError` when closed."""
 
     @property
     def listen_port(self) -> int:

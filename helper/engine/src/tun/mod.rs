@@ -1,124 +1,106 @@
-//! The TUN device: whole IP packets, or up to 64 KiB of one flow at a time where the kernel gives that.
-mod link;
+//! The TUN device: whole IP packets, or up to 64 KiB of one flow at a time where the system gives that.
+#[cfg(target_os = "linux")]
+mod linux;
+pub mod memory;
+#[cfg(windows)]
+mod windows;
 mod writer;
 
-pub use link::Link;
 pub use writer::Writer;
 
 use crate::counters::{Counters, add};
 use crate::offload::VNET_HDR_LEN;
-use crate::sys::{cvt, set_nonblocking};
+use crate::sys::Waitable;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+#[cfg(windows)]
+use std::net::Ipv4Addr;
+use std::ops::Deref;
+#[cfg(target_os = "linux")]
+use std::os::fd::OwnedFd;
 
 /// Room for the longest read: `virtio_net_hdr` and 64 KiB.
 pub const LARGEST_READ: usize = VNET_HDR_LEN + 65_536;
 
-const TUN_F_CSUM: libc::c_uint = 0x01;
-const TUN_F_TSO4: libc::c_uint = 0x02;
-const TUN_F_TSO6: libc::c_uint = 0x04;
-const TUN_F_USO4: libc::c_uint = 0x20;
-const TUN_F_USO6: libc::c_uint = 0x40;
-const TSO: libc::c_uint = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-const USO: libc::c_uint = TUN_F_USO4 | TUN_F_USO6;
+/// What gives and takes packets. One module a mechanism; nobody else knows which it is.
+///
+/// One thread reads, and two may write at the same time.
+pub trait Device: Send + Sync {
+    /// What the system gives, for the log.
+    fn describe(&self) -> String;
 
-/// An attached TUN device. It goes away with its descriptor.
-#[derive(Debug)]
-pub struct Tun {
-    fd: OwnedFd,
-    /// Packets carry a `virtio_net_hdr`.
-    vnet: bool,
-    /// The kernel segments UDP, too.
-    uso: bool,
+    /// What the system calls it now.
+    fn name(&self) -> io::Result<String>;
+
+    /// The number by which Windows knows it, else none.
+    fn luid(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether writes may carry joined packets; and UDP ones.
+    fn joins(&self) -> (bool, bool) {
+        (false, false)
+    }
+
+    /// One read: `virtio_net_hdr` (zero where the device has none) and packet. `WouldBlock` when there is none.
+    fn read(&self, buf: &mut [u8; LARGEST_READ]) -> io::Result<usize>;
+
+    /// One packet, or several joined: first the `virtio_net_hdr`, then the pieces.
+    fn write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Until there is something to read.
+    fn readable(&self) -> Waitable;
+
+    /// Whether this error of a read means that the device has been deleted.
+    fn is_gone(&self, error: &io::Error) -> bool;
+
+    /// The interface's MTU, wherever the interface is.
+    fn mtu(&self) -> io::Result<u16>;
+
+    fn set_mtu(&self, mtu: u16) -> io::Result<()>;
 }
 
+/// Which device to make.
+#[derive(Clone, Debug, Default)]
+pub enum Kind {
+    /// /dev/net/tun on Linux, Wintun on Windows.
+    #[default]
+    Usual,
+    /// TAP-Windows6, as tunnel of IP packets with this address and length of prefix.
+    #[cfg(windows)]
+    Tap(Option<(Ipv4Addr, u8)>),
+    /// None of the system's: whoever holds the other end gives and takes packets.
+    Memory(memory::Wire),
+}
+
+/// A device. It goes away when this is dropped.
+pub struct Tun(Box<dyn Device>);
+
 impl Tun {
-    /// Creates the device. Without `offload`, or where the kernel refuses it, packets come and go one by one.
-    pub fn create(name: &str, offload: bool) -> io::Result<Self> {
-        if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("bad interface name {name:?}")));
-        }
-        match Self::attach(name, offload) {
-            Err(e) if offload && e.raw_os_error() == Some(libc::EINVAL) => Self::attach(name, false),
-            result => result,
+    /// Makes the device. Without `offload`, or where the system refuses it, packets come and go one by one.
+    ///
+    /// An error is a sentence.
+    pub fn create(kind: &Kind, name: &str, offload: bool) -> io::Result<Self> {
+        match kind {
+            #[cfg(target_os = "linux")]
+            Kind::Usual => Ok(Self(Box::new(linux::Kernel::create(name, offload)?))),
+            #[cfg(windows)]
+            Kind::Usual => {
+                // Wintun takes packets one by one.
+                let _ = offload;
+                Ok(Self(Box::new(windows::Wintun::create(name)?)))
+            }
+            #[cfg(windows)]
+            Kind::Tap(address) => Ok(Self(Box::new(windows::Tap::create(name, *address)?))),
+            Kind::Memory(wire) => Ok(Self(Box::new(wire.attach(name)))),
         }
     }
 
     /// Takes over a descriptor that is attached to a TUN device already.
+    #[cfg(target_os = "linux")]
     pub fn adopt(fd: OwnedFd) -> io::Result<Self> {
-        let (name, flags) = query(&fd)?;
-        let flags = i32::from(flags);
-        if flags & (libc::IFF_TUN | libc::IFF_TAP | libc::IFF_NO_PI) != libc::IFF_TUN | libc::IFF_NO_PI {
-            let what = format!("{name} carries something else than IP packets alone (IFF_TUN, IFF_NO_PI)");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-        }
-        Self::prepare(fd, flags & libc::IFF_VNET_HDR != 0)
+        Ok(Self(Box::new(linux::Kernel::adopt(fd)?)))
     }
 
-    fn attach(name: &str, vnet: bool) -> io::Result<Self> {
-        // SAFETY: open gives a fresh descriptor that nobody else owns.
-        let fd = unsafe {
-            let fd = cvt(libc::open(c"/dev/net/tun".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) as isize)?;
-            OwnedFd::from_raw_fd(fd as RawFd)
-        };
-        let flags = libc::IFF_TUN | libc::IFF_NO_PI | if vnet { libc::IFF_VNET_HDR } else { 0 };
-        let mut request = ifreq(name);
-        request.ifr_ifru.ifru_flags = flags as i16;
-        // SAFETY: TUNSETIFF reads one ifreq.
-        cvt(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETIFF as _, &raw const request) } as isize)?;
-        Self::prepare(fd, vnet)
-    }
-
-    fn prepare(fd: OwnedFd, vnet: bool) -> io::Result<Self> {
-        set_nonblocking(&fd)?;
-        // SAFETY: TUNSETOFFLOAD takes an integer.
-        let offload = |bits: libc::c_uint| unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNSETOFFLOAD as _, bits) } == 0;
-        let uso = vnet && offload(TSO | USO);
-        if vnet && !uso {
-            // If this is refused as well, the kernel cuts what it gives us; we may still join what we give it.
-            offload(TSO);
-        }
-        Ok(Self { fd, vnet, uso })
-    }
-
-    /// What the kernel gives, for the log.
-    pub fn describe(&self) -> &'static str {
-        match (self.vnet, self.uso) {
-            (true, true) => "tun: vnet_hdr, TSO, USO",
-            (true, false) => "tun: vnet_hdr, TSO, no USO",
-            _ => "tun: one packet at a time, no vnet_hdr",
-        }
-    }
-
-    /// Its present name; it may have been renamed.
-    pub fn name(&self) -> io::Result<String> {
-        Ok(query(&self.fd)?.0)
-    }
-
-    /// Whether writes may carry joined packets; and UDP ones.
-    pub fn joins(&self) -> (bool, bool) {
-        (self.vnet, self.uso)
-    }
-
-    /// One read: `virtio_net_hdr` (zero where the device has none) and packet. EAGAIN when there is none.
-    pub fn read(&self, buf: &mut [u8; LARGEST_READ]) -> io::Result<usize> {
-        let from = if self.vnet { 0 } else { VNET_HDR_LEN };
-        buf[..from].fill(0);
-        let room = &mut buf[from..];
-        // SAFETY: `room` is writable for its length.
-        let n = cvt(unsafe { libc::read(self.fd.as_raw_fd(), room.as_mut_ptr().cast(), room.len()) })?;
-        Ok(from + n)
-    }
-
-    /// One packet, or several joined: first the `virtio_net_hdr`, then the pieces.
-    pub fn write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let pieces = if self.vnet { pieces } else { pieces.get(1..).unwrap_or_default() };
-        // SAFETY: IoSlice is documented to have the layout of iovec.
-        cvt(unsafe { libc::writev(self.fd.as_raw_fd(), pieces.as_ptr().cast(), pieces.len() as i32) })
-    }
-}
-
-impl Tun {
     /// Writes one packet of our own; what the device doesn't take is counted and lost.
     pub fn answer(&self, packet: &[u8], counters: &Counters) {
         if self.write(&[IoSlice::new(&[0; VNET_HDR_LEN]), IoSlice::new(packet)]).is_err() {
@@ -127,33 +109,10 @@ impl Tun {
     }
 }
 
-impl AsRawFd for Tun {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+impl Deref for Tun {
+    type Target = dyn Device;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
-}
-
-/// Whether this error of a read means that the device has been deleted.
-pub fn is_gone(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EBADFD | libc::EFAULT | libc::ENODEV | libc::EIO | libc::EBADF))
-}
-
-fn ifreq(name: &str) -> libc::ifreq {
-    // SAFETY: all zeros is a valid ifreq.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    let room = libc::IFNAMSIZ - 1;
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes().take(room)) {
-        *to = from as libc::c_char;
-    }
-    request
-}
-
-fn query(fd: &OwnedFd) -> io::Result<(String, libc::c_short)> {
-    let mut request = ifreq("");
-    // SAFETY: TUNGETIFF fills in one ifreq.
-    cvt(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TUNGETIFF as _, &raw mut request) } as isize)?;
-    let name = request.ifr_name.iter().take_while(|c| **c != 0).map(|c| *c as u8).collect();
-    let name = String::from_utf8(name).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
-    // SAFETY: the kernel has filled in the flags.
-    Ok((name, unsafe { request.ifr_ifru.ifru_flags }))
 }

@@ -4,6 +4,7 @@ use crate::arrived::Opened;
 use crate::counters::{Counters, add};
 use crate::events::{Events, Level};
 use crate::offload::{Coalescer, VNET_HDR_LEN, split};
+use crate::sys::errno;
 use std::io::{self, IoSlice};
 
 /// One a thread, since it keeps its buffers.
@@ -34,7 +35,7 @@ impl Writer {
         }
         let (refused, joins) = (&mut self.refused, &mut self.joins);
         self.coalescer.run(&mut slices, |pieces| match tun.write(pieces) {
-            Err(e) if e.raw_os_error() == Some(libc::EINVAL) && pieces.len() > 2 => {
+            Err(e) if e.raw_os_error() == Some(errno::EINVAL) && pieces.len() > 2 => {
                 if std::mem::take(joins) {
                     events.log(Level::Warning, "tun: kernel refuses joined packets, writing one by one");
                 }

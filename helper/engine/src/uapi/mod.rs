@@ -8,11 +8,13 @@
 pub use device::{Device, DeviceState, PeerChange, PeerState, Secret, SetRequest};
 pub use reply::{errno, format_state};
 pub use request::{Decoder, Malformed, Request};
+#[cfg(unix)]
 pub use server::{Server, serve};
 
 mod device;
 mod reply;
 mod request;
+#[cfg(unix)]
 mod server;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,33 +1,37 @@
 //! The UDP side: one IPv4 and one IPv6 socket on the same port.
-mod addr;
-mod fragments;
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod os;
+#[cfg(windows)]
+#[path = "windows/mod.rs"]
+mod os;
+
+mod literal;
 mod narrow;
 mod plan;
-mod recv;
-mod route;
 mod send;
 mod source;
+#[cfg(test)]
+mod tests;
 mod wire;
 
-pub use addr::parse_ip;
-pub use recv::receive;
+pub use literal::parse_ip;
+pub use os::receive;
 pub use send::Sender;
 pub use source::Arrival;
 pub use wire::{Datagrams, Outgoing, Wire};
 
-use crate::sys::{cvt, set_nonblocking, setsockopt};
-use addr::SockAddr;
+use crate::sys::{Waitable, errno};
 use narrow::Narrow;
-use route::Routes;
+use os::{Gives, Raw, Routes};
 use source::Sources;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Instant;
 
-/// How much the kernel may hold for us, each way; wireguard-go's value.
+/// How much the system may hold for us, each way; wireguard-go's value.
 const BUFFER: i32 = 7 << 20;
 /// Tries to find a port that is free in both families.
 const PORT_TRIES: usize = 100;
@@ -59,7 +63,7 @@ pub struct Sockets {
 
 #[derive(Debug)]
 pub struct Socket {
-    fd: OwnedFd,
+    raw: Raw,
     /// UDP_SEGMENT is known, and wasn't refused for good.
     gso: AtomicBool,
     narrow: Narrow,
@@ -76,7 +80,7 @@ impl Sockets {
         let (v4, v6, port) = loop {
             tries -= 1;
             match open_pair(binding) {
-                Err(e) if e.raw_os_error() == Some(libc::EADDRINUSE) && tries > 0 => {}
+                Err(e) if e.raw_os_error() == Some(errno::EADDRINUSE) && tries > 0 => {}
                 result => break result?,
             }
         };
@@ -110,7 +114,7 @@ impl Sockets {
 
     pub fn set_fwmark(&self, mark: u32) -> io::Result<()> {
         self.mark.store(mark, Relaxed);
-        self.each().try_for_each(|s| setsockopt(&s.fd, libc::SOL_SOCKET, libc::SO_MARK, mark))
+        self.each().try_for_each(|s| s.raw.set_fwmark(mark))
     }
 
     /// What the kernel gives, for the log.
@@ -123,19 +127,13 @@ impl Sockets {
     }
 }
 
-impl AsRawFd for Socket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-}
-
 fn open_pair(binding: &Binding) -> io::Result<(Option<Socket>, Option<Socket>, u16)> {
     let v4 = without_family(Socket::open((Ipv4Addr::UNSPECIFIED, binding.port).into(), binding))?;
     let port = v4.as_ref().map_or(binding.port, |(_, port)| *port);
     let v6 = without_family(Socket::open((Ipv6Addr::UNSPECIFIED, port).into(), binding))?;
     let port = v6.as_ref().map_or(port, |(_, port)| *port);
     if v4.is_none() && v6.is_none() {
-        return Err(io::Error::from_raw_os_error(libc::EAFNOSUPPORT));
+        return Err(io::Error::from_raw_os_error(errno::EAFNOSUPPORT));
     }
     Ok((v4.map(|(s, _)| s), v6.map(|(s, _)| s), port))
 }
@@ -143,49 +141,22 @@ fn open_pair(binding: &Binding) -> io::Result<(Option<Socket>, Option<Socket>, u
 /// None when this host hasn't that family.
 fn without_family<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
-        Err(e) if matches!(e.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)) => Ok(None),
+        Err(e) if matches!(e.raw_os_error(), Some(errno::EAFNOSUPPORT | errno::EADDRNOTAVAIL)) => Ok(None),
         result => result.map(Some),
     }
 }
 
 impl Socket {
     fn open(local: SocketAddr, binding: &Binding) -> io::Result<(Self, u16)> {
-        let family = if local.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-        // SAFETY: socket gives a fresh descriptor that nobody else owns.
-        let fd = unsafe {
-            let fd = cvt(libc::socket(family, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) as isize)?;
-            OwnedFd::from_raw_fd(fd as RawFd)
-        };
-        set_nonblocking(&fd)?;
-        if local.is_ipv6() {
-            setsockopt(&fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1i32)?;
-        }
-        // Kernels before 3.15 can't; theirs is to set DF and to believe in ICMP.
-        let _ = fragments::allow(&fd, local.is_ipv4());
-        if binding.fwmark != 0 {
-            setsockopt(&fd, libc::SOL_SOCKET, libc::SO_MARK, binding.fwmark)?;
-        }
-        if let Some(device) = &binding.device {
-            bind_to_device(&fd, device)?;
-        }
-        for name in [libc::SO_RCVBUFFORCE, libc::SO_SNDBUFFORCE] {
-            // Smaller buffers are slower, not wrong.
-            let _ = setsockopt(&fd, libc::SOL_SOCKET, name, BUFFER);
-        }
-        let (level, told) = match local {
-            SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO),
-            SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
-        };
-        setsockopt(&fd, level, told, 1i32)?;
-        let gro = setsockopt(&fd, libc::SOL_UDP, libc::UDP_GRO, 1i32).is_ok();
-        let gso = setsockopt(&fd, libc::SOL_UDP, libc::UDP_SEGMENT, 0i32).is_ok();
-        let addr = SockAddr::from(local);
-        // SAFETY: `addr` is a socket address of the length that it says.
-        cvt(unsafe { libc::bind(fd.as_raw_fd(), addr.as_ptr(), addr.len()) } as isize)?;
-        let port = addr::local(&fd)?.port();
+        let (raw, Gives { gso, gro }, port) = Raw::open(local, binding)?;
         let socket =
-            Self { fd, gso: AtomicBool::new(gso), narrow: Narrow::default(), told: AtomicBool::new(false), gro };
+            Self { raw, gso: AtomicBool::new(gso), narrow: Narrow::default(), told: AtomicBool::new(false), gro };
         Ok((socket, port))
+    }
+
+    /// Until a datagram is there.
+    pub fn readable(&self) -> Waitable {
+        self.raw.readable()
     }
 
     /// Whether the kernel may be asked to cut messages to this address.
@@ -200,41 +171,5 @@ impl Socket {
             None => self.gso.store(false, Relaxed),
         }
         !self.told.swap(true, Relaxed)
-    }
-}
-
-fn bind_to_device(fd: &OwnedFd, device: &str) -> io::Result<()> {
-    if device.len() >= libc::IFNAMSIZ {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    let (ptr, len) = (device.as_ptr(), device.len() as u32);
-    // SAFETY: `ptr` points to `len` readable bytes.
-    let r = unsafe { libc::setsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_BINDTODEVICE, ptr.cast(), len) };
-    cvt(r as isize)?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_families_share_a_port() {
-        let (sockets, _) = Sockets::open(&Binding::default()).unwrap();
-        assert_ne!(sockets.port, 0);
-        for socket in sockets.each() {
-            assert_eq!(addr::local(socket).unwrap().port(), sockets.port);
-        }
-    }
-
-    #[test]
-    fn closing_is_reported_and_frees_the_port() {
-        let (sockets, closed) = Sockets::open(&Binding::default()).unwrap();
-        let binding = Binding { port: sockets.port, ..Binding::default() };
-        assert_eq!(Sockets::open(&binding).unwrap_err().raw_os_error(), Some(libc::EADDRINUSE));
-        assert_eq!(closed.try_recv(), Err(mpsc::TryRecvError::Empty));
-        drop(sockets);
-        assert_eq!(closed.try_recv(), Err(mpsc::TryRecvError::Disconnected));
-        assert_eq!(Sockets::open(&binding).unwrap().0.port, binding.port);
     }
 }

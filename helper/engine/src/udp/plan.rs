@@ -1,4 +1,5 @@
 //! Which datagrams go out in one message, and what to do when the kernel refuses it. No I/O.
+use crate::sys::errno;
 use std::net::SocketAddr;
 use std::ops::Range;
 
@@ -67,26 +68,26 @@ pub enum Failed {
 /// EIO: the device can't checksum (Linux before 6.11), or IPsec takes the packet. EINVAL or EMSGSIZE: a segment is
 /// longer than the path's MTU, which segmenting doesn't allow while a datagram by itself is fragmented. That says
 /// nothing about other peers' paths, and a forged ICMP message is enough for it.
-pub fn failed(errno: i32, segmented: bool) -> Failed {
-    match errno {
-        libc::EAGAIN => Failed::Wait,
-        libc::EINTR => Failed::Again,
-        libc::EIO | libc::EOPNOTSUPP if segmented => Failed::Unsegment,
-        libc::EINVAL | libc::EMSGSIZE if segmented => Failed::Narrow,
-        errno => Failed::Lost(errno),
+pub fn failed(code: i32, segmented: bool) -> Failed {
+    match code {
+        errno::EAGAIN => Failed::Wait,
+        errno::EINTR => Failed::Again,
+        errno::EIO | errno::EOPNOTSUPP if segmented => Failed::Unsegment,
+        errno::EINVAL | errno::EMSGSIZE if segmented => Failed::Narrow,
+        code => Failed::Lost(code),
     }
 }
 
 /// Whether this errno says that the host cannot reach the address at present, whatever is sent: no route, no address of its
 /// own, no such family, the firewall.
-pub fn no_way(errno: i32) -> bool {
-    use libc::{EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENODEV, EPERM};
-    [ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, ENETDOWN, EAFNOSUPPORT, EPERM, EACCES, ENODEV].contains(&errno)
+pub fn no_way(code: i32) -> bool {
+    use errno::{EACCES, EADDRNOTAVAIL, EAFNOSUPPORT, EHOSTUNREACH, ENETDOWN, ENETUNREACH, ENODEV, EPERM};
+    [ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, ENETDOWN, EAFNOSUPPORT, EPERM, EACCES, ENODEV].contains(&code)
 }
 
 /// Whether this errno may mean that the address to send from is ours no more, or has no way to where the datagram goes.
-pub fn loses_source(errno: i32) -> bool {
-    errno == libc::EINVAL || no_way(errno)
+pub fn loses_source(code: i32) -> bool {
+    code == errno::EINVAL || no_way(code)
 }
 
 #[cfg(test)]
@@ -126,20 +127,20 @@ mod tests {
 
     #[test]
     fn a_refused_message_is_sent_unsegmented_once() {
-        for (errno, then) in
-            [(libc::EIO, Failed::Unsegment), (libc::EINVAL, Failed::Narrow), (libc::EMSGSIZE, Failed::Narrow)]
+        for (code, then) in
+            [(errno::EIO, Failed::Unsegment), (errno::EINVAL, Failed::Narrow), (errno::EMSGSIZE, Failed::Narrow)]
         {
-            assert_eq!(failed(errno, true), then);
-            assert_eq!(failed(errno, false), Failed::Lost(errno));
+            assert_eq!(failed(code, true), then);
+            assert_eq!(failed(code, false), Failed::Lost(code));
         }
     }
 
     #[test]
     fn an_unreachable_network_loses_datagrams_only() {
-        for errno in [libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EPERM, libc::ENOBUFS, libc::ENETDOWN] {
-            assert_eq!(failed(errno, true), Failed::Lost(errno));
+        for code in [errno::ENETUNREACH, errno::EHOSTUNREACH, errno::EPERM, errno::ENOBUFS, errno::ENETDOWN] {
+            assert_eq!(failed(code, true), Failed::Lost(code));
         }
-        assert_eq!(failed(libc::EAGAIN, true), Failed::Wait);
-        assert_eq!(failed(libc::EINTR, false), Failed::Again);
+        assert_eq!(failed(errno::EAGAIN, true), Failed::Wait);
+        assert_eq!(failed(errno::EINTR, false), Failed::Again);
     }
 }

@@ -7,11 +7,11 @@ use arguments::{Action, Arguments};
 use signals::Signals;
 use slopn_engine::engine::{Engine, Options};
 use slopn_engine::events::{Event, Events, Level};
-use slopn_engine::sys::poll;
+use slopn_engine::sys::{self, readable};
 use slopn_engine::tun::Tun;
 use std::ffi::OsString;
 use std::io::Write;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ fn wait(events: &Events, signals: &Signals, log_level: Option<Level>) -> String 
         if let Some(name) = signals.take() {
             return format!("ended by {name}");
         }
-        poll([(events.as_raw_fd(), libc::POLLIN), (signals.as_raw_fd(), libc::POLLIN)], -1);
+        sys::wait([events.raised(), readable(signals)], -1);
     }
 }
 

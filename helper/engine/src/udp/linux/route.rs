@@ -1,6 +1,6 @@
 //! Which way the kernel would send, by rtnetlink(7): RTM_GETROUTE for one address.
-use super::source::Way;
 use crate::sys::{cvt, setsockopt};
+use crate::udp::source::Way;
 use parking_lot::Mutex;
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -1,5 +1,5 @@
 //! The interface's MTU, wherever the interface goes: a TUN may be moved to another network namespace.
-use super::{Tun, ifreq};
+use super::{ifreq, query};
 use crate::sys::cvt;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -17,31 +17,31 @@ pub struct Link {
 
 impl Link {
     /// For a device that is in the caller's own namespace or, if the kernel tells, in another one.
-    pub fn new(tun: &Tun) -> io::Result<Self> {
+    pub fn new(tun: &OwnedFd) -> io::Result<Self> {
         let mut link = Self { socket: open_socket()?, namespace: inode_of(c"/proc/thread-self/ns/net") };
         link.follow(tun)?;
         Ok(link)
     }
 
-    pub fn mtu(&mut self, tun: &Tun) -> io::Result<u16> {
+    pub fn mtu(&mut self, tun: &OwnedFd) -> io::Result<u16> {
         self.follow(tun)?;
-        let mut request = ifreq(&tun.name()?);
+        let mut request = ifreq(&query(tun)?.0);
         // SAFETY: SIOCGIFMTU fills in one ifreq.
         cvt(unsafe { libc::ioctl(self.socket.as_raw_fd(), libc::SIOCGIFMTU as _, &raw mut request) } as isize)?;
         // SAFETY: the kernel has filled in the MTU.
         Ok(u16::try_from(unsafe { request.ifr_ifru.ifru_mtu }).unwrap_or(u16::MAX))
     }
 
-    pub fn set_mtu(&mut self, tun: &Tun, mtu: u16) -> io::Result<()> {
+    pub fn set_mtu(&mut self, tun: &OwnedFd, mtu: u16) -> io::Result<()> {
         self.follow(tun)?;
-        let mut request = ifreq(&tun.name()?);
+        let mut request = ifreq(&query(tun)?.0);
         request.ifr_ifru.ifru_mtu = mtu.into();
         // SAFETY: SIOCSIFMTU reads one ifreq.
         cvt(unsafe { libc::ioctl(self.socket.as_raw_fd(), libc::SIOCSIFMTU as _, &raw const request) } as isize)?;
         Ok(())
     }
 
-    fn follow(&mut self, tun: &Tun) -> io::Result<()> {
+    fn follow(&mut self, tun: &OwnedFd) -> io::Result<()> {
         // SAFETY: TUNGETDEVNETNS takes nothing and gives a fresh descriptor.
         let fd = unsafe { libc::ioctl(tun.as_raw_fd(), TUNGETDEVNETNS as _) };
         if fd < 0 {

@@ -4,8 +4,8 @@
 //! IP_PMTUDISC_OMIT sets no DF, and takes no MTU from ICMP, which anybody can forge. IP_PMTUDISC_PROBE sets DF and takes none
 //! either. It is an option of the socket, and a second socket on the same port would get a part of what comes in: so it is
 //! switched around a probe. What another thread sends in those microseconds has DF set like anybody's.
-use super::Sockets;
 use crate::sys::setsockopt;
+use crate::udp::Sockets;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -17,7 +17,7 @@ const OMIT: i32 = libc::IP_PMTUDISC_OMIT;
 impl Sockets {
     /// Sends, by `send`, what must not be cut. None: it wasn't called, since the kernel can't do that.
     pub fn whole(&self, to: &SocketAddr, send: impl FnOnce()) -> Option<()> {
-        let socket = self.towards(to)?;
+        let socket = &self.towards(to)?.raw;
         discover(socket, to.is_ipv4(), PROBE).ok()?;
         send();
         // It worked a moment ago; if it doesn't now, data is lost where it would be cut, as with most programs.
@@ -39,8 +39,8 @@ fn discover(socket: &impl AsRawFd, v4: bool, how: i32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Binding;
     use super::*;
+    use crate::udp::Binding;
 
     fn how(socket: &impl AsRawFd, v4: bool) -> i32 {
         let (level, name) =
@@ -57,7 +57,7 @@ mod tests {
         let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
         for to in ["127.0.0.1:9", "[::1]:9"] {
             let to: SocketAddr = to.parse().unwrap();
-            let Some(socket) = sockets.towards(&to) else { continue };
+            let Some(socket) = sockets.towards(&to).map(|s| &s.raw) else { continue };
             let now = || how(socket, to.is_ipv4());
             assert_eq!(now(), OMIT);
             let mut during = 0;

@@ -1,9 +1,8 @@
 //! recvmmsg(2) with UDP_GRO into large buffers, which are cut into datagrams without copying.
-use super::Socket;
 use super::addr::SockAddr;
-use super::source::Arrival;
 use crate::arrived::{Arrived, BUFFERS};
 use crate::sys::cvt;
+use crate::udp::{Arrival, Socket};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -41,7 +40,7 @@ pub fn receive(socket: &Socket, into: &mut Arrived) -> io::Result<()> {
     // SAFETY: every header points to its own name, control and buffer, writable for the lengths given, which live and are
     // touched by nobody else until the call returns; no time-out is given.
     let n = cvt(unsafe {
-        libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), n, libc::MSG_DONTWAIT, std::ptr::null_mut())
+        libc::recvmmsg(socket.raw.0.as_raw_fd(), headers.as_mut_ptr(), n, libc::MSG_DONTWAIT, std::ptr::null_mut())
     } as isize)?;
     for (i, (header, name)) in headers.iter().zip(&names).enumerate().take(n) {
         let Some(from) = name.get() else { continue };
@@ -80,58 +79,4 @@ fn said(header: &libc::msghdr) -> Said {
         }
     }
     said
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::{Binding, Sockets};
-    use super::*;
-    use crate::arrived::Taken;
-    use std::net::UdpSocket;
-
-    #[test]
-    fn datagrams_come_out_as_they_were_sent() {
-        let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
-        let there = UdpSocket::bind("127.0.0.1:0").unwrap();
-        for i in 0..40u8 {
-            there.send_to(&vec![i; 1 + usize::from(i)], ("127.0.0.1", sockets.port)).unwrap();
-        }
-        let socket = sockets.v4.as_ref().unwrap();
-        let mut arrived = Arrived::default();
-        let mut seen = 0;
-        while receive(socket, &mut arrived).is_ok() {
-            for i in 0..arrived.count() {
-                let from = arrived.from(i);
-                assert_eq!(from, there.local_addr().unwrap());
-                let arrival = arrived.arrival(&from);
-                assert!(arrival.is_none_or(|a| a.local == IpAddr::from([127, 0, 0, 1])), "{arrival:?}");
-                let Taken::Control(bytes) = arrived.take(i) else { panic!() };
-                assert_eq!(bytes, vec![seen as u8; 1 + seen]);
-                seen += 1;
-            }
-            arrived.clear();
-        }
-        assert_eq!(seen, 40);
-    }
-
-    #[test]
-    fn a_datagram_says_where_it_arrived_unless_another_says_otherwise() {
-        let (sockets, _closed) = Sockets::open(&Binding::default()).unwrap();
-        let mut arrived = Arrived::default();
-        for (there, locals) in
-            [("127.0.0.9", vec!["127.0.0.3"]), ("127.0.0.9", vec!["127.0.0.3", "127.0.0.4"]), ("::1", vec!["::1"])]
-        {
-            let there = UdpSocket::bind((there, 0)).unwrap();
-            for local in &locals {
-                there.send_to(&[1], (*local, sockets.port)).unwrap();
-            }
-            let from = there.local_addr().unwrap();
-            let socket = sockets.towards(&from).unwrap();
-            arrived.clear();
-            receive(socket, &mut arrived).unwrap();
-            assert_eq!(arrived.count(), locals.len());
-            let expected = (locals.len() == 1).then(|| locals[0].parse().unwrap());
-            assert_eq!(arrived.arrival(&from).map(|a| a.local), expected);
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! Thin, checked wrappers of the few system calls that std lacks.
+//! By poll(2) and eventfd(2); and thin, checked wrappers of a few more system calls.
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -26,24 +26,57 @@ pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// poll(2) for one event a descriptor; gives what each reported. A signal counts as "nothing".
-///
-/// `timeout_ms` below zero waits for ever.
-pub fn poll<const N: usize>(want: [(RawFd, i16); N], timeout_ms: i32) -> [i16; N] {
-    let mut fds = want.map(|(fd, events)| libc::pollfd { fd, events, revents: 0 });
+/// Codes of failed sends.
+pub mod errno {
+    pub use libc::{
+        EACCES, EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, ECONNREFUSED, EHOSTUNREACH, EINTR, EINVAL, EIO,
+        EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS, ENODEV, EOPNOTSUPP, EPERM,
+    };
+}
+
+/// A descriptor, and what it shall be ready for.
+#[derive(Clone, Copy, Debug)]
+pub struct Waitable {
+    fd: RawFd,
+    events: i16,
+}
+
+impl Waitable {
+    /// poll(2) passes over negative descriptors.
+    pub const NEVER: Self = Self { fd: -1, events: 0 };
+}
+
+/// Until there is something to read.
+pub fn readable(fd: &impl AsRawFd) -> Waitable {
+    Waitable { fd: fd.as_raw_fd(), events: libc::POLLIN }
+}
+
+/// Until it takes more.
+pub fn writable(fd: &impl AsRawFd) -> Waitable {
+    Waitable { fd: fd.as_raw_fd(), events: libc::POLLOUT }
+}
+
+/// poll(2). A signal counts as "nothing".
+pub fn wait<const N: usize>(want: [Waitable; N], timeout_ms: i32) -> [bool; N] {
+    let mut fds = want.map(|Waitable { fd, events }| libc::pollfd { fd, events, revents: 0 });
     // SAFETY: `fds` is an array of N initialised pollfd.
     let r = unsafe { libc::poll(fds.as_mut_ptr(), N as libc::nfds_t, timeout_ms) };
     if r < 0 {
-        return [0; N];
+        return [false; N];
     }
-    fds.map(|p| p.revents)
+    fds.map(|p| p.revents != 0)
+}
+
+/// None for a name that no interface has.
+pub fn interface_index(name: &str) -> Option<u32> {
+    nix::net::if_::if_nametoindex(name).ok()
 }
 
 /// An eventfd(2): wakes a thread, or an asyncio loop.
 #[derive(Debug)]
-pub struct EventFd(OwnedFd);
+pub struct Signal(OwnedFd);
 
-impl EventFd {
+impl Signal {
     /// A fresh, unsignalled, non-blocking one.
     pub fn new() -> io::Result<Self> {
         // SAFETY: eventfd gives a fresh descriptor that nobody else owns.
@@ -67,27 +100,15 @@ impl EventFd {
         // SAFETY: eight writable bytes. EAGAIN means that there was no signal.
         unsafe { libc::read(self.0.as_raw_fd(), buf.as_mut_ptr().cast(), buf.len()) };
     }
-}
 
-impl AsRawFd for EventFd {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
+    /// Until it is signalled.
+    pub fn raised(&self) -> Waitable {
+        readable(self)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_eventfd_is_readable_until_drained() {
-        let fd = EventFd::new().unwrap();
-        let ready = |t| poll([(fd.as_raw_fd(), libc::POLLIN)], t)[0] != 0;
-        assert!(!ready(0));
-        fd.signal();
-        fd.signal();
-        assert!(ready(0));
-        fd.drain();
-        assert!(!ready(0));
+impl AsRawFd for Signal {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
