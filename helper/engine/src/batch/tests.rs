@@ -3,6 +3,7 @@ use crate::peer::PeerState;
 use crate::peer::tests::{identity, pair};
 use gotatun::noise::index_table::IndexTable;
 use gotatun::noise::transport::Transport;
+use std::ops::Deref;
 
 /// A read of the TUN without offloads: an IPv4 packet of this length, filled with `fill`.
 fn read(length: usize, fill: u8) -> Vec<u8> {
@@ -14,14 +15,22 @@ fn read(length: usize, fill: u8) -> Vec<u8> {
     packet
 }
 
+/// The other end of a session, which lives as long as its tunnel.
+struct Far(PeerState);
+
+impl Deref for Far {
+    type Target = Transport;
+
+    fn deref(&self) -> &Transport {
+        self.0.tunn.transport().unwrap()
+    }
+}
+
 /// A peer with a session, and the other end of that.
-fn peers() -> (Arc<Peer>, Arc<Transport>) {
+fn peers() -> (Arc<Peer>, Far) {
     let (mut a, b) = pair();
     a.set_endpoint("192.0.2.1:1".parse().unwrap());
-    let far = Arc::clone(b.tunn.transport().unwrap());
-    // Its tunnel must live as long as its session.
-    std::mem::forget(b);
-    (Peer::new([2; 32], a), far)
+    (Peer::new([2; 32], a), Far(b))
 }
 
 fn contents(sealed: &Sealed, far: &Transport) -> Vec<Vec<u8>> {
