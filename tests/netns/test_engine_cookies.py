@@ -1,28 +1,17 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import secrets
 import socket
 import threading
 from collections.abc import Iterator
 
 from slopn_engine import Event
 from support.enginepair import PORT, End, Star, sniffing
+from support.forged import initiation
 from support.until import until
 
 _COOKIE_REPLY = 3
 _UDP = slice(28, None)
-
-
-def initiation(server_key: bytes) -> bytes:
-    """A handshake initiation that means nothing, with the MAC1 that anyone can make who knows the server's key.
-
-    Source: WireGuard whitepaper, 5.4.2 and 5.4.4.
-    """
-    body = b"\x01\0\0\0" + secrets.token_bytes(112)
-    key = hashlib.blake2s(b"mac1----" + server_key).digest()
-    return body + hashlib.blake2s(body, key=key, digest_size=16).digest() + bytes(16)
 
 
 @contextlib.contextmanager
