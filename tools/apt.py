@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from tools.console import CACHE, ROOT, as_root, give_up, output, run, say, timed
 
 LIST = ROOT / "tools/apt-packages.txt"
-RETRY = ["-o", "Acquire::Retries=5"]
+RETRY = ["-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=600"]
+"""A mirror that fails is asked again, and somebody else's apt is waited for."""
 
 
 def packages(group: str) -> list[str]:

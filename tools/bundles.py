@@ -64,11 +64,13 @@ def _for_other_systems() -> frozenset[str]:
 OTHER_SYSTEMS = _for_other_systems()
 
 _DEVELOPMENT = (
-    "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr", "_codecs_tw", "_pytest", "doctest", "ensurepip", "hypothesis", "idlelib", "lib2to3", "mypy", "pdb", "pip", "pkg_resources", "pydoc",
+    "_bz2", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr", "_codecs_tw", "_lzma", "_pytest", "_uuid",
+    "bz2", "doctest", "ensurepip", "hypothesis", "idlelib", "lib2to3", "lzma", "mypy", "pdb", "pip", "pkg_resources", "pydoc",
     "pydoc_data", "pytest", "rich", "setuptools", "test", "turtledemo", "venv", "wheel",
 )  # fmt: skip
-"""Nothing that runs needs them; libraries ask for them in their own tests, or to draw what nobody sees."""
-_SURFACE = ("PIL", "Xlib", "bz2", "curses", "gi", "readline", "sqlite3", "tkinter")
+"""Nothing that runs needs them; libraries ask for them in their own tests, or to draw what nobody sees. Python itself does
+without bz2, lzma and _uuid, and each would be one more library of the system's; bzip2's has another name on Fedora."""
+_SURFACE = ("PIL", "Xlib", "curses", "gi", "readline", "sqlite3", "tkinter")
 _WEB = ("bottle", "http.server", "litestar", "prometheus_client", "segno", "uvicorn", "webview", "xmlrpc")
 _DATABASE = ("aiosqlite", "alembic", "psycopg", "psycopg_binary", "sqlalchemy", "sqlite3")
 
@@ -82,10 +84,14 @@ APP = Bundle(
     wanted=("slopn-app[desktop]",),
     packages=("slopn_app", "slopn_wire"),
     without=("slopn_app.host.keyring", "slopn_app.host.status_icon", "slopn_app.window.loopback", "slopn_app.window.webview"),
-    hidden=("desktop_notifier.backends.dbus", "gi", "gi.repository", "pystray._appindicator"),
+    # gi looks for overrides at run time, by name; without them GObject's and GTK's calls are others.
+    hidden=(
+        "desktop_notifier.backends.dbus", "gi", "gi.repository", *(f"gi.overrides.{name}" for name in ("GLib", "GObject", "Gdk", "Gio", "Gtk")),
+        "pystray._appindicator",
+    ),
     # GTK and WebKit stay the distribution's, with all that they stand on: two GLibs in one process end in a crash.
     unwanted=(
-        "PIL", "Xlib", "backports", "bottle", "bz2", "curses", "importlib_metadata", "jaraco", "keyring", "more_itertools",
+        "PIL", "Xlib", "backports", "bottle", "curses", "importlib_metadata", "jaraco", "keyring", "more_itertools",
         "http.server", "multiprocessing", "proxy_tools", "readline", "secretstorage", "sqlite3", "tkinter", "webview", "zipp",
     ),
     forbidden=("slopn_engine", "slopn_helper", "sqlalchemy", *_WEB),
@@ -127,9 +133,9 @@ LOOSE = ("gi", "psycopg", "pystray")
 """Packages that are files of their own in the bundle: their licence (LGPL) lets whoever has the bundle replace them."""
 
 SYSTEM = (
-    "libbz2", "libcrypto", "libexpat", "libffi", "libgio-2.0", "libgirepository-1.0", "libglib-2.0", "libgmodule-2.0",
-    "libgobject-2.0", "libgthread-2.0", "liblzma", "libmount", "libblkid", "libpcre2-8", "libselinux", "libssl", "libuuid",
+    "libcrypto", "libexpat", "libffi", "libgcc_s", "libgio-2.0", "libgirepository-1.0", "libglib-2.0", "libgmodule-2.0",
+    "libgobject-2.0", "libgthread-2.0", "libmount", "libblkid", "libpcre2-8", "libselinux", "libsqlite3", "libssl", "libstdc++",
     "libz",
 )  # fmt: skip
 """Libraries that stay the distribution's, by the beginnings of their names: it mends them, and what GTK and WebKit stand on
-must be the same for us."""
+must be the same for us. tools/libraries.py makes dependencies of those that we are linked with."""

@@ -1,7 +1,8 @@
 """`make packages`: the packages slopn, slopn-helper and slopn-gateway as .deb and .rpm, into dist/.
 
-What is in them stands in installers/linux/packages.yaml. The same bundles and SOURCE_DATE_EPOCH (else the time of the last
-commit) give the same bytes. ARGS=--plain packs sources for Debian's Python instead of frozen bundles.
+What is in them stands in installers/linux/packages.yaml; tools/libraries.py adds the libraries that they are linked with. The
+same bundles and SOURCE_DATE_EPOCH (else the time of the last commit) give the same bytes.
+ARGS=--plain packs sources for Debian's Python instead of frozen bundles.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from tools import man, nfpm, plain
+from tools import libraries, man, nfpm, plain
 from tools.console import ROOT, give_up, output, run, timed
 
 LINUX = ROOT / "installers/linux"
 CONFIG = LINUX / "packages.yaml"
-FORMATS = ("deb", "rpm")
+NEEDS = {"deb": libraries.deb, "rpm": libraries.rpm}
+FORMATS = tuple(NEEDS)
 _LICENCE = """SloPN
 Copyright: the SloPN authors
 
@@ -79,6 +81,9 @@ def packages(
                 # Not a field of Debian's: its copyright file says it.
                 words["license"] = "Apache-2.0" if kind == "rpm" else ""
                 config = configuration(name, kind, words)
+                needs = NEEDS[kind](bundle)
+                config["depends"] += needs.always
+                config.setdefault("recommends", []).extend(needs.desktop)
                 if compression is not None:
                     config[kind]["compression"] = compression
                 _scripts(config, work / name / kind, version)
