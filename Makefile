@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadfile
 # Out of time, or of capture, is tried once more and listed: docs/decisions/0012.
 AGAIN := --reruns 1 --only-rerun '^(Expired|TimeoutExpired|TimeoutError): ' --only-rerun 'too busy for this rate'
 
-.PHONY: help demo setup check test conformance gateway-transcript leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb freeze audit packages test-packages dist boot-root ui ui-test clean
+.PHONY: help demo setup check test conformance gateway-transcript leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb freeze audit packages test-packages dist boot-root docs reference ui ui-test clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -108,6 +108,12 @@ dist: setup ## everything a release consists of, into dist/: packages, signed re
 
 boot-root: setup ## make the bare Debian or Ubuntu that tests boot a real systemd in
 	@$(ROOT) $(TOOL).boot_root
+
+docs: setup ## build the site for users into .cache/site; a link that leads nowhere fails
+	@$(PYTHON) -m tools.site $(ARGS)
+
+reference: setup ## write docs/reference-*.md anew from the code: commands, settings, messages
+	@$(PYTHON) -m tools.reference
 
 ui: setup ## the window's page in a browser, against a helper that is made up; edits show at once
 	@$(PYTHON) -m tools.ui serve

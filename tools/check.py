@@ -25,6 +25,7 @@ def main() -> None:
         "rust": rust,
         "shell": shell,
         "workflows": workflows.check,
+        "docs": docs,
     }
     wanted = sys.argv[1:] or list(checks)
     for name in wanted:
@@ -75,6 +76,11 @@ def shell() -> None:
     """Shellcheck over every script, found by suffix or by its first line."""
     if scripts := shell_scripts():
         run(["shellcheck", *scripts])
+
+
+def docs() -> None:
+    """Pages that are the code's, and a site without a broken link."""
+    run([VENV / "bin/python", "-m", "tools.site", "--check"])
 
 
 def platform_modules() -> dict[str, set[str]]:

@@ -26,21 +26,29 @@ class Notifications(Struct, frozen=True, forbid_unknown_fields=True):
     """Which kinds of notification the user wants."""
 
     connected: bool = True
+    """The tunnel is up, after somebody asked for it."""
     lost: bool = True
+    """It went down by itself."""
     back: bool = True
+    """It is up again by itself."""
     blocked: bool = True
+    """There can be no tunnel."""
     portal: bool = True
+    """The network wants a sign-in first."""
 
 
 class Preferences(Struct, frozen=True, forbid_unknown_fields=True):
     """What the page of the window shows and changes: its `Preferences` in app/ui/src/bridge.ts."""
 
     start_at_login: bool = False
+    """The icon comes up with the panel."""
     connect_at_start: bool = False
     """The tray connects as soon as it runs, unless there is a tunnel or the user has paused."""
     notifications: Notifications = Notifications()
     appearance: Literal["auto", "light", "dark"] = "auto"
+    """Of the window: `light`, `dark`, or as the desktop is."""
     language: Literal["auto", "en", "de"] = "auto"
+    """Of window and tray: `en`, `de`, or as the session has it."""
     welcomed: bool = False
     """The first run is behind this user."""
     favourites: tuple[str, ...] = ()
