@@ -96,6 +96,11 @@ impl Arrived {
         segment: usize,
         (from, arrival): (SocketAddr, Option<Arrival>),
     ) {
+        // Nobody can be answered at port 0. The system's refusal would be taken for one to cut what goes to that address, and
+        // so anybody could make a peer slow.
+        if from.port() == 0 {
+            return;
+        }
         match self.arrivals.iter_mut().find(|(known, _)| *known == from) {
             // One of them may be forged.
             Some((_, before)) if *before != arrival => *before = None,

@@ -32,7 +32,7 @@ fn seal(claim: &mut Claim, content: &[u8]) -> Vec<u8> {
 fn put(batch: &mut Arrived, buffer: usize, datagrams: &[Vec<u8>]) {
     let bytes = datagrams.concat();
     batch.buffers()[buffer][..bytes.len()].copy_from_slice(&bytes);
-    batch.filled(buffer, bytes.len(), datagrams[0].len(), (from(buffer as u16), None));
+    batch.filled(buffer, bytes.len(), datagrams[0].len(), (from(1 + buffer as u16), None));
 }
 
 fn assign(batch: &mut Arrived, session: &Session) {
@@ -116,4 +116,12 @@ fn what_is_too_short_or_of_another_kind_is_no_transport_message() {
     message[..8].copy_from_slice(&[4, 0, 0, 0, 1, 2, 3, 4]);
     assert_eq!(transport_index(&message), Some(0x0403_0201));
     assert_eq!(transport_index(&message[..31]), None);
+}
+
+#[test]
+fn nothing_comes_from_where_nobody_can_be_answered() {
+    let mut batch = Arrived::default();
+    batch.filled(0, 148, 148, (from(0), None));
+    batch.filled(1, 148, 148, (from(1), None));
+    assert_eq!((batch.count(), batch.from(0)), (1, from(1)));
 }

@@ -43,9 +43,7 @@ pub fn receive(socket: &Socket, into: &mut Arrived) -> io::Result<()> {
         libc::recvmmsg(socket.raw.0.as_raw_fd(), headers.as_mut_ptr(), n, libc::MSG_DONTWAIT, std::ptr::null_mut())
     } as isize)?;
     for (i, (header, name)) in headers.iter().zip(&names).enumerate().take(n) {
-        // Nobody can be answered at port 0. The kernel's refusal would be taken for one to cut what goes to that address, and
-        // so anybody could make a peer slow.
-        let Some(from) = name.get().filter(|from| from.port() != 0) else { continue };
+        let Some(from) = name.get() else { continue };
         let length = (header.msg_len as usize).min(iov[i].iov_len);
         let Said { segment, arrival } = said(&header.msg_hdr);
         into.filled(i, length, segment.filter(|s| *s > 0).unwrap_or(length), (from, arrival));
