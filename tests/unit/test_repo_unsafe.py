@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 CRATE = Path(__file__).resolve().parents[2] / "helper/engine"
-UNSAFE = re.compile(r"\bunsafe\b\s*(\{|impl\b|fn\b|trait\b|extern\b|$)")
+UNSAFE = re.compile(r"\bunsafe\b\s*(\{|impl\b|$)")
 ENDS = re.compile(r"^\s*//|[;}]$")
 """A line that isn't of the same statement as the next."""
 ABOVE = 4
