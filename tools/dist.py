@@ -14,9 +14,11 @@ import tempfile
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tools import repository
 from tools.console import CACHE, ROOT, give_up, output, say, timed
+from tools.project import MAINTAINER, NOBODYS, REPOSITORY_URL
 from tools.signing import GPG_KEY, MINISIGN_KEY, Keys, keys
 
 FOLDER = ROOT / "dist"
@@ -34,14 +36,16 @@ def main() -> None:
     parser.add_argument("--built", type=Path, help="take packages and lists of parts from this folder, build none")
     parser.add_argument("--only-build", action="store_true", help="make packages and lists of parts, and sign nothing")
     parser.add_argument(
-        "--url", default=os.environ.get("SLOPN_REPOSITORY_URL") or repository.URL, help="of apt/ and dnf/"
+        "--url", default=os.environ.get("SLOPN_REPOSITORY_URL") or REPOSITORY_URL, help="of apt/ and dnf/"
     )
     parser.add_argument("--tag", help="this is a release: the tag must be the version's, and the keys real")
     told = parser.parse_args()
     into: Path = told.into.absolute()
     ours = version()
-    if told.tag is not None and told.tag != f"v{ours}":
-        give_up(f"The tag is {told.tag}, the version v{ours}: change one of them (docs/releasing.md).")
+    if told.tag is not None:
+        refuse_unready(told.tag, ours, told.url)
+    # A commit made meanwhile would be another time.
+    os.environ["SOURCE_DATE_EPOCH"] = str(epoch())
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{into.name}-", dir=into.parent) as folder:
         new = Path(folder) / into.name
@@ -86,6 +90,18 @@ def collect(built: Path, into: Path) -> None:
         if target.exists() and target.read_bytes() != path.read_bytes():
             give_up(f"{built} has two different files called {path.name}.")
         shutil.copyfile(path, target)
+
+
+def refuse_unready(tag: str, version: str, url: str) -> None:
+    """End with a sentence if a release of this tag would say what isn't so: its version, its address, who made it."""
+    if tag != f"v{version}":
+        give_up(f"The tag is {tag}, the version v{version}: change one of them (docs/releasing.md).")
+    if (urlsplit(url).hostname or NOBODYS).endswith(NOBODYS):
+        give_up(
+            f"{url} is nobody's address: set SLOPN_REPOSITORY_URL to where apt/ and dnf/ will be (docs/releasing.md)."
+        )
+    if MAINTAINER.rstrip(">").endswith(NOBODYS):
+        give_up(f"{MAINTAINER} is nobody's address: write yours into tools/project.py (docs/releasing.md).")
 
 
 def release_keys(tag: str | None) -> Keys:

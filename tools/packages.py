@@ -26,6 +26,7 @@ import yaml  # type: ignore[import-untyped]
 
 from tools import libraries, man, nfpm, plain
 from tools.console import ROOT, give_up, output, run, timed
+from tools.project import MAINTAINER
 
 LINUX = ROOT / "installers/linux"
 CONFIG = LINUX / "packages.yaml"
@@ -136,6 +137,7 @@ def _words(version: str, bundle: Path, made: Path, *, frozen: bool) -> dict[str,
     return {
         "arch": arch,
         "version": version,
+        "maintainer": MAINTAINER,
         "bundle": str(bundle),
         "made": str(made),
         "python_deb": "" if frozen else f"python3 (>= {first}), python3 (<< {after}), python3-nftables",
@@ -176,7 +178,7 @@ def _documents(name: str, version: str, work: Path) -> list[dict[str, Any]]:
     """Licence and changelog, as Debian wants them; rpm doesn't mind."""
     stamp = formatdate(float(epoch()))
     entry = f"{name} ({version}) stable; urgency=medium\n\n  * See CHANGELOG.md in SloPN's repository.\n\n"
-    _gzip(work / "changelog.gz", f"{entry} -- SloPN developers <developers@slopn.example>  {stamp}\n")
+    _gzip(work / "changelog.gz", f"{entry} -- {MAINTAINER}  {stamp}\n")
     copyright_ = work / "copyright"
     copyright_.write_text(_LICENCE + (ROOT / "NOTICE").read_text(encoding="utf-8"), encoding="utf-8")
     place = f"/usr/share/doc/{name}"

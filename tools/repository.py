@@ -19,13 +19,12 @@ from email.utils import formatdate
 from pathlib import Path
 
 from tools.console import CACHE, Word, give_up, output, run, say, timed
+from tools.project import MAINTAINER, REPOSITORY_URL
 from tools.signing import Key, keys
 
 KEYRING = "slopn-archive-keyring"
 RPM_KEY = "RPM-GPG-KEY-slopn"
 SUITE = "stable"
-URL = "https://packages.slopn.example"
-"""Where the repositories are found, unless somebody says otherwise: a host that nobody can have (RFC 2606)."""
 _FILES = ("Packages", "Packages.xz")
 
 
@@ -34,7 +33,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.repository", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the .deb and .rpm are")
     parser.add_argument("into", type=Path, help="where apt/ and dnf/ shall stand; what is there is replaced")
-    parser.add_argument("--url", default=URL, help=f"address that apt/ and dnf/ will have (default: {URL})")
+    parser.add_argument(
+        "--url", default=REPOSITORY_URL, help=f"address that apt/ and dnf/ will have (default: {REPOSITORY_URL})"
+    )
     parser.add_argument("--epoch", type=int, default=int(os.environ.get("SOURCE_DATE_EPOCH", "0")), help="seconds")
     told = parser.parse_args()
     if not told.folder.is_dir():
@@ -47,7 +48,9 @@ def main() -> None:
     say(f"   {told.into}, signed by {pair.gpg.fingerprint}" + ("" if pair.real else ", a throw-away key"))
 
 
-def apt(packages: Sequence[Path], key: Key, into: Path, *, epoch: int, url: str = URL, version: str = "1") -> Path:
+def apt(
+    packages: Sequence[Path], key: Key, into: Path, *, epoch: int, url: str = REPOSITORY_URL, version: str = "1"
+) -> Path:
     """A repository with the suite `stable`, and slopn-archive-keyring in it. Raises `SystemExit` with a sentence.
 
     `epoch`: its date, seconds; apt refuses one that is older than what it has seen. `version`: the keyring package's.
@@ -85,7 +88,7 @@ def apt(packages: Sequence[Path], key: Key, into: Path, *, epoch: int, url: str 
     return into
 
 
-def dnf(packages: Sequence[Path], key: Key, into: Path, *, epoch: int, url: str = URL) -> Path:
+def dnf(packages: Sequence[Path], key: Key, into: Path, *, epoch: int, url: str = REPOSITORY_URL) -> Path:
     """A repository of packages that are signed themselves, with signed metadata. Raises `SystemExit` with a sentence."""
     _all_are(packages, ".rpm")
     with _made(into) as new:
@@ -115,7 +118,7 @@ def keyring_package(keyring: Path, into: Path, version: str, epoch: int) -> Path
     shutil.copyfile(keyring, place)
     (stage / "DEBIAN/control").write_text(
         f"Package: {KEYRING}\nVersion: {version}\nArchitecture: all\nMulti-Arch: foreign\nPriority: optional\n"
-        "Section: misc\nMaintainer: SloPN developers <developers@slopn.example>\n"
+        f"Section: misc\nMaintainer: {MAINTAINER}\n"
         "Description: key of the SloPN repository\n"
         " apt judges by it what comes from the repository that names it in Signed-By,\n and nothing else.\n",
         encoding="utf-8",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.tiny_packages import EPOCH, a_key, deb, rpm
-from tools import dist, signing
+from tools import dist, same, signing
 from tools.signing import Key, Keys
 
 
@@ -73,31 +73,28 @@ def is_signed(file: Path) -> bool:
 def test_twice_is_the_same_but_for_signatures(built: Path, gpg: Key, tmp_path: Path) -> None:
     """Names are the same, and bytes where no signature is in them."""
     keys = Keys(gpg, signing.throw_away_minisign(tmp_path / "keys"), real=False)
-    one, two = (contents(signed(built, keys, tmp_path / name)) for name in ("one", "two"))
-    assert one == two
-    assert one["SHA256SUMS"]
+    one, two = (same.prints(signed(built, keys, tmp_path / name)) for name in ("one", "two"))
+    assert same.differences(one, two) == []
+    assert {"SHA256SUMS", "tiny-1.0-1.noarch.rpm", "dnf/tiny-1.0-1.noarch.rpm", "apt/dists/stable/Release"} <= set(one)
+    (tmp_path / "two/tiny_1.0_amd64.deb").write_bytes(b"other")
+    (tmp_path / "two/SHA256SUMS").unlink()
+    found = same.differences(one, same.prints(tmp_path / "two"))
+    assert found == ["only in the first: SHA256SUMS", "not the same: tiny_1.0_amd64.deb"]
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Bytes by path; of a signature, and what depends on one, only that it is there."""
-    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    loose = ("dists/stable/InRelease", "Release.gpg", ".asc", ".minisig", ".rpm", "repomd.xml")
-    found = {}
-    for name, path in paths.items():
-        if "repodata/" in name and name.endswith(".gz"):
-            # Its name is its own hash, and it has the hashes of signed packages.
-            found[name.rpartition("-")[2]] = b""
-        else:
-            varies = name.endswith(loose) and (name.startswith(("apt/", "dnf/")) or not name.endswith(".rpm"))
-            found[name] = b"" if varies else path.read_bytes()
-    return found
+def test_nobodys_address_is_in_no_release(capsys: pytest.CaptureFixture[str]) -> None:
+    """As long as tools/project.py has it."""
+    with pytest.raises(SystemExit):
+        dist.refuse_unready("v1", "1", "https://slopn.org")
+    assert "tools/project.py" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("words", "environment", "said"),
     [
         (["--tag", "v99"], {}, "The tag is v99"),
-        (["--tag", "right"], {}, "A release needs real keys"),
+        (["--tag", "right", "--url", "https://slopn.org"], {}, "A release needs real keys"),
+        (["--tag", "right"], {}, "is nobody's address: set SLOPN_REPOSITORY_URL"),
         ([], {signing.GPG_KEY: "A" * 40}, "SLOPN_MINISIGN_KEY is not"),
         ([], {signing.GPG_KEY: "ABCDEF01", signing.MINISIGN_KEY: "x"}, "all 40 hexadecimal digits"),
         ([], {signing.GPG_KEY: "A" * 40, signing.MINISIGN_KEY: "no/such.key"}, "there is no "),
@@ -119,8 +116,10 @@ def test_nothing_is_half_signed(
     (into / "old").touch()
     right = [f"v{version('slopn-helper')}" if word == "right" else word for word in words]
     monkeypatch.setattr(sys, "argv", ["dist", "--into", str(into), "--built", str(built), *right])
-    for name in (signing.GPG_KEY, signing.MINISIGN_KEY):
+    for name in (signing.GPG_KEY, signing.MINISIGN_KEY, "SLOPN_REPOSITORY_URL"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(EPOCH))
+    monkeypatch.setattr(dist, "MAINTAINER", "Somebody <somebody@slopn.org>")
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit):

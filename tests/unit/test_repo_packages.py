@@ -14,6 +14,7 @@ from tools.packages import LINUX, configuration
 WORDS = {
     "arch": "amd64",
     "version": "1.2.3",
+    "maintainer": "Nobody <nobody@slopn.example>",
     "bundle": "/bundle",
     "made": "/made",
     "license": "",
