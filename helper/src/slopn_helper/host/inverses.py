@@ -29,6 +29,14 @@ class RemoveNftTable(Inverse, frozen=True, tag="nft-table"):
     KEY: ClassVar[tuple[str, ...]] = ("family", "name")
 
 
+class RemoveWfpFilters(Inverse, frozen=True, tag="wfp"):
+    """All filters of one provider of the Windows Filtering Platform, its sublayer, and itself."""
+
+    provider: str
+
+    KEY: ClassVar[tuple[str, ...]] = ("provider",)
+
+
 class RemoveRules(Inverse, frozen=True, tag="rules"):
     """Policy rules of both families that carry our `protocol`."""
 
@@ -122,6 +130,7 @@ class ResolvconfRecord(Inverse, frozen=True, tag="resolvconf"):
 
 Entry = (
     RemoveNftTable
+    | RemoveWfpFilters
     | RemoveRules
     | RemoveRoutes
     | RemoveAddresses
@@ -132,5 +141,5 @@ Entry = (
     | ResolvconfRecord
 )
 
-OUTLIVES_BOOT = (FileWas, NetworkManagerWas, ResolvconfRecord)
+OUTLIVES_BOOT = (FileWas, NetworkManagerWas, ResolvconfRecord, RemoveWfpFilters)
 """A reboot has undone all others: keeping them would one day undo what somebody else did."""

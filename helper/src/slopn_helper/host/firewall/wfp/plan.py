@@ -86,16 +86,15 @@ def plan(policy: FirewallPolicy, us: Us, *, persist: bool) -> tuple[Filter, ...]
     """
     if isinstance(policy, Open):
         return ()
-    filters = tuple(_Filters(policy, us))
     if not persist:
-        return filters
+        return tuple(_Filters(policy, us))
     # Nothing of a tunnel may outlast it: its LUID may be another device's after the next start.
     lasting = Blocked(allow_lan=policy.allow_lan, excluded=policy.excluded, only=policy.only)
     boot = dict.fromkeys(_Filters(lasting, us))
     return (
         *(f._replace(lifetime=Lifetime.PERSISTENT) for f in boot),
         *(f._replace(lifetime=Lifetime.BOOT) for f in boot),
-        *(f for f in filters if f not in boot),
+        *(f for f in _Filters(policy, us) if f not in boot),
     )
 
 
@@ -154,10 +153,9 @@ class _Filters:
         come = Condition(Field.ARRIVAL_INTERFACE, self._luid)
         for version in _VERSIONS:
             if gateways := _hosts(self._inside.addresses, version):
-                what = "key agreement"
-                to = _to(gateways)
-                yield from _out(version, Weight.AGREEMENT, Action.PERMIT, what, *ports, *to, through)
-                yield from _in(version, Weight.AGREEMENT, Action.PERMIT, what, *ports, *to, come)
+                agreed = (*ports, *_to(gateways))
+                yield from _out(version, Weight.AGREEMENT, Action.PERMIT, "key agreement", *agreed, through)
+                yield from _in(version, Weight.AGREEMENT, Action.PERMIT, "key agreement", *agreed, come)
             yield from _out(version, Weight.SEALED, Action.BLOCK, "sealed", through)
             yield from _in(version, Weight.SEALED, Action.BLOCK, "sealed", come)
 
@@ -193,8 +191,8 @@ class _Filters:
         if policy.allow_lan and not policy.only:
             # Of a hotspot's clients, or of virtual machines': their requests come from 0.0.0.0.
             ports = (*_protocol(UDP), Condition(Field.LOCAL_PORT, 67), Condition(Field.REMOTE_PORT, 68))
-            here = tuple(Condition(Field.LOCAL_ADDRESS, network) for network in _EVERYONE)
-            yield from _in(4, Weight.ASKED_INSIDE, Action.PERMIT, "dhcp server", *ports, *here)
+            everyone = Condition(Field.LOCAL_ADDRESS, _EVERYONE[0])
+            yield from _in(4, Weight.ASKED_INSIDE, Action.PERMIT, "dhcp server", *ports, everyone)
 
     def _neighbours(self, version: int) -> Iterator[Filter]:
         """Who may begin a connection to here beside the tunnel."""
