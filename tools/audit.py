@@ -7,6 +7,7 @@ what was found.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -17,15 +18,35 @@ from tools.stamps import digest, is_done, mark_done
 CARGO_DENY = "0.20.2"
 DENY = CACHE / "cargo/bin/cargo-deny"
 PACKAGES = CACHE / "audit-packages"
+_UNREACHED = re.compile(
+    r"(?i)could ?n[o']t (resolve|connect|fetch)|failed to (resolve|connect|fetch|establish)|connection (refused|reset|error)"
+    r"|max retries exceeded|timed out|network is unreachable|\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN)\b"
+    r"|name resolution|service ?unavailable|audit endpoint returned an error"
+)
+"""How programs say that nobody answered."""
 _WISHES = ROOT / "requirements/audit.txt"
 
 
 def main() -> None:
     """Install what is missing, ask all three, and end with status 1 if one of them found something or can't be asked."""
     install()
-    failed = [name for name, (argv, folder) in questions().items() if not _asked(name, argv, folder)]
-    if failed:
-        give_up(f"Look at what {', '.join(failed)} said above: a hole, or a database that couldn't be reached.")
+    answers = {name: _asked(name, argv, folder) for name, (argv, folder) in questions().items()}
+    if sentences := verdict(answers):
+        give_up(sentences)
+
+
+def verdict(answers: dict[str, str | None]) -> str:
+    """What to tell. `answers`: by question, what a program that failed has printed; None: it found nothing."""
+    unreached = [name for name, text in answers.items() if text is not None and _UNREACHED.search(text)]
+    found = [name for name, text in answers.items() if text is not None and name not in unreached]
+    sentences = []
+    if found:
+        sentences.append(f"Found something: {', '.join(found)}. Look above for what, and update or replace it.")
+    if unreached:
+        sentences.append(
+            f"Not asked, since no database could be reached: {', '.join(unreached)}. Run it where there is a network."
+        )
+    return "\n".join(sentences)
 
 
 def questions() -> dict[str, tuple[list[Word], Path]]:
@@ -71,10 +92,20 @@ def _pip_audit(requirements: Path) -> list[Word]:
     return [VENV / "bin/python", "-m", "pip_audit", "--require-hashes", "--disable-pip", "--requirement", requirements]
 
 
-def _asked(name: str, argv: list[Word], folder: Path) -> bool:
+def _asked(name: str, argv: list[Word], folder: Path) -> str | None:
     say(f"── {name}")
     environment = {**os.environ, "PYTHONPATH": str(PACKAGES)}
-    return subprocess.run([str(word) for word in argv], cwd=folder, env=environment, check=False).returncode == 0
+    done = subprocess.run(
+        [str(word) for word in argv],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    say(done.stdout.rstrip())
+    return done.stdout if done.returncode else None
 
 
 if __name__ == "__main__":
