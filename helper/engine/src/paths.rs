@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 /// Echoes that wait for wg-timer; more are lost, as on the wire.
 const WAITING: usize = 256;
+/// And of one peer, which must not keep others from being measured; a round of probes is far shorter.
+const WAITING_EACH: usize = 32;
 /// IP and UDP headers outside, and what WireGuard adds to data.
 const OVERHEAD4: u16 = 20 + 8 + 32;
 const OVERHEAD6: u16 = 40 + 8 + 32;
@@ -44,8 +46,10 @@ impl Probing {
 #[derive(Default)]
 pub struct Paths {
     wanted: Mutex<HashMap<PublicKey, Path>>,
-    heard: Mutex<Vec<(Arc<Peer>, Echo, Instant)>>,
+    heard: Mutex<Vec<Heard>>,
 }
+
+pub(crate) type Heard = (Arc<Peer>, Echo, Instant);
 
 struct Path {
     probing: Probing,
@@ -79,7 +83,7 @@ impl Paths {
     pub fn hear(&self, shared: &Shared, peer: &Arc<Peer>, packet: &[u8]) -> bool {
         let Some(echo) = Echo::parse(packet) else { return false };
         let mut heard = self.heard.lock();
-        if heard.len() < WAITING {
+        if has_room(&heard, peer) {
             heard.push((Arc::clone(peer), echo, Instant::now()));
             shared.timer_wake.signal();
         }
@@ -110,6 +114,11 @@ impl Paths {
         }
         deadline
     }
+}
+
+/// Whether another echo of this peer may wait.
+pub(crate) fn has_room(heard: &[Heard], peer: &Arc<Peer>) -> bool {
+    heard.len() < WAITING && heard.iter().filter(|(other, ..)| Arc::ptr_eq(other, peer)).count() < WAITING_EACH
 }
 
 impl Peer {

@@ -3,6 +3,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 mod batches;
+mod echoes;
 mod exercise;
 mod kept;
 mod silent;
