@@ -139,8 +139,8 @@ impl PeerState {
         index: IndexTable,
         timers: Option<&TimerParams>,
     ) -> Self {
-        let (private, limiter) = (identity.private.clone(), identity.limiter.shared());
-        let mut tunn = Tunn::new(private, (*peer).into(), preshared.map(|s| s.0), None, index, limiter);
+        let (pair, limiter) = ((identity.private.clone(), identity.public), identity.limiter.shared());
+        let mut tunn = Tunn::of_pair(pair, (*peer).into(), preshared.map(|s| s.0), None, index, limiter);
         tunn.share_room(Arc::clone(&identity.room));
         if let Some(params) = timers {
             tunn.dangerously_set_timer_params(params.clone());

@@ -113,6 +113,26 @@ impl Tunn<StdRng> {
             StdRng::from_os_rng(),
         )
     }
+
+    /// The same with our public key, for who has it already: of many tunnels each would make it anew.
+    pub fn of_pair(
+        pair: (x25519::StaticSecret, x25519::PublicKey),
+        peer_static_public: x25519::PublicKey,
+        preshared_key: Option<[u8; 32]>,
+        persistent_keepalive: Option<u16>,
+        index_table: IndexTable,
+        rate_limiter: Arc<RateLimiter>,
+    ) -> Self {
+        Self::of_pair_with_rng(
+            pair,
+            peer_static_public,
+            preshared_key,
+            persistent_keepalive,
+            index_table,
+            rate_limiter,
+            StdRng::from_os_rng(),
+        )
+    }
 }
 
 impl<R: RngCore + Send> Tunn<R> {
@@ -127,7 +147,26 @@ impl<R: RngCore + Send> Tunn<R> {
         jitter_rng: R,
     ) -> Self {
         let static_public = x25519::PublicKey::from(&static_private);
+        Self::of_pair_with_rng(
+            (static_private, static_public),
+            peer_static_public,
+            preshared_key,
+            persistent_keepalive,
+            index_table,
+            rate_limiter,
+            jitter_rng,
+        )
+    }
 
+    fn of_pair_with_rng(
+        (static_private, static_public): (x25519::StaticSecret, x25519::PublicKey),
+        peer_static_public: x25519::PublicKey,
+        preshared_key: Option<[u8; 32]>,
+        persistent_keepalive: Option<u16>,
+        index_table: IndexTable,
+        rate_limiter: Arc<RateLimiter>,
+        jitter_rng: R,
+    ) -> Self {
         Tunn {
             handshake: Handshake::new(
                 static_private,
