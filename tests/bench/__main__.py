@@ -6,18 +6,19 @@ import argparse
 import json
 import os
 import platform
+import random
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from bench import engines, firewall, latency, link, measure, peers, roam, table
+from bench import engines, firewall, latency, link, measure, packets, peers, roam, table
 from bench.measure import CASES, Case, Result
 
-PARTS = ("throughput", "peers", "latency", "roam", "firewall")
+PARTS = ("throughput", "packets", "peers", "latency", "roam", "firewall")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,12 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     machine = _machine()
     print(f"machine: {machine['cores']} cores, {machine['processor']}, Linux {machine['kernel']}, {machine['iperf3']}")
-    for engine in (engines.ours(), engines.wireguard_go()):
+    for engine in filter(None, map(engines.named, args.engines)):
         print(f"{engine.name}: {engine.version}")
     args.out.parent.mkdir(parents=True, exist_ok=True)
     with args.out.open("a", encoding="utf-8") as out:
         if "throughput" in args.only:
-            _throughput(args, machine, out)
+            for line in args.lines:
+                _throughput(args, line, machine, out)
+        if "packets" in args.only:
+            _packets(args, machine, out)
         if "peers" in args.only:
             _peers(args, machine, out)
         if "latency" in args.only:
@@ -43,30 +47,56 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _throughput(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
-    known = {engines.OURS: engines.ours(), engines.WIREGUARD_GO: engines.wireguard_go(), engines.RAW: None}
-    chosen = {name: known[name] for name in args.engines}
+def _throughput(args: argparse.Namespace, line: str, machine: dict[str, object], out: IO[str]) -> None:
+    chosen = {name: engines.named(name) for name in args.engines}
     results: dict[tuple[str, Case], list[Result]] = defaultdict(list)
+    print(f"\nline: {line}")
+    try:
+        with link.ends(line) as ends:
+            for number in range(args.rounds):
+                for name in _order(chosen, number):
+                    engine = chosen[name]
+                    with link.tunnel(ends, engine) as tunnel:
+                        idle = [measure.rss(pid)[0] for pid in tunnel.pids]
+                        for case in args.cases:
+                            result = measure.run(ends, tunnel, case, args.seconds)
+                            results[name, case].append(result)
+                            about = {"round": number, "engine": name, "version": engine.version if engine else None}
+                            about |= {"case": case.name, "line": line, "seconds": args.seconds, "mtu": link.MTU}
+                            _keep(out, machine | about | {"idle_rss": idle} | result._asdict())
+                            cost = "" if result.seconds_per_gb is None else f"  {result.seconds_per_gb:5.2f} CPU s/GB"
+                            noise = f"  others {result.foreign:.0%}" if result.foreign > table.QUIET else ""
+                            said = f"{name:13} {case.name:3} {result.gbps:6.2f} Gb/s{cost}{noise}"
+                            print(f"{number + 1}/{args.rounds} {said}", flush=True)
+    except LookupError as error:
+        print(error)
+        return
+    ordered = {(name, case): results[name, case] for name in chosen for case in args.cases}
+    print(
+        f"\nmedian of {args.rounds} × {args.seconds:g} s, MTU {link.MTU}, TCP over veth ({line}), both ends the same engine"
+    )
+    print(table.render(ordered), *table.verdict(ordered), sep="\n", end="\n\n")
+
+
+def _packets(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
+    chosen = {name: engines.named(name) for name in args.engines}
+    results: dict[str, list[packets.Packets]] = {name: [] for name in chosen}
     with link.ends() as ends:
         for number in range(args.rounds):
-            for name in list(chosen)[:: 1 if number % 2 == 0 else -1]:
+            for name in _order(chosen, number):
                 engine = chosen[name]
                 with link.tunnel(ends, engine) as tunnel:
-                    idle = [measure.rss(pid)[0] for pid in tunnel.pids]
-                    for case in args.cases:
-                        result = measure.run(ends, tunnel, case, args.seconds)
-                        results[name, case].append(result)
-                        about = {"round": number, "engine": name, "version": engine.version if engine else None}
-                        about |= {"case": case.name, "seconds": args.seconds, "idle_rss": idle}
-                        _keep(out, machine | about | result._asdict())
-                        cost = "" if result.seconds_per_gb is None else f"  {result.seconds_per_gb:5.2f} CPU s/GB"
-                        print(
-                            f"{number + 1}/{args.rounds} {name:13} {case.name:3} {result.gbps:6.2f} Gb/s{cost}",
-                            flush=True,
-                        )
-    ordered = {(name, case): results[name, case] for name in chosen for case in args.cases}
-    print(f"\nmedian of {args.rounds} × {args.seconds:g} s, MTU {link.MTU}, TCP over veth, both ends the same engine")
-    print(table.render(ordered), *table.verdict(ordered), sep="\n", end="\n\n")
+                    results[name].append(found := packets.run(ends, tunnel, args.seconds))
+                about = {"round": number, "engine": name, "version": engine.version if engine else None}
+                _keep(out, machine | about | {"packets": found._asdict(), "mtu": link.MTU})
+    print(f"\nmedian of {args.rounds} × {args.seconds:g} s, one sender\n{packets.render(results)}\n", flush=True)
+
+
+def _order(chosen: Mapping[str, object], number: int) -> list[str]:
+    """Each round in an order of its own, so that nobody always comes after the same; the next round has it backwards."""
+    names = list(chosen)
+    random.Random(number // 2).shuffle(names)
+    return names[:: 1 if number % 2 == 0 else -1]
 
 
 def _peers(args: argparse.Namespace, machine: dict[str, object], out: IO[str]) -> None:
@@ -114,9 +144,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10, help="of each run")
     parser.add_argument("--tries", type=int, default=11, help="of each latency, and of each change of the network")
     parser.add_argument(
-        "--engines", nargs="+", default=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],
-        choices=[engines.OURS, engines.WIREGUARD_GO, engines.RAW],
+        "--engines", nargs="+", default=[engines.OURS, engines.WIREGUARD_GO, engines.AS_USED, engines.RAW],
+        choices=engines.NAMES, help="gotatun and boringtun want `make rivals`"
     )  # fmt: skip
+    parser.add_argument("--lines", nargs="+", default=[link.GSO, link.NO_GSO], choices=link.LINES)
     parser.add_argument(
         "--cases", nargs="+", default=list(CASES), type=cases.__getitem__, metavar="CASE", help=", ".join(cases)
     )

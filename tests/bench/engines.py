@@ -12,23 +12,45 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WIREGUARD_GO = "wireguard-go"
 OURS = "slopn-engine"
+AS_USED = "slopn-python"
+"""Our engine in a Python with the helper's modules in it, as `slopn-helper` has it."""
+GOTATUN = "gotatun"
+BORINGTUN = "boringtun"
 RAW = "raw"
 """No tunnel at all: what the link and iperf3 can do."""
+NAMES = (OURS, WIREGUARD_GO, AS_USED, GOTATUN, BORINGTUN, RAW)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`program -f IFNAME` stays in the foreground and answers on the UAPI socket of that name."""
+    """`program ARGUMENTS IFNAME` stays in the foreground and answers on the UAPI socket of that name."""
 
     name: str
     program: Path
     version: str
     env: dict[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ("-f",)
+
+
+def named(name: str) -> Engine | None:
+    """The engine of that name; None: no tunnel.
+
+    Raises `FileNotFoundError` when the program isn't there: nothing is compared with a missing one.
+    """
+    if name == RAW:
+        return None
+    make = {OURS: ours, WIREGUARD_GO: wireguard_go, AS_USED: as_used}
+    return make[name]() if name in make else _rival(name)
 
 
 def ours() -> Engine:
     """Our engine as `make setup` built it, beside the Python that runs this."""
     return Engine(OURS, Path(sys.executable).parent / "slopn-engine", commit())
+
+
+def as_used() -> Engine:
+    """The same as a module of Python, beside all that the helper imports."""
+    return Engine(AS_USED, Path(sys.executable), commit(), {"PYTHONPATH": str(ROOT / "tests")}, ("-m", "bench.as_used"))
 
 
 def wireguard_go() -> Engine:
@@ -40,6 +62,17 @@ def wireguard_go() -> Engine:
     if not program.is_file():
         raise FileNotFoundError(f"{program} is missing: run `make wireguard-go`")
     return Engine(WIREGUARD_GO, program, _module_version(program), {"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"})
+
+
+def _rival(name: str) -> Engine:
+    """Another engine in Rust, as `make rivals` built it."""
+    program = ROOT / f".cache/rivals/bin/{name}-cli"
+    if not program.is_file():
+        raise FileNotFoundError(f"{program} is missing: run `make rivals`")
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()
+    # Both drop their privileges unless told otherwise, and can't be asked for their CPU time then.
+    arguments = ("-f", "--disable-drop-privileges")
+    return Engine(name, program, told[-1] if told else "unknown", {"WG_LOG_LEVEL": "error"}, arguments)
 
 
 def commit() -> str:

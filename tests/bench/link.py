@@ -12,6 +12,13 @@ from support.netns import Namespace, veth
 from support.until import until
 
 INTERFACE = "wgb"
+GSO = "gso"
+"""Large messages cross the veth pair whole, as they do through a card that segments."""
+NO_GSO = "no-gso"
+"""Our own kernel cuts them before (`tx-udp-segmentation off`)."""
+NETEM = "netem"
+"""20 ms there and back, and 0.1 % lost each way."""
+LINES = (GSO, NO_GSO, NETEM)
 MTU = 1420
 OUTSIDE = ("192.0.2.1", "192.0.2.2")
 INSIDE = ("198.51.100.1", "198.51.100.2")
@@ -37,12 +44,16 @@ class Tunnel:
 
 
 @contextlib.contextmanager
-def ends() -> Iterator[Ends]:
-    """The two namespaces, each with a /run of its own so that the UAPI sockets don't meet."""
+def ends(line: str = GSO) -> Iterator[Ends]:
+    """The two namespaces, each with a /run of its own so that the UAPI sockets don't meet.
+
+    Raises `LookupError` where this kernel has no such line.
+    """
     with Namespace("bench-c", private=True) as client, Namespace("bench-s", private=True) as server:
         veth(client, "wan0", server, "wan0")
         for namespace, address in zip((client, server), OUTSIDE, strict=True):
             namespace.ip(f"addr add {address}/24 dev wan0")
+            _make(line, namespace)
         yield Ends(client, server)
 
 
@@ -84,8 +95,22 @@ def tunnel(ends: Ends, engine: Engine | None) -> Iterator[Tunnel]:
             process.wait()
 
 
+def _make(line: str, namespace: Namespace) -> None:
+    if line == NO_GSO:
+        namespace.run(["ethtool", "-K", "wan0", "tx-udp-segmentation", "off"])
+    if line == NETEM:
+        done = namespace.run(
+            ["tc", "qdisc", "add", "dev", "wan0", "root", "netem", "delay", "10ms", "loss", "0.1%", "limit", "100000"],
+            check=False,
+        )
+        if done.returncode:
+            raise LookupError(f"{line} is left out: {done.stderr.strip()}")
+
+
 def _start(namespace: Namespace, engine: Engine) -> subprocess.Popen[bytes]:
-    process = namespace.popen([str(engine.program), "-f", INTERFACE], env=engine.env, stdout=subprocess.DEVNULL)
+    process = namespace.popen(
+        [str(engine.program), *engine.arguments, INTERFACE], env=engine.env, stdout=subprocess.DEVNULL
+    )
 
     def answers() -> bool:
         if (status := process.poll()) is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.link import Ends, Tunnel
 
@@ -49,42 +51,69 @@ class Result(NamedTuple):
     peak_rss: tuple[int, ...]
 
 
+class Observed(NamedTuple):
+    """What iperf3 reported, and what the machine did meanwhile."""
+
+    report: dict[str, Any]
+    cpu: tuple[float, ...]
+    foreign: float
+    steal: float
+
+
 def run(ends: Ends, tunnel: Tunnel, case: Case, seconds: float) -> Result:
     """Send for `seconds` and measure. Raises `RuntimeError` with iperf3's own sentence when it fails."""
-    server = ends.server.popen(
-        ["iperf3", "-s", "-1", "-B", tunnel.address, "--forceflush"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    seen = observe(ends, tunnel, ["-P", str(case.streams), *["-R"] * case.reverse], seconds)
+    received = seen.report["end"]["sum_received"]
+    gigabytes = received["bytes"] / 1e9
+    return Result(
+        gbps=received["bits_per_second"] / 1e9,
+        gigabytes=gigabytes,
+        cpu=seen.cpu,
+        seconds_per_gb=sum(seen.cpu) / gigabytes if seen.cpu and gigabytes else None,
+        foreign=seen.foreign,
+        steal=seen.steal,
+        retransmits=seen.report["end"]["sum_sent"].get("retransmits", 0),
+        rss=tuple(rss(pid)[0] for pid in tunnel.pids),
+        peak_rss=tuple(rss(pid)[1] for pid in tunnel.pids),
     )
-    assert server.stdout is not None
-    while b"listening" not in (line := server.stdout.readline()):
-        if not line:
-            raise RuntimeError(f"iperf3's server ended with {server.wait()}")
-    argv = ["iperf3", "-c", tunnel.address, "-t", f"{seconds:g}", "-P", str(case.streams), "-J"]
-    before, machine, begun = [cpu(pid) for pid in tunnel.pids], _machine(), time.monotonic()
-    done = ends.client.run(argv + ["-R"] * case.reverse, check=False, timeout=seconds + 30)
-    used = tuple(after - b for b, after in zip(before, map(cpu, tunnel.pids), strict=True))
-    elapsed = time.monotonic() - begun
-    busy, steal = (after - before for before, after in zip(machine, _machine(), strict=True))
+
+
+def observe(ends: Ends, tunnel: Tunnel, arguments: Sequence[str], seconds: float) -> Observed:
+    """Run iperf3 with these arguments for `seconds`. Raises `RuntimeError` with its own sentence when it fails."""
+    with serving(ends, tunnel) as argv:
+        before, machine, begun = [cpu(pid) for pid in tunnel.pids], _machine(), time.monotonic()
+        done = ends.client.run([*argv, "-t", f"{seconds:g}", *arguments], check=False, timeout=seconds + 30)
+        used = tuple(after - b for b, after in zip(before, map(cpu, tunnel.pids), strict=True))
+        elapsed = time.monotonic() - begun
+        busy, steal = (after - before for before, after in zip(machine, _machine(), strict=True))
     report = json.loads(done.stdout or "{}")
     received = report.get("end", {}).get("sum_received")
     if not received:
         raise RuntimeError(f"iperf3: {report.get('error', done.stderr)}")
-    server.wait(10)
-    server.stdout.close()
-    gigabytes = received["bytes"] / 1e9
     # iperf3 gives its own CPU time in per cent of one core.
     load = report["end"]["cpu_utilization_percent"]
-    iperf3 = (load["host_total"] + load["remote_total"]) / 100 * received["seconds"]
-    return Result(
-        gbps=received["bits_per_second"] / 1e9,
-        gigabytes=gigabytes,
-        cpu=used,
-        seconds_per_gb=sum(used) / gigabytes if used and gigabytes else None,
-        foreign=max(0.0, busy - sum(used) - iperf3) / (elapsed * (os.cpu_count() or 1)),
-        steal=steal,
-        retransmits=report["end"]["sum_sent"].get("retransmits", 0),
-        rss=tuple(rss(pid)[0] for pid in tunnel.pids),
-        peak_rss=tuple(rss(pid)[1] for pid in tunnel.pids),
+    own = (load["host_total"] + load["remote_total"]) / 100 * received["seconds"]
+    foreign = max(0.0, busy - sum(used) - own) / (elapsed * (os.cpu_count() or 1))
+    return Observed(report, used, foreign, steal)
+
+
+@contextlib.contextmanager
+def serving(ends: Ends, tunnel: Tunnel) -> Iterator[list[str]]:
+    """iperf3's server behind the tunnel, for one client; gives how the client is called."""
+    server = ends.server.popen(
+        ["iperf3", "-s", "-1", "-B", tunnel.address, "--forceflush"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+    assert server.stdout is not None
+    try:
+        while b"listening" not in (line := server.stdout.readline()):
+            if not line:
+                raise RuntimeError(f"iperf3's server ended with {server.wait()}")
+        yield ["iperf3", "-c", tunnel.address, "-J"]
+        server.wait(10)
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
 
 
 def rss(pid: int) -> tuple[int, int]:

@@ -9,7 +9,8 @@ import time
 from typing import NamedTuple
 
 from bench import engines, link, measure
-from bench.link import INTERFACE, Ends, Tunnel
+from bench.link import INTERFACE, Ends
+from bench.measure import Result
 from support.until import until
 
 COUNT = 10_000
@@ -27,15 +28,17 @@ class Crowd(NamedTuple):
     """KiB resident for each, the first time."""
     idle: float
     """CPU seconds a second with nobody talking."""
-    alone: tuple[float, ...]
-    """Gb/s of the busy peer without the others."""
-    among: tuple[float, ...]
+    alone: tuple[Result, ...]
+    """The busy peer's stream without the others, once a round."""
+    among: tuple[Result, ...]
     """And with them."""
 
 
 def run(rounds: int, seconds: float, count: int = COUNT) -> Crowd:
-    """Add and remove them `rounds` times, with a stream of `seconds` before and after."""
-    configured, removed, alone, among = [], [], [], []
+    """Add and remove them `rounds` times. Each round has a stream with them and one without, now this first, now that."""
+    configured, removed = [], []
+    alone: list[Result] = []
+    among: list[Result] = []
     idle = 0.0
     with link.ends() as ends, link.tunnel(ends, engines.ours()) as tunnel:
         server = tunnel.pids[1]
@@ -43,7 +46,8 @@ def run(rounds: int, seconds: float, count: int = COUNT) -> Crowd:
         crowd = _crowd(count)
         light, heavy = measure.rss(server)[0], 0
         for number in range(rounds):
-            alone.append(_stream(ends, tunnel, seconds))
+            if number % 2 == 0:
+                alone.append(measure.run(ends, tunnel, measure.CASES[0], seconds))
             start = time.monotonic()
             ends.server.run(["wg", "addconf", INTERFACE, "/dev/stdin"], input=crowd)
             configured.append(time.monotonic() - start)
@@ -51,23 +55,29 @@ def run(rounds: int, seconds: float, count: int = COUNT) -> Crowd:
             heavy = heavy or measure.rss(server)[0]
             if number == 0:
                 idle = _idle(server)
-            among.append(_stream(ends, tunnel, seconds))
+            among.append(measure.run(ends, tunnel, measure.CASES[0], seconds))
             start = time.monotonic()
             ends.server.run(["wg", "syncconf", INTERFACE, "/dev/stdin"], input=own)
             removed.append(time.monotonic() - start)
             _counted(ends, 1)
+            if number % 2:
+                alone.append(measure.run(ends, tunnel, measure.CASES[0], seconds))
     each = (heavy - light) / count
     return Crowd(count, tuple(configured), tuple(removed), each, idle, tuple(alone), tuple(among))
 
 
 def render(crowd: Crowd) -> str:
-    """Two sentences with the medians, and how far they lie from the targets."""
+    """Sentences with the medians, and how far they lie from the targets."""
     median = statistics.median
+    pairs = list(zip(crowd.among, crowd.alone, strict=True))
+    speeds = median(with_them.gbps / without.gbps for with_them, without in pairs)
+    costs = median((with_them.seconds_per_gb or 0) / (without.seconds_per_gb or 1) for with_them, without in pairs)
     return (
         f"{crowd.others} peers: configured by wg in {median(crowd.configured):.2f} s (2 at most), removed in "
         f"{median(crowd.removed):.2f} s; {crowd.kib_each:.1f} KiB each (6 at most); idle {100 * crowd.idle:.1f} % of a core\n"
-        f"one busy peer among them: {median(crowd.among):.2f} Gb/s, alone {median(crowd.alone):.2f} Gb/s: "
-        f"{median(crowd.among) / median(crowd.alone):.2f} (0.95 at least)"
+        f"one busy peer among them: {median(one.gbps for one in crowd.among):.2f} Gb/s, alone "
+        f"{median(one.gbps for one in crowd.alone):.2f} Gb/s; round by round {speeds:.2f} (0.95 at least) for "
+        f"{costs:.2f} times the CPU seconds a gigabyte"
     )
 
 
@@ -86,10 +96,6 @@ def _counted(ends: Ends, count: int) -> None:
         return len(ends.server.run(["wg", "show", INTERFACE, "peers"]).stdout.splitlines()) == count
 
     until(all_there, 30, f"{count} peers")
-
-
-def _stream(ends: Ends, tunnel: Tunnel, seconds: float) -> float:
-    return measure.run(ends, tunnel, measure.CASES[0], seconds).gbps
 
 
 def _idle(pid: int, seconds: float = 4.0) -> float:

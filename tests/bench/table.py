@@ -19,13 +19,16 @@ QUIET = 0.1
 
 
 def render(results: Results) -> str:
-    """A Markdown table: medians a case, then CPU and memory over all cases."""
+    """A Markdown table: median, least and most of each case, then CPU and memory over all cases.
+
+    A star: in some of the rounds others took much of the CPU time.
+    """
     names = list(dict.fromkeys(name for name, _ in results))
     cases = [case for case in CASES if any((name, case) in results for name in names)]
     head = ["engine", *(f"{case.name} Gb/s" for case in cases), "CPU s/GB", "RSS MB, after / peak"]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name in names:
-        speeds = [f"{throughput(results, name, case):.2f}" for case in cases]
+        speeds = [_speeds(results[name, case]) for case in cases]
         cost = cpu(results, name)
         rows.append([name, *speeds, "–" if cost is None else f"{cost:.2f}", _memory(results, name)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
@@ -60,6 +63,12 @@ def verdict(results: Results) -> list[str]:
             )
         )
     return lines
+
+
+def _speeds(some: Sequence[Result]) -> str:
+    speeds = [result.gbps for result in some]
+    star = "\\*" if any(result.foreign > QUIET for result in some) else ""
+    return f"{statistics.median(speeds):.2f} ({min(speeds):.2f}–{max(speeds):.2f}){star}"
 
 
 def throughput(results: Results, name: str, case: Case) -> float:
