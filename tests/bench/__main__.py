@@ -144,8 +144,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10, help="of each run")
     parser.add_argument("--tries", type=int, default=11, help="of each latency, and of each change of the network")
     parser.add_argument(
-        "--engines", nargs="+", default=[engines.OURS, engines.WIREGUARD_GO, engines.AS_USED, engines.RAW],
-        choices=engines.NAMES, help="gotatun and boringtun want `make rivals`"
+        "--engines", nargs="+", default=list(engines.NAMES),
+        choices=engines.NAMES
     )  # fmt: skip
     parser.add_argument("--lines", nargs="+", default=[link.GSO, link.NO_GSO], choices=link.LINES)
     parser.add_argument(

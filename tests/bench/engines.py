@@ -14,11 +14,9 @@ WIREGUARD_GO = "wireguard-go"
 OURS = "slopn-engine"
 AS_USED = "slopn-python"
 """Our engine in a Python with the helper's modules in it, as `slopn-helper` has it."""
-GOTATUN = "gotatun"
-BORINGTUN = "boringtun"
 RAW = "raw"
 """No tunnel at all: what the link and iperf3 can do."""
-NAMES = (OURS, WIREGUARD_GO, AS_USED, GOTATUN, BORINGTUN, RAW)
+NAMES = (OURS, WIREGUARD_GO, AS_USED, RAW)
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def named(name: str) -> Engine | None:
     if name == RAW:
         return None
     make = {OURS: ours, WIREGUARD_GO: wireguard_go, AS_USED: as_used}
-    return make[name]() if name in make else _rival(name)
+    return make[name]()
 
 
 def ours() -> Engine:
@@ -62,17 +60,6 @@ def wireguard_go() -> Engine:
     if not program.is_file():
         raise FileNotFoundError(f"{program} is missing: run `make wireguard-go`")
     return Engine(WIREGUARD_GO, program, _module_version(program), {"WG_PROCESS_FOREGROUND": "1", "LOG_LEVEL": "error"})
-
-
-def _rival(name: str) -> Engine:
-    """Another engine in Rust, as `make rivals` built it."""
-    program = ROOT / f".cache/rivals/bin/{name}-cli"
-    if not program.is_file():
-        raise FileNotFoundError(f"{program} is missing: run `make rivals`")
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout.split()
-    # Both drop their privileges unless told otherwise, and can't be asked for their CPU time then.
-    arguments = ("-f", "--disable-drop-privileges")
-    return Engine(name, program, told[-1] if told else "unknown", {"WG_LOG_LEVEL": "error"}, arguments)
 
 
 def commit() -> str:
