@@ -14,6 +14,7 @@ from pathlib import Path
 from tools import setup
 from tools.console import CACHE, ROOT, VENV, Word, give_up, run, say, timed
 from tools.stamps import digest, is_done, mark_done
+from tools.ui import npm_argv
 
 CARGO_DENY = "0.20.2"
 DENY = CACHE / "cargo/bin/cargo-deny"
@@ -55,7 +56,7 @@ def questions() -> dict[str, tuple[list[Word], Path]]:
         **{f"pip-audit of requirements/{path.name}": (_pip_audit(path), ROOT) for path in _requirements()},
         "cargo-deny": ([DENY, "--all-features", "check"], ROOT / "helper/engine"),
         # What only builds or judges the page isn't in it, but runs here: all of it counts.
-        "npm audit": ([VENV / "bin/npm", "audit", "--package-lock-only", "--audit-level=low"], ROOT / "app/ui"),
+        "npm audit": ([*npm_argv(), "audit", "--package-lock-only", "--audit-level=low"], ROOT / "app/ui"),
     }
 
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tools import locale, ui_types
-from tools.console import CACHE, ROOT, VENV, give_up, run, say, timed
+from tools.console import CACHE, ROOT, VENV, Word, give_up, run, say, timed
 from tools.stamps import digest, is_done, mark_done
 
 UI = ROOT / "app/ui"
@@ -87,7 +87,12 @@ def prepare() -> None:
 
 def npm(*words: str) -> None:
     """Run npm in app/ui; a failure ends the program."""
-    run([node(), _package() / "lib/node_modules/npm/bin/npm-cli.js", *words], cwd=UI, env=_environment(), quiet=False)
+    run([*npm_argv(), *words], cwd=UI, env=_environment(), quiet=False)
+
+
+def npm_argv() -> list[Word]:
+    """How npm is called: the wheel brings no program of that name."""
+    return [node(), _package() / "lib/node_modules/npm/bin/npm-cli.js"]
 
 
 def node() -> Path:

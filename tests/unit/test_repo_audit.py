@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tools import audit
@@ -28,3 +31,12 @@ def test_a_database_that_is_far_away_is_no_hole(said: str) -> None:
         "Found something: two. Look above for what, and update or replace it.",
         "Not asked, since no database could be reached: one. Run it where there is a network.",
     ]
+
+
+def test_what_asks_is_there() -> None:
+    """Each program but cargo-deny, which is built before it is asked; and the folder it works in."""
+    questions = audit.questions()
+    assert {"cargo-deny", "npm audit", "pip-audit of requirements/dev.txt"} <= set(questions)
+    for name, (argv, folder) in questions.items():
+        assert name == "cargo-deny" or shutil.which(argv[0])
+        assert Path(folder).is_dir()
