@@ -1,4 +1,4 @@
-"""From `dpkg --install` to `dpkg --purge` on a computer that boots, by the packages that are shipped: `make test-packages`.
+"""From a signed repository to `apt purge` on a computer that boots, by the packages that are shipped: `make test-packages`.
 
 The tests are one story, in this order. Somebody sends all the time, and the router counts what it sees.
 """
@@ -6,6 +6,7 @@ The tests are one story, in this order. Somebody sends all the time, and the rou
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,11 @@ import pytest
 
 from support.boot import BootedSystem
 from support.boot_lab import EARLY, HELPER, PROFILE, STATE, BootLab
-from support.package_files import LATER, built, computer, differences
+from support.gateway import TUNNEL4
+from support.package_files import LATER, Shop, built, computer, differences, suites
+from support.tiny_packages import a_key
+from support.topology import WEB4, WEB_NAME
+from tools.signing import Key
 
 pytestmark = pytest.mark.packages
 MOST_EXPOSED = 3.0
@@ -26,14 +31,31 @@ LEFT = Path(__file__).with_name("left.txt")
 class Story(BootLab):
     """With the packages slopn-helper and slopn, and a later version of each at hand."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, key: Key, suite: str | None) -> None:
         self.now, self.later = built(folder, "slopn-helper", "slopn")
-        super().__init__(self.now, self._look)
+        super().__init__(there=("systemd-resolved",), suite=suite, install=self._buy)
+        self.shop = Shop(self.system, key)
         self.before: set[str] = set()
+        self.refused: list[str] = []
+        """What apt said of a repository that somebody had spoilt."""
 
-    def _look(self, system: BootedSystem) -> None:
+    def _buy(self, system: BootedSystem) -> None:
         system.run("systemctl start lab-sender")
         self.before = computer(system)
+        self.shop.open(self.now)
+        self._spoil(self.shop.file("InRelease"), b"Label: SloPN", b"Label: Other", "update")
+        self.shop.do("update")
+        package = self.shop.file("slopn-helper_*.deb")
+        self._spoil(package, package.read_bytes()[-8:], b"tampered", "install", "slopn")
+        self.shop.do("install", "slopn")
+
+    def _spoil(self, file: Path, what: bytes, instead: bytes, *words: str) -> None:
+        """Have apt do something while the file isn't as it was signed; nothing may come of it."""
+        whole = file.read_bytes()
+        file.write_bytes(whole.replace(what, instead))
+        self.refused.append(self.shop.refuse(*words))
+        file.write_bytes(whole)
+        assert self.system.run("dpkg-query -W -f '${Package}' 'slopn*'", check=False).stdout == ""
 
     def asked(self) -> subprocess.Popen[str]:
         """`slopn status --json`, begun now."""
@@ -42,10 +64,10 @@ class Story(BootLab):
         )
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+@pytest.fixture(scope="module", params=suites(), ids=lambda suite: suite or "this release")
+def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Installed, the helper running, disconnected."""
-    with Story(tmp_path_factory.mktemp("packages")) as told:
+    with a_key() as key, Story(tmp_path_factory.mktemp("packages"), key, request.param) as told:
         yield told
 
 
@@ -55,6 +77,13 @@ def answer(asked: subprocess.Popen[str]) -> str:
     assert asked.returncode == 0, errors
     state: str = json.loads(out)["state"]
     return state
+
+
+def test_what_somebody_has_changed_is_refused(story: Story) -> None:
+    """The list by its signature, a package by its hash, each before anything was installed."""
+    metadata, package = story.refused
+    assert re.search("BADSIG|invalid|has been manipulated", metadata), metadata
+    assert re.search("Hash Sum mismatch|unexpected size", package), package
 
 
 def test_it_is_narrow_and_works(story: Story) -> None:
@@ -68,7 +97,10 @@ def test_it_is_narrow_and_works(story: Story) -> None:
     assert judged.returncode == 0, judged.stdout
     story.slopn("connect", PROFILE, "--wait", "30")
     assert not story.open_now()
+    assert TUNNEL4 in system.run("resolvectl dns slopn0").stdout
+    assert WEB4 in system.run(["resolvectl", "query", "--cache=no", WEB_NAME]).stdout
     story.slopn("disconnect")
+    assert TUNNEL4 not in system.run("resolvectl dns").stdout
     system.run(f"mv /var/tmp/lab.conf {LAB}; systemctl daemon-reload; systemctl restart {HELPER}")
 
 
@@ -110,7 +142,9 @@ def test_an_upgrade_keeps_tunnel_and_block(story: Story) -> None:
     story.slopn("connect", PROFILE, "--wait", "30")
     story.capture.reset()
     before = story.system.run(["systemctl", "show", HELPER, "-P", "MainPID"]).stdout
-    story.system.install(*story.later)
+    story.shop.open(story.later)
+    story.shop.do("update")
+    story.shop.do("install", "slopn", "slopn-helper")
     assert story.system.run(["systemctl", "show", HELPER, "-P", "MainPID"]).stdout != before
     story.wait_state("connected")
     assert story.leaks().total == 0
@@ -118,8 +152,11 @@ def test_an_upgrade_keeps_tunnel_and_block(story: Story) -> None:
 
 def test_a_downgrade_is_refused(story: Story) -> None:
     """With a sentence that says what to do; the newer one runs on."""
-    with pytest.raises(RuntimeError, match=r"which is newer than .*: it stays, and nothing was changed"):
-        story.system.install(story.now[0])
+    story.shop.open(story.now)
+    story.shop.do("update")
+    version = story.now[0].name.split("_")[1]
+    said = story.shop.refuse("install", "--allow-downgrades", f"slopn-helper={version}", f"slopn={version}")
+    assert re.search(r"which is newer than .*: it stays, and nothing was changed", said), said
     assert story.system.run("dpkg-query -W -f '${Version}' slopn-helper").stdout == LATER
     story.wait_state("connected")
 
@@ -128,7 +165,7 @@ def test_removal_opens_and_keeps_settings(story: Story) -> None:
     """Also in mode `always`."""
     story.mode("always")
     assert not story.open_now()
-    story.system.run("dpkg --remove slopn slopn-helper", timeout=120.0)
+    story.shop.do("remove", "slopn", "slopn-helper")
     assert story.system.run("nft list tables").stdout == ""
     assert story.open_now()
     assert story.system.run(f"ls {STATE}/settings.json").stdout
@@ -136,7 +173,8 @@ def test_removal_opens_and_keeps_settings(story: Story) -> None:
 
 def test_a_purge_leaves_nothing(story: Story) -> None:
     """Files, rules, routes, users, groups, units and settings are as before the installation, but for `left.txt`."""
-    story.system.run("dpkg --purge slopn slopn-helper", timeout=120.0)
+    story.shop.do("purge", "slopn", "slopn-helper")
+    story.shop.close()
     left = "\n".join(differences(story.before, computer(story.system), LEFT))
     assert not left, left
 

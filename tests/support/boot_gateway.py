@@ -57,7 +57,8 @@ _FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
 class BootGateway:
     """Up while entered: `lab`, and the server in its gateway's place, booted, with the packages `packages`."""
 
-    def __init__(self, packages: Iterable[str] = ()) -> None:
+    def __init__(self, packages: Iterable[str] = (), program: str = str(BIN / "slopn-gateway")) -> None:
+        self._program = program
         self.lab = Lab(uplinks=("eth0",))
         self._packages = tuple(packages)
         self._stack = contextlib.ExitStack()
@@ -86,7 +87,7 @@ class BootGateway:
 
     def call(self, *words: str, status: int | None = 0, timeout: float = 180.0) -> subprocess.CompletedProcess[str]:
         """`slopn-gateway` with these words as root there; it must end with `status`, unless that is None."""
-        done = self.system.run([str(BIN / "slopn-gateway"), *words], check=False, timeout=timeout)
+        done = self.system.run([self._program, *words], check=False, timeout=timeout)
         assert status in {None, done.returncode}, f"slopn-gateway {words}: {done}\n{self.log()}"
         return done
 

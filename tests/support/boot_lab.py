@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,17 +61,27 @@ class BootLab:
     """Up while entered: booted, the helper running, disconnected, with the gateway's profile `lab` and default settings.
 
     The computer sends all the time it is on; `capture` counts what the router sees of it. `packages`: .deb files instead of
-    tools/deb.py's; `before` is called with the computer as it is without them.
+    tools/deb.py's; `before` is called with the computer as it is without them. `there`: the distribution's packages that it
+    has beside the usual ones. `suite`: see `BootedSystem`. `install` puts SloPN there, instead of dpkg and `packages`.
     """
 
     def __init__(
-        self, packages: Sequence[Path] = (), before: Callable[[BootedSystem], None] = lambda _system: None
+        self,
+        packages: Sequence[Path] = (),
+        before: Callable[[BootedSystem], None] = lambda _system: None,
+        *,
+        there: Iterable[str] = (),
+        suite: str | None = None,
+        install: Callable[[BootedSystem], None] | None = None,
     ) -> None:
         self._packages = packages
         self._before = before
+        self._install = install
         self.lab = Lab(uplinks=("eth0",))
         sending = plan([ETH0], rounds_per_second=15.0, seconds=3600.0) | {"progress": _PROGRESS}
         self.system = BootedSystem(
+            packages=there,
+            suite=suite,
             namespace=self.lab.client,
             files={
                 "/etc/lab-network": textwrap.dedent(ETH0.configure()).strip() + "\n",
@@ -96,7 +106,10 @@ class BootLab:
             stack.enter_context(self.system)
             self.system.run("systemctl enable lab-network lab-sender")
             self._before(self.system)
-            self.system.install(*(self._packages or (build(folder),)))
+            if self._install is None:
+                self.system.install(*(self._packages or (build(folder),)))
+            else:
+                self._install(self.system)
             self.slopn("import", "-", "--name", PROFILE, text=self.gateway.config())
             self._stack = stack.pop_all()
         return self
