@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from jeepney import DBusAddress, MessageType, new_method_call  # type: ignore[import-untyped]
 
-from support.desktop import WATCHER, DesktopSession
+from support.desktop import WATCHER
 from support.until import until
 
 TIMEOUT = 20.0
@@ -49,10 +49,17 @@ class Item:
         return found
 
 
+class Session(Protocol):
+    """Somebody's desktop."""
+
+    def bus(self) -> Any:
+        """A connection of jeepney's to the session's bus; a context."""
+
+
 class Tray:
     """The first icon that is called `name`, as the panel of `screen` has it; a context."""
 
-    def __init__(self, screen: DesktopSession, name: str = "slopn") -> None:
+    def __init__(self, screen: Session, name: str = "slopn") -> None:
         self._name = name
         self._bus = screen.bus()
         self._place: tuple[str, str] | None = None
