@@ -22,7 +22,7 @@ PACKAGES = CACHE / "audit-packages"
 _UNREACHED = re.compile(
     r"(?i)could ?n[o']t (resolve|connect|fetch)|failed to (resolve|connect|fetch|establish)|connection (refused|reset|error)"
     r"|max retries exceeded|timed out|network is unreachable|\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN)\b"
-    r"|name resolution|service ?unavailable|audit endpoint returned an error"
+    r"|name resolution|service ?unavailable|audit endpoint returned an error|could not be audited"
 )
 """How programs say that nobody answered."""
 _WISHES = ROOT / "requirements/audit.txt"
@@ -89,8 +89,18 @@ def _requirements() -> list[Path]:
 
 
 def _pip_audit(requirements: Path) -> list[Word]:
+    # Strict: what the database doesn't know, or doesn't answer for, would else count as free of holes.
     # What is pinned by hash is all there is: nothing is installed or resolved to find that out.
-    return [VENV / "bin/python", "-m", "pip_audit", "--require-hashes", "--disable-pip", "--requirement", requirements]
+    return [
+        VENV / "bin/python",
+        "-m",
+        "pip_audit",
+        "--strict",
+        "--require-hashes",
+        "--disable-pip",
+        "--requirement",
+        requirements,
+    ]
 
 
 def _asked(name: str, argv: list[Word], folder: Path) -> str | None:

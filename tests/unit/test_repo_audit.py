@@ -20,6 +20,7 @@ def test_nothing_found_is_nothing_said() -> None:
     [
         "requests.exceptions.ConnectionError: Max retries exceeded with url: /pypi/x/json",
         "error: failed to fetch advisory database",
+        "ERROR:pip_audit._cli:Dependency not found on PyPI and could not be audited: idna (3.20)",
         "npm error code ENOTFOUND",
         "npm error audit endpoint returned an error",
     ],
