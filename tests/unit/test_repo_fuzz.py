@@ -13,7 +13,11 @@ from tools import fuzz
 def test_each_target_has_one_name() -> None:
     """`make fuzz` finds the targets that the sample runs, and the engine's; no name means two."""
     assert fuzz.python_targets() == registry.names()
-    assert {"arrived", "datagrams", "offload", "uapi"} == set(fuzz.rust_targets()) == {path.name for path in fuzz.SEEDS.iterdir()}
+    assert (
+        {"arrived", "datagrams", "offload", "uapi"}
+        == set(fuzz.rust_targets())
+        == {path.name for path in fuzz.SEEDS.iterdir()}
+    )
     assert not set(fuzz.python_targets()) & set(fuzz.rust_targets())
 
 
