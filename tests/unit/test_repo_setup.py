@@ -9,7 +9,7 @@ from tools import apt, rust, stamps
 
 def test_the_apt_list_has_its_groups() -> None:
     """Each package is in one group, and the groups that setup asks for are there."""
-    groups = {name: apt.packages(name) for name in ("base", "unpack", "rust", "fuzz")}
+    groups = {name: apt.packages(name) for name in ("base", "unpack", "rust", "fuzz", "windows", "rust-windows")}
     assert "nftables" in groups["base"]
     assert "cargo-web" in groups["rust"]
     assert "mmdebstrap" in groups["base"]

@@ -32,7 +32,7 @@ def main() -> int:
             case "rust":
                 return rust(words[1:])
             case "test":
-                return rust([]) or pytest(words[1:])
+                return pytest(words[1:])
             case _:
                 return 0
     finally:
