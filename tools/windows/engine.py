@@ -63,7 +63,7 @@ def toolchain() -> tuple[str, list[str], dict[str, str]]:
         return "cargo", [], {}
     if (root / "lib/rustlib/src/rust/library/std").is_dir():
         return "cargo", from_source, {"RUSTC_BOOTSTRAP": "1"}
-    apt.install(apt.missing(apt.packages("rust-windows")))
+    apt.install(apt.missing([*apt.packages("rust"), *apt.packages("rust-windows")]))
     return "/usr/bin/cargo", from_source, {"RUSTC_BOOTSTRAP": "1", "RUSTC": "/usr/bin/rustc"}
 
 
