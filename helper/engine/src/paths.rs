@@ -98,7 +98,7 @@ impl Paths {
             return None;
         }
         let sockets = shared.sockets()?;
-        let mut sender = Sender::default();
+        let mut sender = Sender::of_wholes();
         for (peer, echo, at) in heard {
             if !echo.is_reply {
                 answer(shared, &sockets, &mut sender, &peer, echo);
@@ -168,7 +168,9 @@ impl Path {
             }
         }
         let deadline = search.deadline();
-        if self.tell(shared, peer, endpoint) {
+        let is_new = self.tell(shared, peer, endpoint);
+        keep_whole(shared, sockets, endpoint, peer.limit.load(Relaxed));
+        if is_new {
             // At once, since the far end may be an engine that sends what doesn't pass any more.
             let limit = peer.limit.load(Relaxed);
             let report = Echo { from, to, is_reply: false, token: 0, limit };
@@ -196,9 +198,19 @@ impl Path {
     }
 }
 
+/// What is longer than the path carries whole goes in pieces, which arrive even where the hop doesn't cut. `limit` is as in
+/// `Peer::padded_to`.
+fn keep_whole(shared: &Shared, sockets: &Sockets, endpoint: SocketAddr, limit: u16) {
+    let is_narrow = limit != 0 && limit < shared.mtu.load(Relaxed);
+    sockets.set_path(endpoint, is_narrow.then_some(limit.saturating_add(overhead(&endpoint))));
+}
+
 fn answer(shared: &Shared, sockets: &Sockets, sender: &mut Sender, peer: &Arc<Peer>, request: Echo) {
     if request.limit >= LEAST_LIMIT {
         peer.limit.store(request.limit, Relaxed);
+        if let Some(endpoint) = peer.lock().endpoint() {
+            keep_whole(shared, sockets, endpoint, request.limit);
+        }
     }
     send(shared, sockets, sender, peer, request.reply(), echo::len(&request.to));
 }

@@ -23,8 +23,10 @@ pub use wire::{Datagrams, Outgoing, Wire};
 
 use crate::sys::{Waitable, errno};
 use narrow::Narrow;
-use os::{Gives, Raw, Routes};
+use os::{Gives, Pieces, Raw, Routes};
+use plan::Message;
 use source::Sources;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -56,6 +58,7 @@ pub struct Sockets {
     sources: Sources,
     /// None where the kernel's ways can't be asked for; then the choice of our address is the kernel's.
     routes: Option<Routes>,
+    pieces: Pieces,
     mark: AtomicU32,
     // Last, so that it goes after the sockets are closed.
     _closed: mpsc::Sender<()>,
@@ -86,7 +89,8 @@ impl Sockets {
         };
         let (closed, watch) = mpsc::channel();
         let (sources, routes, mark) = (Sources::default(), Routes::open().ok(), binding.fwmark.into());
-        Ok((Self { v4, v6, port, sources, routes, mark, _closed: closed }, watch))
+        let pieces = Pieces::open(binding, port, RandomState::new().hash_one(port) as u32);
+        Ok((Self { v4, v6, port, sources, routes, pieces, mark, _closed: closed }, watch))
     }
 
     /// The one that reaches this address.
@@ -108,12 +112,28 @@ impl Sockets {
         self.sources.get(to, Instant::now, |to, from| self.way(to, from))
     }
 
+    /// The path there carries IP packets of this length from now on, and what is longer goes in pieces; None: whatever goes.
+    pub fn set_path(&self, to: SocketAddr, mtu: Option<u16>) {
+        self.pieces.set(to, mtu);
+    }
+
+    /// Whether this message's datagrams are longer than their path carries.
+    fn cuts(&self, message: &Message) -> bool {
+        self.pieces.wants(&message.to, message.segment)
+    }
+
+    fn send_cut(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+        let source = || self.source(to).or_else(|| self.way(to, None)?.source);
+        self.pieces.send(to, datagram, source)
+    }
+
     fn way(&self, to: SocketAddr, from: Option<IpAddr>) -> Option<source::Way> {
         self.routes.as_ref()?.way(to, from, self.mark.load(Relaxed))
     }
 
     pub fn set_fwmark(&self, mark: u32) -> io::Result<()> {
         self.mark.store(mark, Relaxed);
+        self.pieces.set_fwmark(mark)?;
         self.each().try_for_each(|s| s.raw.set_fwmark(mark))
     }
 

@@ -16,12 +16,18 @@ pub struct Sender {
     messages: Vec<Message>,
     pieces: Vec<Piece>,
     lost: Vec<(Range<usize>, i32)>,
+    whole: bool,
 }
 
 // SAFETY: `pieces` points into packets only while `send` runs, which borrows them.
 unsafe impl Send for Sender {}
 
 impl Sender {
+    /// One that sends nothing in pieces, however narrow the path is.
+    pub fn of_wholes() -> Self {
+        Self { whole: true, ..Self::default() }
+    }
+
     /// Sends all of `batch`; what can't be sent is counted and lost.
     ///
     /// With `wake`, waits while a socket takes no more, until `wake` is signalled; that is taken back then, and the rest
@@ -49,8 +55,21 @@ impl Sender {
                 at += 1;
                 continue;
             };
+            if !self.whole && sockets.cuts(message) {
+                for i in message.datagrams.clone() {
+                    if let Err(error) = sockets.send_cut(message.to, batch.get(i).0) {
+                        let error = error.raw_os_error().unwrap_or(0);
+                        counters.send_failed(error, 1);
+                        self.lost.push((i..i + 1, error));
+                    }
+                }
+                at += 1;
+                continue;
+            }
+            let rest = &self.messages[at..];
+            let cut = rest.iter().position(|m| !self.whole && sockets.cuts(m)).unwrap_or(rest.len());
             let source = |to| sockets.source(to);
-            let error = match send_some(&socket.raw, &self.messages[at..], &self.pieces, source) {
+            let error = match send_some(&socket.raw, &rest[..cut], &self.pieces, source) {
                 Ok(n) => {
                     at += n.max(1);
                     continue;

@@ -1,10 +1,12 @@
 //! Linux's sockets: many datagrams a call, cut and joined by the kernel.
 mod addr;
 mod fragments;
+mod pieces;
 mod recv;
 mod route;
 mod send;
 
+pub use pieces::Pieces;
 pub use recv::receive;
 pub use route::Routes;
 pub use send::{Piece, send_some};

@@ -1,10 +1,12 @@
 //! Windows' sockets: several datagrams of one length in a call where it cuts (USO) and joins (URO).
 mod addr;
 mod control;
+mod pieces;
 mod recv;
 mod route;
 mod send;
 
+pub use pieces::Pieces;
 pub use recv::receive;
 pub use route::Routes;
 pub use send::{Piece, send_some};
