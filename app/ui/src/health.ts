@@ -24,6 +24,6 @@ export const HEALTH: Record<string, string[]> = {
   "captive_portal": ["This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.", "Run `slopn pause 5`, sign in with your browser, then `slopn connect`."],
   "captive_portal_always": ["This network wants you to sign in before it lets you out: its page{where} answers instead of the internet.", "The kill switch is always on, so that no browser reaches the page: set it with `slopn settings set kill_switch on`, run `slopn pause 5`, sign in, and set it to `always` again."],
   "other_vpn": ["Something else takes or drops what belongs into the tunnel: {what}.", "Disconnect it while you use SloPN, or give each of them routes of its own; `slopn diagnose` shows more."],
-  "path_narrow": ["The way to the gateway carries packets of {mtu} bytes only, fewer than IPv6 needs inside a tunnel: full ones are cut in pieces on the way where it is IPv4, and lost where it is IPv6, except those of TCP.", "Use another network if large transfers stall; or a profile without IPv6, which may have a smaller MTU."],
+  "path_narrow": ["The way to the gateway carries packets of {mtu} bytes only, fewer than IPv6 needs inside a tunnel: full ones go in pieces, which is slower, and which some networks drop.", "Use another network if large transfers stall; or a profile without IPv6, which may have a smaller MTU."],
   "clock_wrong": ["This computer's clock stands before the day SloPN was set up on it.", "Set the clock; until then times in SloPN's log are wrong."],
 };

@@ -24,10 +24,13 @@ export interface ApplySettings {
   type: "apply_settings";
 }
 
-/** Change what an enrolled profile leaves to the user. A tunnel that uses it is made anew. */
+/** Change what a profile leaves to the user. A tunnel that uses it is made anew. */
 export interface ChangeProfile {
+  /** What the tunnel's packets have at most; 0: as the path is found to be. None: left as it is. */
+  mtu?: number | null;
   name: string;
-  post_quantum: PostQuantum;
+  /** Of an enrolled profile. None: left as it is. */
+  post_quantum?: PostQuantum | null;
   type: "change_profile";
 }
 

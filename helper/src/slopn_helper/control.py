@@ -225,8 +225,8 @@ class Control:
                 return Done((await self._profiles.add(command, self._in_use)).notes)
             case CheckProfile():
                 return await self._profiles.check(command)
-            case ChangeProfile(name=name, post_quantum=wanted):
-                if await self._profiles.change(name, wanted) and self._is_used(name):
+            case ChangeProfile(name=name):
+                if await self._profiles.change(command) and self._is_used(name):
                     self._wired.post(Reconnect())
                     return Done((f"SloPN connects to “{name}” again, so that it holds at once.",))
             case RenameProfile(name=name, to=to):

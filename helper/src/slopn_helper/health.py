@@ -137,8 +137,8 @@ REGISTRY: dict[str, Kind] = {
     ),
     "path_narrow": Kind(
         Severity.WARNING,
-        "The way to the gateway carries packets of {mtu} bytes only, fewer than IPv6 needs inside a tunnel: full ones are cut in "
-        "pieces on the way where it is IPv4, and lost where it is IPv6, except those of TCP.",
+        "The way to the gateway carries packets of {mtu} bytes only, fewer than IPv6 needs inside a tunnel: full ones go "
+        "in pieces, which is slower, and which some networks drop.",
         "Use another network if large transfers stall; or a profile without IPv6, which may have a smaller MTU.",
     ),
     "clock_wrong": Kind(

@@ -11,7 +11,7 @@ from slopn_helper import conf
 from slopn_helper.secrets import ProfileSecrets
 from slopn_helper.store import Store
 from slopn_wire.codec import encode
-from slopn_wire.commands import CheckProfile, ImportProfile
+from slopn_wire.commands import ChangeProfile, CheckProfile, ImportProfile
 from slopn_wire.profile import PostQuantum, Profile
 from slopn_wire.profile_replies import Checked
 
@@ -99,7 +99,7 @@ class Profiles:
         if before.enrolment is None or profile.enrolment is None or before.enrolment.device != profile.enrolment.device:
             raise ValueError(f"The profile “{profile.name}” is another one by now.")
         # What the user chose while the gateway was asked holds: above all that no traffic passes without a key.
-        profile = msgspec.structs.replace(profile, post_quantum=before.post_quantum)
+        profile = msgspec.structs.replace(profile, post_quantum=before.post_quantum, mtu=before.mtu)
         self._fit(profile)
         kept = await asyncio.to_thread(self._store.secrets, profile.name) if secrets is None else secrets
         await self._keep(profile, kept)
@@ -131,17 +131,20 @@ class Profiles:
         self._profiles[to] = renamed
         self._changed()
 
-    async def change(self, name: str, post_quantum: PostQuantum) -> bool:
-        """What an enrolment leaves to the user. Whether it is something else now."""
+    async def change(self, command: ChangeProfile) -> bool:
+        """What is left to the user. Whether it is something else now."""
+        name = command.name
         profile = self.named(name)
+        post_quantum = profile.post_quantum if command.post_quantum is None else command.post_quantum
+        mtu = profile.mtu if command.mtu is None else _mtu(profile, command.mtu)
         if profile.enrolment is None and post_quantum is not PostQuantum.OFF:
             raise ValueError(
                 f"The profile “{name}” came from a file: only gateways that it was enrolled at by `slopn enrol` agree "
                 "post-quantum keys. Others may have a fixed preshared key, in the file's PresharedKey."
             )
-        if profile.post_quantum is post_quantum:
+        changed = msgspec.structs.replace(profile, post_quantum=post_quantum, mtu=mtu)
+        if changed == profile:
             return False
-        changed = msgspec.structs.replace(profile, post_quantum=post_quantum)
         await self._keep(changed, await asyncio.to_thread(self._store.secrets, name))
         return True
 
@@ -191,6 +194,17 @@ def _check_name(name: str) -> None:
 def _refuse(name: str, in_use: Callable[[str], bool]) -> None:
     if in_use(name):
         raise ValueError(f"The profile “{name}” is in use; disconnect first with `slopn disconnect`.")
+
+
+def _mtu(profile: Profile, wanted: int) -> int | None:
+    """The same bounds as in a file."""
+    if wanted == 0:
+        return None
+    least = 1280 if any(interface.version == 6 for interface in profile.addresses) else 576
+    if not least <= wanted <= 65535:
+        why = ", since IPv6 is inside" if least == 1280 else ""
+        raise ValueError(f"The MTU of “{profile.name}” may be `auto`, or a number from {least} to 65535{why}.")
+    return wanted
 
 
 def _networks(profile: Profile) -> int:

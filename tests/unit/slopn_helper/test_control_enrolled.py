@@ -45,3 +45,15 @@ def test_what_an_enrolment_leaves_to_the_user_can_be_changed(house: House) -> No
     assert isinstance(answer, Done)
     assert "again" in answer.notes[0]
     assert house.posted == [Reconnect()]
+
+
+def test_the_longest_packet_of_any_profile_can_be_fixed(house: House) -> None:
+    """A number, or as the path is found to be; within the bounds of a file. The other choice stays as it is."""
+    house.import_()
+    assert house.ask(ChangeProfile("lab", mtu=1380)) == Done()
+    assert house.store.load().profiles[0].mtu == 1380
+    assert "65535" in house.refused(ChangeProfile("lab", mtu=100))
+    assert house.ask(ChangeProfile("lab", PostQuantum.OFF)) == Done()
+    assert house.store.load().profiles[0].mtu == 1380
+    assert house.ask(ChangeProfile("lab", mtu=0)) == Done()
+    assert house.store.load().profiles[0].mtu is None

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SEVERITIES = {"info": "", "warning": "attention", "error": "bad"}
 """The colour of a warning."""
 
+_SAFE = 1280
+"""What the helper takes where nobody answers (`slopn_helper.pathmtu.LEAST`)."""
+
 
 def status(snapshot: SnapshotDoc) -> StatusDoc:
     """The document for scripts."""
@@ -140,6 +143,8 @@ def _facts(snapshot: SnapshotDoc, now: float, rates: str) -> list[tuple[str, str
         rows.append((t("gateway"), address(live["gateway"])))
     if (word := protection(live)) is not None:
         rows.append((t("post-quantum"), _protection(word, live, now)))
+    if live["mtu"] is not None:
+        rows.append(("MTU", _mtu(snapshot, live["mtu"])))
     rows.append((t("kill switch"), snapshot["settings"]["kill_switch"]))
     rows.append((t("network"), _network(network)))
     if snapshot["pairings"]:
@@ -154,6 +159,19 @@ def _protection(word: str, live: LiveDoc, now: float) -> str:
     if word == "unanswered":
         return t("not protected: the gateway doesn't answer")
     return t("not protected yet: a key is being agreed")
+
+
+def _mtu(snapshot: SnapshotDoc, mtu: int) -> str:
+    """What the tunnel's packets have at most, and why."""
+    path, state = snapshot["live"]["path_mtu"], snapshot["state"]
+    used = None if state["type"] == "disconnected" else state["profile"]
+    if any(profile["name"] == used and profile["mtu"] is not None for profile in snapshot["profiles"]):
+        return t("{mtu}, fixed by the profile", mtu=mtu)
+    if path is not None:
+        return t("{mtu}, the path carries {path}", mtu=mtu, path=path)
+    if mtu == _SAFE:
+        return t("{mtu}, the safe size: what the path carries isn't known", mtu=mtu)
+    return t("{mtu}, the path is still being measured", mtu=mtu)
 
 
 def _network(network: NetworkDoc) -> str:

@@ -236,6 +236,12 @@ export class FakeHelper implements Api {
       case "remove_profile":
         this.profiles(view.profiles.filter((one) => one.name !== command.name));
         break;
+      case "change_profile": {
+        const { name, mtu, post_quantum } = command;
+        const changed = { ...(mtu == null ? {} : { mtu: mtu || null }), ...(post_quantum ? { post_quantum } : {}) };
+        this.profiles(view.profiles.map((one) => (one.name === name ? { ...one, ...changed } : one)));
+        break;
+      }
       case "rename_profile":
         if (view.profiles.some((one) => one.name === command.to)) throw new Refused("invalid", `There is a profile “${command.to}” already.`); // prettier-ignore
         this.profiles(view.profiles.map((one) => (one.name === command.name ? { ...one, name: command.to } : one)));

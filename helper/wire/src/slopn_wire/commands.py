@@ -107,10 +107,13 @@ class ExportProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="export
 
 
 class ChangeProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="change_profile"):
-    """Change what an enrolled profile leaves to the user. A tunnel that uses it is made anew."""
+    """Change what a profile leaves to the user. A tunnel that uses it is made anew."""
 
     name: str
-    post_quantum: PostQuantum
+    post_quantum: PostQuantum | None = None
+    """Of an enrolled profile. None: left as it is."""
+    mtu: int | None = None
+    """What the tunnel's packets have at most; 0: as the path is found to be. None: left as it is."""
 
 
 class RemoveProfile(Struct, frozen=True, forbid_unknown_fields=True, tag="remove_profile"):

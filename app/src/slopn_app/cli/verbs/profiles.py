@@ -1,4 +1,4 @@
-"""`slopn profiles [NAME [--post-quantum WHEN] | --names | --remove NAME]`."""
+"""`slopn profiles [NAME [--post-quantum WHEN] [--mtu SIZE] | --names | --remove NAME]`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from slopn_app.cli.documents import SnapshotDoc
     from slopn_app.cli.snapshot_documents import ProfileDoc
 
+_AUTO = 0
+
+
+def _size(text: str) -> int:
+    return _AUTO if text == "auto" else int(text)
+
+
 VERB = Verb(
     "list the profiles, change or remove one",
     (
@@ -26,6 +33,12 @@ VERB = Verb(
             {"choices": ("off", "on", "demand"), "metavar": "WHEN"},
             "off on demand",
         ),
+        Argument(
+            ("--mtu",),
+            "the longest packet in the tunnel: `auto`, as the path is found to be, or a number of bytes",
+            {"metavar": "SIZE", "type": _size},
+            "auto",
+        ),
         Argument(("--names",), "print the names alone, one a line", {"action": "store_true"}),
         Argument(("--remove",), "forget the profile and its keys", {"metavar": "NAME"}, "profile"),
     ),
@@ -34,6 +47,7 @@ VERB = Verb(
     examples=(
         ("slopn profiles", ""),
         ("slopn profiles home --post-quantum demand", "let nothing pass without a post-quantum key"),
+        ("slopn profiles home --mtu 1380", "packets of this size, whatever the path carries"),
         ("slopn profiles --remove home", ""),
     ),
     see=("import", "export", "connect"),
@@ -45,11 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.names and arguments.remove is not None:
         raise Failure(Status.USAGE, t("--names and --remove don't go together."))
     if arguments.name is not None and (arguments.names or arguments.remove is not None):
-        raise Failure(Status.USAGE, t("NAME goes with --post-quantum alone."))
-    if arguments.post_quantum is not None and arguments.name is None:
-        raise Failure(Status.USAGE, t("Say which profile: `slopn profiles NAME --post-quantum WHEN`."))
+        raise Failure(Status.USAGE, t("NAME goes with --post-quantum and --mtu alone."))
+    changes = arguments.post_quantum is not None or arguments.mtu is not None
+    if changes and arguments.name is None:
+        raise Failure(Status.USAGE, t("Say which profile: `slopn profiles NAME --mtu SIZE`, for example."))
     with Channel() as channel:
-        if arguments.post_quantum is not None:
+        if changes:
             return _change(channel, arguments)
         if arguments.remove is not None:
             notes = channel.do({"type": "remove_profile", "name": arguments.remove})["notes"]
@@ -69,13 +84,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _change(channel: Channel, arguments: argparse.Namespace) -> int:
-    wanted = arguments.post_quantum
-    done = channel.do({"type": "change_profile", "name": arguments.name, "post_quantum": wanted})
+    name, wanted, mtu = arguments.name, arguments.post_quantum, arguments.mtu
+    asked = {"post_quantum": wanted, "mtu": mtu}
+    given = {key: value for key, value in asked.items() if value is not None}
+    done = channel.do({"type": "change_profile", "name": name, **given})
     warn(*done["notes"])
     if arguments.json:
-        put_json({"changed": arguments.name, "post_quantum": wanted, "notes": done["notes"]})
-    else:
-        say(t("Post-quantum keys of {name}: {wanted}.", name=arguments.name, wanted=wanted))
+        told = {key: None if key == "mtu" and value == _AUTO else value for key, value in given.items()}
+        put_json({"changed": name, **told, "notes": done["notes"]})
+        return Status.DONE
+    if wanted is not None:
+        say(t("Post-quantum keys of {name}: {wanted}.", name=name, wanted=wanted))
+    if mtu is not None:
+        size = t("as the path is found to be") if mtu == _AUTO else str(mtu)
+        say(t("MTU of {name}: {size}.", name=name, size=size))
     return Status.DONE
 
 
@@ -95,10 +117,13 @@ def _list(snapshot: SnapshotDoc, *, names: bool, as_json: bool) -> None:
 
 
 def _notes(profile: ProfileDoc) -> list[str]:
+    notes = list(profile["notes"])
+    if profile["mtu"] is not None:
+        notes.append(t("the MTU is fixed: {mtu}", mtu=profile["mtu"]))
     enrolment = profile["enrolment"]
     if enrolment is None or enrolment["expires"] is None:
-        return profile["notes"]
-    return [*profile["notes"], t("enrolled until {day}, and renewed before that", day=day(enrolment["expires"]))]
+        return notes
+    return [*notes, t("enrolled until {day}, and renewed before that", day=day(enrolment["expires"]))]
 
 
 def _row(profile: ProfileDoc, used: str | None) -> tuple[str, ...]:

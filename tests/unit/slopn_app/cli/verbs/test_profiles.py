@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from slopn_wire.commands import RemoveProfile
+from slopn_wire.commands import ChangeProfile, RemoveProfile
 from slopn_wire.events import Done, ErrorKind, Refused
 from support.fake_helper import FakeHelper
 from support.samples import CONNECTED, KEY
@@ -63,3 +63,15 @@ def test_names_and_remove_exclude_each_other(helper: FakeHelper, slopn: Slopn) -
     """Status 2, nothing was sent."""
     assert slopn("profiles", "--names", "--remove", "paris").status == 2
     assert helper.commands == []
+
+
+def test_the_mtu(helper: FakeHelper, slopn: Slopn) -> None:
+    """`auto`, or a number; a fixed one is said below the list."""
+    outcome = slopn("profiles", "paris", "--mtu", "1380")
+    assert outcome == (0, "MTU of paris: 1380.\n", "")
+    assert slopn("profiles", "paris", "--mtu", "auto", "--json").json == {"changed": "paris", "mtu": None, "notes": []}
+    assert helper.commands == [ChangeProfile("paris", mtu=1380), ChangeProfile("paris", mtu=0)]
+    assert slopn("profiles", "paris", "--mtu", "wide").status == 2
+    assert slopn("profiles", "--mtu", "auto").status == 2
+    helper.show(replace(CONNECTED, profiles=(replace(CONNECTED.profiles[0], mtu=1380),)))
+    assert "the MTU is fixed: 1380" in slopn("profiles").err
