@@ -186,6 +186,7 @@ def test_lines_of_a_tunnel() -> None:
         "  DNS             10.8.0.1",
         "  last handshake  60 s ago",
         "  received, sent  12.3 MB, 988 KB",
+        "  MTU             1420, the path carries 1420",
         "  kill switch     on",
         "  network         online through eth0",
     ]
