@@ -75,6 +75,7 @@ def shrink(hop: Hop, mtu: int, source: End, target: End, address: str) -> tuple[
     took = _wait(lambda: hop.follow() == mtu, time.monotonic())
     time.sleep(2.5)
     flow.ended = True
+    flow.gap = max(flow.gap, time.monotonic() - flow.last)
     return took, flow.gap
 
 
