@@ -63,9 +63,9 @@ def _for_other_systems() -> frozenset[str]:
 
 OTHER_SYSTEMS = _for_other_systems()
 
-_DEVELOPMENT = (
+DEVELOPMENT = (
     "_bz2", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr", "_codecs_tw", "_lzma", "_pytest", "_uuid",
-    "bz2", "doctest", "ensurepip", "hypothesis", "idlelib", "lib2to3", "lzma", "mypy", "pdb", "pip", "pkg_resources", "pydoc",
+    "bz2", "doctest", "ensurepip", "hypothesis", "idlelib", "lib2to3", "lzma", "mypy", "pip", "pkg_resources", "pydoc",
     "pydoc_data", "pytest", "rich", "setuptools", "test", "turtledemo", "venv", "wheel",
 )  # fmt: skip
 """Nothing that runs needs them; libraries ask for them in their own tests, or to draw what nobody sees. Python itself does
@@ -92,7 +92,7 @@ APP = Bundle(
     # GTK and WebKit stay the distribution's, with all that they stand on: two GLibs in one process end in a crash.
     unwanted=(
         "PIL", "Xlib", "backports", "bottle", "curses", "importlib_metadata", "jaraco", "keyring", "more_itertools",
-        "http.server", "multiprocessing", "proxy_tools", "readline", "secretstorage", "sqlite3", "tkinter", "webview", "zipp",
+        "http.server", "multiprocessing", "pdb", "proxy_tools", "readline", "secretstorage", "sqlite3", "tkinter", "webview", "zipp",
     ),
     forbidden=("slopn_engine", "slopn_helper", "sqlalchemy", *_WEB),
     data=(
@@ -108,7 +108,7 @@ HELPER = Bundle(
     wanted=("slopn-helper",),
     packages=("slopn_helper", "slopn_wire"),
     without=("slopn_helper.gateway", "slopn_helper.ipc.endpoints.pipe", "slopn_helper.ipc.endpoints.macos"),
-    unwanted=(*_SURFACE, "http.server", "xmlrpc"),
+    unwanted=(*_SURFACE, "http.server", "pdb", "xmlrpc"),
     forbidden=("slopn_app", "slopn_helper.gateway", *_SURFACE, *_WEB, *_DATABASE),
     most=45,
 )
@@ -127,7 +127,6 @@ GATEWAY = Bundle(
     most=90,
 )  # fmt: skip
 BUNDLES = {bundle.name: bundle for bundle in (APP, HELPER, GATEWAY)}
-DEVELOPMENT = _DEVELOPMENT
 
 LOOSE = ("gi", "psycopg", "pystray")
 """Packages that are files of their own in the bundle: their licence (LGPL) lets whoever has the bundle replace them."""

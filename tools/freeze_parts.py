@@ -31,7 +31,7 @@ TYPELIBS = tuple(f"gi.repository.{name}" for name in _TYPELIB_MODULES)
 """They aren't modules: gi makes them at run time of what the distribution has. PyInstaller would pack all of GTK."""
 HOOKS_NOT_RUN = frozenset({"pyi_rth_gi", "pyi_rth_glib"})
 """PyInstaller's hooks that would send GLib to copies of its data that aren't in the bundle."""
-_NOT_PACKED = {"__pycache__", ".po", ".pyi", ".pyc", ".map"}
+_NOT_PACKED = {"__pycache__", ".gitignore", ".po", ".pyi", ".pyc", ".map"}
 
 
 def entries(bundle: Bundle, work: Path) -> dict[str, Path]:

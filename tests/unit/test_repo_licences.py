@@ -31,6 +31,7 @@ NAMED = {
     "asyncinotify": "MPL-2.0",
     "unicode-ident": "(MIT OR Apache-2.0) AND Unicode-3.0",
     "hypothesis": "MPL-2.0",
+    "pytest-rerunfailures": "MPL-2.0",
     "pathspec": "MPL-2.0",
     "bidict": "MPL-2.0",
     "certifi": "MPL-2.0",
@@ -86,6 +87,8 @@ def licence_of(fields: metadata.PackageMetadata) -> str:
     words = " ".join([*classifiers, str(fields["License"]) if "License" in fields else ""])
     table = {
         "Mozilla": "MPL-2.0",
+        "MPL-2.0": "MPL-2.0",
+        "MPL 2.0": "MPL-2.0",
         "MIT": "MIT",
         "Apache": "Apache-2.0",
         "BSD": "BSD-3-Clause",

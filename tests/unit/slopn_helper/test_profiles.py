@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from slopn_helper import profiles as module
 from slopn_helper.profiles import Profiles
 from slopn_helper.store import Store
-from slopn_wire.commands import ImportProfile
+from slopn_wire.commands import ChangeProfile, ImportProfile
 from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, PostQuantum
 from support.fakes import PROFILE, SECRETS
 
@@ -97,7 +97,7 @@ def test_what_the_user_chose_while_a_renewal_was_under_way_holds(tmp_path: Path)
         profiles = Profiles(store, [], lambda _: None)
         await profiles.put(enrolled, SECRETS, lambda _: False, replace=False)
         renewed = replace(enrolled, enrolment=replace(enrolment, since=5.0))
-        await profiles.change("office", PostQuantum.DEMAND)
+        await profiles.change(ChangeProfile("office", PostQuantum.DEMAND))
         await profiles.renewed(renewed, None)
         assert profiles.named("office") == replace(renewed, post_quantum=PostQuantum.DEMAND)
 

@@ -189,7 +189,7 @@ fn head4(at: usize, more: bool, part: usize, id: u32) -> Vec<u8> {
     let [a, b] = ((HEADER4 + part) as u16).to_be_bytes();
     // Zero would have the kernel take one of its own for each piece.
     let [c, d] = (id as u16).max(1).to_be_bytes();
-    let [e, f] = (at as u16 / 8 | u16::from(more) << 13).to_be_bytes();
+    let [e, f] = ((at as u16 / 8) | (u16::from(more) << 13)).to_be_bytes();
     vec![0x45, 0, a, b, c, d, e, f, 64, libc::IPPROTO_UDP as u8, 0, 0]
 }
 

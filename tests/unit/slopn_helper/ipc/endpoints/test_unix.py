@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import grp
 import os
 import socket
@@ -279,18 +278,6 @@ def test_a_reused_process_number_has_no_program(monkeypatch: pytest.MonkeyPatch)
         assert peer_credentials(ours).exe is not None
         monkeypatch.setattr(unix, "_pidfd", ended)
         assert peer_credentials(ours).exe is None
-
-
-def test_a_program_is_told_without_the_right_to_send_signals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a service that is confined (no CAP_KILL) is answered for another user's process: it lives."""
-
-    def refused(_pidfd: int, _signal: int) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
-
-    monkeypatch.setattr(unix.signal, "pidfd_send_signal", refused)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        assert peer_credentials(ours).exe == str(Path("/proc/self/exe").readlink())
 
 
 def test_credentials_are_those_of_the_moment_of_connecting() -> None:
