@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["windows"]
+"""Those run on Windows' Python (`make test-windows`), with a conftest.py that asks Windows' libraries."""
+
 _HERE = Path(__file__).parent
 _NEED_ROOT = ("netns", "demo", "e2e", "bench", "packages")
 _TOOLS = ("ip", "nft", "wg", "nsenter", "mount")
