@@ -70,6 +70,14 @@ def helper(tmp_path: Path) -> Iterator[FakeHelper]:
         yield helper
 
 
+def _connected(control: Path) -> Connection | None:
+    """None before somebody listens there: the socket's name is there a moment earlier."""
+    try:
+        return Client(str(control), "AF_UNIX")
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
 @contextmanager
 def window(screen: DesktopSession, helper: FakeHelper, **environ: str) -> Iterator[Driven]:
     """On this screen, with this helper."""
@@ -77,8 +85,9 @@ def window(screen: DesktopSession, helper: FakeHelper, **environ: str) -> Iterat
     found = {"SLOPN_SOCKET": helper.path, "CONTROL": str(control), "PYTHONPATH": str(TESTS), **environ}
     process = screen.start(sys.executable, "-m", "support.webview_gtk", environ=found)
     try:
-        until(control.exists, 30, "the window's program has begun")
-        with Client(str(control), "AF_UNIX") as client:
+        client = until(lambda: _connected(control), 30, "the window's program has begun")
+        assert client is not None
+        with client:
             yield Driven(process, client)
     except EOFError:
         raise AssertionError(f"the window has ended:\n{screen.said()}") from None

@@ -95,17 +95,20 @@ def test_lines_are_written_in_order_and_flushed() -> None:
 
 def test_a_stream_that_is_not_read_holds_up_nobody() -> None:
     """Putting returns at once; what doesn't fit is counted, and told where it is missing."""
-    go, written = threading.Event(), list[str]()
+    held, go, written = threading.Event(), threading.Event(), list[str]()
 
     def write(texts: Sequence[str]) -> None:
-        assert go.wait(10)
+        held.set()
+        assert go.wait(60)
         written.extend(texts)
 
     sink = Sink(lambda one: one.message, write, "test")
     for number in range(1000):
         sink.put(line(f"{number:04}" + "x" * 8000))
+        # The first is on its way to the stream before the next: no room comes free from then on.
+        assert held.wait(30)
     go.set()
-    sink.flush(10)
+    sink.flush(60)
     numbers = [int(text[:4]) for text in written if not text.endswith("written")]
     assert numbers == list(range(len(numbers)))
     missing = next(text for text in written if text.endswith("written"))
