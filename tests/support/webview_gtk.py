@@ -64,9 +64,11 @@ def _control(shell: WebviewShell) -> None:
     with Listener(os.environ["CONTROL"], "AF_UNIX") as listener, listener.accept() as connection:
         while True:
             try:
-                connection.send(shell.window.evaluate_js(connection.recv()))
+                script = connection.recv()
             except EOFError:
                 return
+            try:
+                connection.send(shell.window.evaluate_js(script))
             except Exception as error:  # noqa: BLE001 - it is the test's
                 connection.send(repr(error))
 
