@@ -4,5 +4,7 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../../src/hostile/exercise.rs"]
 mod exercise;
+#[path = "../../src/hostile/steps.rs"]
+mod steps;
 
 fuzz_target!(|bytes: &[u8]| exercise::check(bytes));

@@ -1,15 +1,13 @@
 //! What must hold for batches of datagrams that are opened where they stand: shared by the fuzz target and by its short sample
 //! in `cargo test`.
+use super::steps::{Agreed, agreed, damage, steps};
 use slopn_engine::arrived::{Arrived, BUFFERS, LARGEST, Taken};
-use slopn_engine::gotatun::noise::TunnResult;
-use slopn_engine::gotatun::noise::index_table::IndexTable;
 use slopn_engine::gotatun::noise::transport::{Claim, HEADER, TAG};
-use slopn_engine::key::Secret;
-use slopn_engine::peer::{Identity, Peer, PeerState};
+use slopn_engine::peer::{Peer, PeerState};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Messages that one input may send.
@@ -42,35 +40,21 @@ struct World {
 /// When anything would go to the TUN but what the client has sent, once, in order and unchanged; or when that would not.
 pub fn check(bytes: &[u8]) {
     let mut world = World::new();
-    let mut rest = bytes;
-    while let [kind, len, more @ ..] = rest {
-        let (value, more) = more.split_at(more.len().min(usize::from(*len)));
-        rest = more;
-        match kind % 8 {
-            0 | 1 => world.data(value),
-            2 => world.again(value),
-            3 => world.damaged(value),
-            4 => world.put(value),
-            5 => world.next_buffer(value.first().map_or(0, |n| usize::from(*n))),
-            6 => world.arrives(value),
-            _ => world.ends(value),
-        }
-    }
+    steps(bytes, |kind, value| match kind % 8 {
+        0 | 1 => world.data(value),
+        2 => world.again(value),
+        3 => world.damaged(value),
+        4 => world.put(value),
+        5 => world.next_buffer(value.first().map_or(0, |n| usize::from(*n))),
+        6 => world.arrives(value),
+        _ => world.ends(value),
+    });
     world.arrives(&[]);
 }
 
 impl World {
     fn new() -> Self {
-        static IDENTITIES: OnceLock<[Identity; 2]> = OnceLock::new();
-        let [mine, theirs] = IDENTITIES.get_or_init(|| [1, 2].map(|n| Identity::new(&Secret([n; 32]))));
-        let table = IndexTable::from_os_rng;
-        let mut client = PeerState::new(mine, theirs.public.as_bytes(), None, table(), None);
-        let mut server = PeerState::new(theirs, mine.public.as_bytes(), None, table(), None);
-        let now = Instant::now();
-        let init = client.tunn.format_handshake_initiation(true).expect("nothing is under way");
-        let TunnResult::WriteToNetwork(answer) = server.receive(init.into(), now) else { panic!("not answered") };
-        let TunnResult::WriteToNetwork(first) = client.receive(answer, now) else { panic!("not agreed") };
-        assert!(matches!(server.receive(first, now), TunnResult::WriteToTunnel(p) if p.is_empty()));
+        let Agreed { client, server, identities: [mine, _] } = agreed(Instant::now());
         let index = server.tunn.transport().expect("it was used").index();
         Self {
             client: client.tunn.transport().and_then(|session| session.claim(MESSAGES)).expect("it is fresh"),
@@ -106,14 +90,7 @@ impl World {
     /// The same, with a byte changed or its end cut off.
     fn damaged(&mut self, value: &[u8]) {
         let Some(mut message) = self.pick(value) else { return };
-        match value[1..] {
-            [at, change, ..] => {
-                let at = usize::from(at) % message.len();
-                message[at] ^= change;
-            }
-            [len] => message.truncate(usize::from(len)),
-            [] => {}
-        }
+        damage(&mut message, value.get(1..).unwrap_or_default());
         self.put(&message);
     }
 

@@ -1,13 +1,11 @@
 //! What must hold for any datagrams: shared by the fuzz target and by its short sample in `cargo test`.
+use super::steps::{Agreed, agreed, damage, steps};
 use slopn_engine::gotatun::noise::TunnResult;
-use slopn_engine::gotatun::noise::index_table::IndexTable;
 use slopn_engine::gotatun::packet::{Packet, WgKind};
-use slopn_engine::key::Secret;
 use slopn_engine::offload::ip_len;
 use slopn_engine::outbound::{destination, source};
 use slopn_engine::peer::{Identity, PeerState};
 use std::net::SocketAddr;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 /// A client and a server that have a session, and what the client has sent so far.
@@ -26,34 +24,21 @@ struct World {
 /// When something was delivered that the client hasn't sent, or that was delivered before, or when it should have been.
 pub fn check(bytes: &[u8]) {
     let mut world = World::new();
-    let mut rest = bytes;
-    while let [kind, len, more @ ..] = rest {
-        let (value, more) = more.split_at(more.len().min(usize::from(*len)));
-        rest = more;
-        match kind % 6 {
-            0 => world.arrives(value),
-            1 => world.data(value),
-            2 => world.again(value),
-            3 => world.damaged(value),
-            4 => world.handshake(value),
-            _ => world.for_client(value),
-        }
-    }
+    steps(bytes, |kind, value| match kind % 6 {
+        0 => world.arrives(value),
+        1 => world.data(value),
+        2 => world.again(value),
+        3 => world.damaged(value),
+        4 => world.handshake(value),
+        _ => world.for_client(value),
+    });
 }
 
 impl World {
     fn new() -> Self {
-        static IDENTITIES: OnceLock<[Identity; 2]> = OnceLock::new();
-        let [mine, theirs] = IDENTITIES.get_or_init(|| [1, 2].map(|n| Identity::new(&Secret([n; 32]))));
-        let table = IndexTable::from_os_rng;
-        let mut client = PeerState::new(mine, theirs.public.as_bytes(), None, table(), None);
-        let mut server = PeerState::new(theirs, mine.public.as_bytes(), None, table(), None);
         let now = Instant::now();
-        let init = client.tunn.format_handshake_initiation(true).expect("nothing is under way");
-        let TunnResult::WriteToNetwork(answer) = server.receive(init.into(), now) else { panic!("not answered") };
-        let TunnResult::WriteToNetwork(first) = client.receive(answer, now) else { panic!("not agreed") };
-        assert!(matches!(server.receive(first, now), TunnResult::WriteToTunnel(p) if p.is_empty()));
-        Self { identity: theirs, client, server, sent: Vec::new(), now }
+        let Agreed { client, server, identities: [_, identity] } = agreed(now);
+        Self { identity, client, server, sent: Vec::new(), now }
     }
 
     /// Something is delivered only if it is one of what the client has sent, for the first time.
@@ -120,16 +105,5 @@ impl World {
     fn pick(&self, value: &[u8]) -> Option<Vec<u8>> {
         let at = usize::from(*value.first()?) % self.sent.len().max(1);
         Some(self.sent.get(at)?.0.clone())
-    }
-}
-
-fn damage(datagram: &mut Vec<u8>, value: &[u8]) {
-    match *value {
-        [at, change, ..] => {
-            let at = usize::from(at) % datagram.len();
-            datagram[at] ^= change;
-        }
-        [len] => datagram.truncate(usize::from(len)),
-        [] => {}
     }
 }

@@ -7,6 +7,7 @@ mod echoes;
 mod exercise;
 mod kept;
 mod silent;
+mod steps;
 mod window;
 
 proptest! {
