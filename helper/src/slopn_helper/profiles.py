@@ -200,10 +200,13 @@ def _mtu(profile: Profile, wanted: int) -> int | None:
     """The same bounds as in a file."""
     if wanted == 0:
         return None
-    least = 1280 if any(interface.version == 6 for interface in profile.addresses) else 576
-    if not least <= wanted <= 65535:
-        why = ", since IPv6 is inside" if least == 1280 else ""
-        raise ValueError(f"The MTU of “{profile.name}” may be `auto`, or a number from {least} to 65535{why}.")
+    networks = (network for peer in profile.peers for network in peer.allowed_ips)
+    least = conf.least_mtu((*profile.addresses, *networks))
+    if not least <= wanted <= conf.MOST_MTU:
+        why = ", since IPv6 is inside" if least > conf.least_mtu(()) else ""
+        raise ValueError(
+            f"The MTU of “{profile.name}” may be `auto`, or a number from {least} to {conf.MOST_MTU}{why}."
+        )
     return wanted
 
 

@@ -10,15 +10,12 @@ from msgspec.structs import replace
 
 from slopn_helper.host.firewall.policy import Blocked
 from slopn_helper.tunnel.driver import Position
-from slopn_wire.commands import (
-    ChangeProfile,
-    Reconnect,
-)
+from slopn_wire.commands import ChangeProfile, ImportProfile, Reconnect
 from slopn_wire.events import Done, Live
 from slopn_wire.profile import Endpoint, EnrolledGateway, Enrolment, PostQuantum
 from slopn_wire.state import Connecting
 from support.fakes import PROFILE, SECRETS
-from support.house import House
+from support.house import CONF, House
 
 
 @pytest.fixture
@@ -57,3 +54,13 @@ def test_the_longest_packet_of_any_profile_can_be_fixed(house: House) -> None:
     assert house.store.load().profiles[0].mtu == 1380
     assert house.ask(ChangeProfile("lab", mtu=0)) == Done()
     assert house.store.load().profiles[0].mtu is None
+
+
+def test_ipv6_that_is_only_sent_into_the_tunnel_needs_its_size_too(house: House) -> None:
+    """As in a file: what AllowedIPs name counts, whatever the tunnel's own addresses are."""
+    both = CONF.replace("0.0.0.0/0", "0.0.0.0/0, ::/0")
+    assert isinstance(house.ask(ImportProfile("lab", both, "lab.conf")), Done)
+    assert "from 1280 to 65535, since IPv6 is inside" in house.refused(ChangeProfile("lab", mtu=1279))
+    with_mtu = both.replace("Address", "MTU = 1279\nAddress", 1)
+    assert "IPv6 needs 1280 or more" in house.refused(ImportProfile("other", with_mtu, "other.conf"))
+    assert house.ask(ChangeProfile("lab", mtu=1280)) == Done()

@@ -8,4 +8,6 @@ from slopn_helper.conf.names import name_problem as name_problem
 from slopn_helper.conf.names import valid_name as valid_name
 from slopn_helper.conf.parser import Parsed as Parsed
 from slopn_helper.conf.parser import parse as parse
+from slopn_helper.conf.values import MOST_MTU as MOST_MTU
+from slopn_helper.conf.values import least_mtu as least_mtu
 from slopn_helper.conf.writer import write as write

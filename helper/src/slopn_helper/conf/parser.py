@@ -215,10 +215,9 @@ class _Reader:
 
     def _check_mtu(self, interface: _Part) -> None:
         mtu = interface.scalars.get("MTU")
-        inside = (*self._addresses, *self._networks)
-        if mtu is not None and mtu < 1280 and any(each.version == 6 for each in inside):
-            # RFC 8200 § 5; Linux takes IPv6 off an interface below it.
-            raise interface.tokens["MTU"].defect(f"an MTU of {mtu} with IPv6 inside", "IPv6 needs 1280 or more")
+        least = values.least_mtu((*self._addresses, *self._networks))
+        if mtu is not None and mtu < least:
+            raise interface.tokens["MTU"].defect(f"an MTU of {mtu} with IPv6 inside", f"IPv6 needs {least} or more")
 
     def _check_endpoints(self) -> None:
         for part in self._peers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
 from slopn_helper.conf.errors import quoted
@@ -18,6 +18,9 @@ _ADDRESS = "an address is IPv4 or IPv6, with an optional prefix length: 10.0.0.2
 _NETWORK = "allowed IPs are IPv4 or IPv6 networks between commas: 0.0.0.0/0, fd00::/64"
 _DNS = "DNS takes IP addresses without a port, and search domains, between commas"
 _TABLE = "Table is auto, off, main, default or a number from 1 to 4294967295 but 255"
+_LEAST_MTU, _LEAST_MTU6 = 576, 1280
+MOST_MTU = 65535
+_MTU = f"an MTU is a number from {_LEAST_MTU} to {MOST_MTU}"
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NUMBER_LABEL = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _KEYWORD_TABLES = {"auto": "auto", "off": "off", "main": "254", "default": "253"}
@@ -78,7 +81,12 @@ def resolvers(value: Token) -> tuple[list[IPAddress], list[str]]:
 
 def mtu(value: Token) -> int | None:
     """MTU: None where empty, as wg-quick has it."""
-    return _number(value, value.text, "MTU", 576, 65535, "an MTU is a number from 576 to 65535") if value.text else None
+    return _number(value, value.text, "MTU", _LEAST_MTU, MOST_MTU, _MTU) if value.text else None
+
+
+def least_mtu(inside: Iterable[IPInterface | IPNetwork]) -> int:
+    """Of a tunnel that has these: with IPv6 inside it is more (RFC 8200 § 5; Linux takes IPv6 off an interface below it)."""
+    return _LEAST_MTU6 if any(each.version == 6 for each in inside) else _LEAST_MTU
 
 
 def table(value: Token) -> str:

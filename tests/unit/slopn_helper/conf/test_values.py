@@ -88,3 +88,12 @@ def test_dns_tells_servers_from_domains() -> None:
         [ip_address("10.0.0.1"), ip_address("fd00::1")],
         ["corp.example", "lan"],
     )
+
+
+@pytest.mark.parametrize(
+    ("inside", "least"),
+    [((), 576), (("10.0.0.2/32",), 576), (("fd00::2/64",), 1280), (("10.0.0.2/32", "::/0"), 1280)],
+)
+def test_least_mtu(inside: tuple[str, ...], least: int) -> None:
+    """IPv6 asks for more, as address or as network."""
+    assert values.least_mtu(map(ip_interface, inside)) == least
