@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 _AUTO = 0
 
 
-def _size(text: str) -> int:
-    return _AUTO if text == "auto" else int(text)
-
-
 VERB = Verb(
     "list the profiles, change or remove one",
     (
@@ -36,7 +32,7 @@ VERB = Verb(
         Argument(
             ("--mtu",),
             "the longest packet in the tunnel: `auto`, as the path is found to be, or a number of bytes",
-            {"metavar": "SIZE", "type": _size},
+            {"metavar": "SIZE"},
             "auto",
         ),
         Argument(("--names",), "print the names alone, one a line", {"action": "store_true"}),
@@ -63,9 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     changes = arguments.post_quantum is not None or arguments.mtu is not None
     if changes and arguments.name is None:
         raise Failure(Status.USAGE, t("Say which profile: `slopn profiles NAME --mtu SIZE`, for example."))
+    if changes:
+        return _change(arguments)
     with Channel() as channel:
-        if changes:
-            return _change(channel, arguments)
         if arguments.remove is not None:
             notes = channel.do({"type": "remove_profile", "name": arguments.remove})["notes"]
             warn(*notes)
@@ -83,11 +79,22 @@ def run(arguments: argparse.Namespace) -> int:
     return Status.DONE
 
 
-def _change(channel: Channel, arguments: argparse.Namespace) -> int:
-    name, wanted, mtu = arguments.name, arguments.post_quantum, arguments.mtu
+def _size(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return _AUTO if text == "auto" else int(text)
+    except ValueError:
+        why = t("The MTU is `auto` or a number of bytes; {text} is neither.", text=repr(text))
+        raise Failure(Status.USAGE, why) from None
+
+
+def _change(arguments: argparse.Namespace) -> int:
+    name, wanted, mtu = arguments.name, arguments.post_quantum, _size(arguments.mtu)
     asked = {"post_quantum": wanted, "mtu": mtu}
     given = {key: value for key, value in asked.items() if value is not None}
-    done = channel.do({"type": "change_profile", "name": name, **given})
+    with Channel() as channel:
+        done = channel.do({"type": "change_profile", "name": name, **given})
     warn(*done["notes"])
     if arguments.json:
         told = {key: None if key == "mtu" and value == _AUTO else value for key, value in given.items()}

@@ -71,7 +71,9 @@ def test_the_mtu(helper: FakeHelper, slopn: Slopn) -> None:
     assert outcome == (0, "MTU of paris: 1380.\n", "")
     assert slopn("profiles", "paris", "--mtu", "auto", "--json").json == {"changed": "paris", "mtu": None, "notes": []}
     assert helper.commands == [ChangeProfile("paris", mtu=1380), ChangeProfile("paris", mtu=0)]
-    assert slopn("profiles", "paris", "--mtu", "wide").status == 2
+    refused = slopn("profiles", "paris", "--mtu", "wide")
+    assert refused.status == 2
+    assert "The MTU is `auto` or a number of bytes; 'wide' is neither." in refused.err
     assert slopn("profiles", "--mtu", "auto").status == 2
     helper.show(replace(CONNECTED, profiles=(replace(CONNECTED.profiles[0], mtu=1380),)))
     assert "the MTU is fixed: 1380" in slopn("profiles").err
