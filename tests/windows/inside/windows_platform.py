@@ -7,10 +7,8 @@ import os
 import ssl
 import threading
 import winreg
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import win32api
@@ -20,6 +18,8 @@ import win32security
 
 from slopn_app.host.autostart_windows import KEY, NAME, RunKey
 from slopn_app.host.keyring import PinnedKeyring
+from slopn_app.host.pipe import PipeStream
+from slopn_app.host.tls import TlsStream
 from slopn_app.host.win32 import Win32 as Client
 from slopn_helper.ipc.endpoints.pipe.caller import PipeCredentials
 from slopn_helper.ipc.endpoints.pipe.endpoint import PipeEndpoint
@@ -33,45 +33,6 @@ PIPE = rf"\\.\pipe\slopn-test-{os.getpid()}"
 PATIENCE = 30.0
 GREETING = b"hello, in plain\n"
 
-T = TypeVar("T")
-
-
-class Tls:
-    """A blocking TLS client on a pipe's handle."""
-
-    def __init__(self, client: Client, handle: int, context: ssl.SSLContext) -> None:
-        self._client = client
-        self._handle = handle
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_hostname=HOST)
-
-    def handshake(self) -> None:
-        """To its end."""
-        self._pump(self._tls.do_handshake)
-
-    def ask(self, data: bytes, size: int) -> bytes:
-        """Write, and read so many bytes."""
-        self._tls.write(data)
-        got = b""
-        while len(got) < size:
-            got += self._pump(partial(self._tls.read, size - len(got)))
-        return got
-
-    def _pump(self, step: Callable[[], T]) -> T:
-        while True:
-            try:
-                result = step()
-            except ssl.SSLWantReadError:
-                self._flush()
-                self._in.write(self._client.read(self._handle, 1 << 14, PATIENCE))
-                continue
-            self._flush()
-            return result
-
-    def _flush(self) -> None:
-        if data := self._out.read():
-            self._client.write(self._handle, data, PATIENCE)
-
 
 def test_a_client_talks_tls_in_the_pipe_and_is_known(tmp_path: Path) -> None:
     """The greeting in plain, TLS 1.3, a frame there and back; the helper knows the client's process and user."""
@@ -82,13 +43,16 @@ def test_a_client_talks_tls_in_the_pipe_and_is_known(tmp_path: Path) -> None:
 
     def talk() -> None:
         try:
-            kernel = Client()
-            handle = kernel.open(PIPE)
-            greeting = kernel.read(handle, len(GREETING), PATIENCE)
-            tls = Tls(kernel, handle, client)
-            tls.handshake()
-            answers.extend((greeting, tls.ask(sent, len(sent))))
-            kernel.close(handle)
+            pipe = PipeStream(Client(), Client().open(PIPE))
+            pipe.settimeout(PATIENCE)
+            greeting = pipe.recv(len(GREETING))
+            tls = TlsStream(pipe, client, HOST)
+            tls.sendall(sent)
+            answer = b""
+            while len(answer) < len(sent):
+                answer += tls.recv(len(sent) - len(answer))
+            answers.extend((greeting, answer))
+            tls.close()
         except (OSError, ssl.SSLError) as error:
             failed.append(error)
 
