@@ -22,10 +22,8 @@ def main() -> int:
     if not words or words[0] not in {"setup", "run", "rust", "test"}:
         say((__doc__ or "").strip())
         return 2
-    wine.ensure()
-    python.ensure()
-    engine.ensure()
-    try:
+    with wine.using():
+        ensure()
         match words[0]:
             case "run":
                 return wine.call([wine.PYTHON / "python.exe", *words[1:]])
@@ -35,8 +33,14 @@ def main() -> int:
                 return pytest(words[1:])
             case _:
                 return 0
-    finally:
-        wine.end()
+
+
+def ensure() -> None:
+    """Wine, Python and the engine, each made where it is missing or not today's."""
+    with wine.alone():
+        wine.ensure()
+        python.ensure()
+        engine.ensure()
 
 
 def rust(words: list[str]) -> int:
