@@ -43,7 +43,12 @@ def ensure() -> None:
 def cargo(words: list[str]) -> Path:
     """Run cargo for Windows in the engine's crate; where what it builds in release is."""
     program, flags, environment = toolchain()
-    environment |= {"CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER": "x86_64-w64-mingw32-gcc"}
+    home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+    environment |= {
+        "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER": "x86_64-w64-mingw32-gcc",
+        # What a panic says of its place is not where this machine has its things: this build is shipped, too.
+        "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS": f"--remap-path-prefix={home}=/cargo --remap-path-prefix={ROOT}=/slopn",
+    }
     run(
         [program, words[0], "--quiet", "--locked", *flags, "--target", TRIPLE, "--target-dir", TARGET, *words[1:]],
         cwd=CRATE,
