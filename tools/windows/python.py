@@ -57,7 +57,9 @@ def ensure() -> None:
         _unpack(_jar())
         _stable_abi()
     with timed("its packages, by their hashes"):
-        _packages()
+        install(wine.PYTHON / "Lib/site-packages", PACKAGES)
+        for path in sorted((wine.PYTHON / "Lib/site-packages/pywin32_system32").glob("*.dll")):
+            shutil.copy2(path, wine.PYTHON / path.name)
     if wine.call([wine.PYTHON / "python.exe", "-c", "import ssl, win32api, sys; print('  ', sys.version)"]) != 0:
         give_up("Windows' Python doesn't start under Wine.")
     mark_done("windows-python", key)
@@ -106,12 +108,11 @@ def _names(library: str) -> set[str]:
     return set(re.findall(r"__imp_(\w+)", listed))
 
 
-def _packages() -> None:
-    """The wanted part of the lock file, for Windows."""
-    site = wine.PYTHON / "Lib/site-packages"
+def install(site: Path, names: list[str]) -> None:
+    """The wanted part of the lock file, for Windows, into a folder."""
     with TemporaryDirectory(dir=wine.HOME) as folder:
         wanted = Path(folder) / "windows.txt"
-        wanted.write_text(part(LOCKED.read_text(), PACKAGES))
+        wanted.write_text(part(LOCKED.read_text(), names))
         run(
             [
                 *(UV, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
@@ -119,8 +120,6 @@ def _packages() -> None:
                 *("--target", site, "-r", wanted),
             ]
         )
-    for path in sorted((site / "pywin32_system32").glob("*.dll")):
-        shutil.copy2(path, wine.PYTHON / path.name)
 
 
 def part(locked: str, names: list[str]) -> str:

@@ -74,7 +74,7 @@ def ensure(prefix: Path = PREFIX) -> None:
     library = prefix / "drive_c/windows/system32/bcryptprimitives.dll"
     if (prefix / "system.reg").is_file() and library.is_file():
         return
-    HOME.mkdir(parents=True, exist_ok=True)
+    prefix.parent.mkdir(parents=True, exist_ok=True)
     with timed(f"a prefix for {output(['wine', '--version'])}"):
         run(["wine", "wineboot", "--init"], env=environment(prefix), quiet=True)
         run(
