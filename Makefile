@@ -10,7 +10,7 @@ SPREAD := -n 2 --dist loadfile
 # Out of time, or of capture, is tried once more and listed: docs/decisions/0012.
 AGAIN := --reruns 1 --only-rerun '^(Expired|TimeoutExpired|TimeoutError): ' --only-rerun 'too busy for this rate'
 
-.PHONY: help demo setup check test conformance gateway-transcript leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb freeze audit packages test-packages dist boot-root docs reference ui ui-test test-windows clean
+.PHONY: help demo setup check test conformance gateway-transcript leak bench load kills long soak fuzz sanitize wire fresh lock shrink engine wireguard-go deb freeze audit packages test-packages dist boot-root docs reference ui ui-test test-windows dist-windows clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -61,6 +61,9 @@ long: setup wireguard-go boot-root ## every test that is too long for `make test
 
 test-windows: setup ## what is for Windows, under Wine: the engine cross-built, its tests, the pipe, secrets (minutes; ARGS to pytest)
 	@$(TOOL).windows test $(ARGS)
+
+dist-windows: setup ## the signed installer for Windows, into dist/windows: frozen under Wine, engine cross-built (minutes)
+	@$(PYTHON) -m tools.windows dist $(ARGS)
 
 soak: setup ## the engine at full rate for half an hour: renewals, moves, loss (ARGS="--minutes 2"); then 65,536 renewals by the test clock
 	$(TESTS) -m soak $(ARGS)

@@ -3,6 +3,8 @@
 setup           Wine, a Windows Python with our packages, and the engine for it, all in .cache/windows
 run ARGS…       that Python, e.g. `run -m pytest tests/windows/inside`
 rust [ARGS…]    the engine's own tests, built for Windows, under Wine
+freeze          the programs as they are shipped, in .cache/windows/bundles
+dist            the signed installer of them, in dist/windows
 test [ARGS…]    what tests/windows/inside holds; ARGS go to pytest
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 import sys
 
 from tools.console import say
-from tools.windows import engine, python, wine
+from tools.windows import engine, freeze, installer, python, wine
 
 INSIDE = "tests/windows/inside"
 
@@ -19,7 +21,7 @@ INSIDE = "tests/windows/inside"
 def main() -> int:
     """See above; the exit status is that of the Windows program."""
     words = sys.argv[1:]
-    if not words or words[0] not in {"setup", "run", "rust", "test"}:
+    if not words or words[0] not in {"setup", "run", "rust", "freeze", "dist", "test"}:
         say((__doc__ or "").strip())
         return 2
     with wine.using():
@@ -29,6 +31,12 @@ def main() -> int:
                 return wine.call([wine.PYTHON / "python.exe", *words[1:]])
             case "rust":
                 return rust(words[1:])
+            case "freeze":
+                freeze.freeze(installer.FROZEN)
+                return 0
+            case "dist":
+                installer.make()
+                return 0
             case "test":
                 return pytest(words[1:])
             case _:
