@@ -1,8 +1,13 @@
-"""What must not be in a frozen bundle: secrets, paths of the build machine, tests, other roles' libraries, soft memory."""
+"""What must not be in a frozen bundle: secrets, paths of the build machine, tests, other roles' libraries, soft memory.
+
+And what must: programs that start.
+"""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -20,6 +25,8 @@ _SECRETS = re.compile(
 _TESTS = re.compile(r"(^|[./])(tests?|conftest|_pytest|test_\w+|\w+_test)([./]|$)")
 _SOURCES = {".pyi", ".c", ".h", ".pyx", ".map", ".po"}
 _OTHERS_MAY_WRITE = 0o022
+_LONGEST = 60.0
+"""Seconds in which a program must have told how it is used, however busy the machine is."""
 
 
 class Part(NamedTuple):
@@ -44,6 +51,31 @@ def findings(bundle: Bundle, folder: Path) -> list[str]:
     megabytes = size(folder) / 2**20
     if megabytes > bundle.most:
         found.append(f"{megabytes:.1f} MiB are more than {bundle.most}")
+    return found
+
+
+def silent(bundle: Bundle, folder: Path) -> list[str]:
+    """The programs that don't tell how they are used, where nothing but the bundle and the system is to be had; a line each.
+
+    A module that nobody has packed, or a library that isn't there, is found by starting alone.
+    """
+    found = []
+    with tempfile.TemporaryDirectory(prefix="slopn-check-") as nowhere:
+        environment = {"PATH": "/usr/bin:/bin", "HOME": nowhere, "LC_ALL": "C.UTF-8"}
+        for name in bundle.programs:
+            argv = [folder.resolve() / name, "--help"]
+            try:
+                done = subprocess.run(
+                    argv, cwd=nowhere, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                    timeout=_LONGEST, check=False,
+                )  # fmt: skip
+            except (OSError, subprocess.TimeoutExpired) as error:
+                found.append(f"{name} --help doesn't end well: {error}")
+                continue
+            if done.returncode or done.stderr or not done.stdout:
+                said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+                found.append(f"{name} --help ends with {done.returncode} and says: {said[-1]}")
+        found += [f"{path.name} is what a program left at home" for path in sorted(Path(nowhere).iterdir())]
     return found
 
 

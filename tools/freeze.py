@@ -78,7 +78,8 @@ def _freeze(bundle: Bundle, engine: Path, into: Path) -> Path:
 
 
 def _judge(bundle: Bundle, folder: Path) -> None:
-    if findings := bundle_check.findings(bundle, folder):
+    # What can't be shipped isn't started either.
+    if findings := bundle_check.findings(bundle, folder) or bundle_check.silent(bundle, folder):
         give_up("\n".join((f"{folder} can't be shipped:", *(f"  {finding}" for finding in findings))))
 
 
