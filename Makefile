@@ -100,8 +100,9 @@ deb: setup ## build a Debian package of the command line and the helper into .ca
 packages: setup ## build the packages as .deb and .rpm into dist/ (ARGS=--plain: for Debian's Python, for tests)
 	@$(PYTHON) -m tools.packages $(ARGS)
 
-test-packages: setup boot-root ## install, upgrade, remove and purge the packages on a computer that boots
-	$(TESTS) -m pytest -m packages tests/packages $(ARGS)
+FROZEN := $(CURDIR)/.cache/freeze/bundles
+test-packages: freeze boot-root ## freeze, then install, upgrade, remove and purge the packages on computers that boot (many minutes)
+	SLOPN_BUNDLES="$${SLOPN_BUNDLES:-$(FROZEN)}" $(TESTS) -m pytest -m packages tests/packages $(ARGS)
 
 freeze: setup ## the programs with Python and all their libraries, three folders of them, checked, in .cache/freeze/bundles
 	@$(PYTHON) -m tools.freeze $(ARGS)
