@@ -148,6 +148,8 @@ def _misplaced(path: Path, folder: Path) -> Iterator[str]:
             yield f"{name} leads out of the bundle"
     elif path.lstat().st_mode & _OTHERS_MAY_WRITE:
         yield f"{name} can be written by others than its owner"
+    if path.suffix == ".typelib":
+        yield f"{name} is the distribution's, and so are the libraries that it names"
     if path.suffix in _SOURCES:
         yield f"{name} is of no use to who runs it"
     if path.suffix == ".pyc" and name.split("/")[1] not in LOOSE:

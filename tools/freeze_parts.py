@@ -26,6 +26,7 @@ _TYPELIB_MODULES = (
     "Notify",
     "Soup",
     "WebKit2",
+    "cairo",
 )
 TYPELIBS = tuple(f"gi.repository.{name}" for name in _TYPELIB_MODULES)
 """They aren't modules: gi makes them at run time of what the distribution has. PyInstaller would pack all of GTK."""

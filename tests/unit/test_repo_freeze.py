@@ -115,9 +115,10 @@ def test_a_bundle_is_looked_through(tmp_path: Path) -> None:
     (library / "open.txt").write_bytes(b"")
     (library / "open.txt").chmod(0o666)
     (library / "out").symlink_to("/etc/hostname")
+    (library / "cairo-1.0.typelib").write_bytes(b"")
     found = "\n".join(bundle_check.findings(HELPER, tmp_path))
     for phrase in ("slopn-helper is missing", "module sqlite3 is in it", "test dns.tests.test_name", "open.txt can be written",
-                   "sqlite3/__init__.pyc holds what looks like a secret key", "out leads out of the bundle"):  # fmt: skip
+                   "cairo-1.0.typelib is the distribution's", "sqlite3/__init__.pyc holds what looks like a secret key", "out leads out of the bundle"):  # fmt: skip
         assert phrase in found
 
 
