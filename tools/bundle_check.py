@@ -63,7 +63,7 @@ def silent(bundle: Bundle, folder: Path) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="slopn-check-") as nowhere:
         environment = {"PATH": "/usr/bin:/bin", "HOME": nowhere, "LC_ALL": "C.UTF-8"}
         for name in bundle.programs:
-            argv = [folder.resolve() / name, "--help"]
+            argv = [str(folder.resolve() / name), "--help"]
             try:
                 done = subprocess.run(
                     argv, cwd=nowhere, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
