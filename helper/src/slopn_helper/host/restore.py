@@ -33,7 +33,7 @@ async def restore(
     A failure doesn't stop the rest; its entry stays for the next try. Entries of the types in `keep` are neither
     undone nor forgotten (a helper that starts with the wish secured keeps the firewall). Returns one sentence for each
     thing that could not be put back; with `damage`, also for each part of the journal that could not be read. `undo`
-    replaces the real mechanisms.
+    is the platform's dispatch to its mechanisms, by default Linux's.
     """
     undo = undo or undo_entry
     failed = list(journal.damage()) if damage else []
@@ -61,7 +61,7 @@ async def all_of(*undos: Callable[[], Awaitable[object]]) -> list[str]:
 
 
 async def undo_entry(entry: Entry) -> None:
-    """Undo one entry by the mechanism it belongs to. Raises that mechanism's error."""
+    """Undo one entry by the mechanism of Linux it belongs to. Raises that mechanism's error, `LookupError` where there is none."""
     match entry:
         case RemoveNftTable():
             from slopn_helper.host.firewall import nftables
@@ -87,3 +87,5 @@ async def undo_entry(entry: Entry) -> None:
             from slopn_helper.host.dns import resolvconf
 
             await resolvconf.undo(entry)
+        case _:
+            raise LookupError("written by SloPN on another operating system")

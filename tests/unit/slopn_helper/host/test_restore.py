@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from slopn_helper.host import restore as module
+from slopn_helper.host.inverses import RemoveWfpFilters
 from slopn_helper.host.journal import Entry, FileWas, Journal, RemoveNftTable, RemoveRules, SysctlWas
 from slopn_helper.host.restore import all_of, restore
 
@@ -94,3 +95,11 @@ def test_every_undo_is_tried() -> None:
 
     assert asyncio.run(all_of(bad, good)) == ["bus gone"]
     assert done == ["good"]
+
+
+def test_what_another_system_wrote_is_told_and_kept(tmp_path: Path) -> None:
+    """Forgotten without being undone, it would be lost for the system that can."""
+    journal = Journal(tmp_path / "journal", "boot")
+    journal.record(RemoveWfpFilters("provider"))
+    assert len(asyncio.run(restore(journal))) == 1
+    assert journal.entries() == (RemoveWfpFilters("provider"),)
