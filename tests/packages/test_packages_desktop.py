@@ -31,6 +31,7 @@ COLOURS = 200
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootLab]:
     """Installed, disconnected, nobody logged in."""
+    assert "SLOPN_BUNDLES" in os.environ, "It takes frozen bundles, as `make test-packages` makes them."
     with BootLab(built_now(tmp_path_factory.mktemp("desktop"), "slopn-helper", "slopn"), there=PACKAGES) as lab:
         equip(lab.system)
         yield lab
