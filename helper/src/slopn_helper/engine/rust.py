@@ -26,12 +26,16 @@ from slopn_helper.engine import (
     PeerConfig,
     PeerCounters,
 )
+from slopn_helper.engine.listening import Telling, Unlisten, by_descriptor
 
 # In the log there is one engine, whatever it is made of.
 _log = logging.getLogger("slopn_helper.engine")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 T = TypeVar("T")
+
+Listen = Callable[[Telling, Callable[[], None]], Unlisten]
+"""A function of `listening`."""
 
 
 class RustEngine:
@@ -41,9 +45,11 @@ class RustEngine:
     interface.
     """
 
-    def __init__(self, *, offload: bool = True, uapi: bool = True) -> None:
+    def __init__(self, *, offload: bool = True, uapi: bool = True, listen: Listen = by_descriptor) -> None:
         self._offload = offload
         self._uapi = uapi
+        self._listen = listen
+        self._unlisten: Unlisten | None = None
         self._engine: slopn_engine.Engine | None = None
         self._mtu = 0
         self._ended = False
@@ -131,7 +137,7 @@ class RustEngine:
         self._mtu = config.mtu
         self._ended = False
         self._engine = engine
-        asyncio.get_running_loop().add_reader(engine.fileno(), self._drain, engine)
+        self._unlisten = self._listen(engine, lambda: self._drain(engine))
         try:
             await self._configure(engine, config)
         except BaseException:
@@ -162,7 +168,8 @@ class RustEngine:
         engine, self._engine = self._engine, None
         if engine is None:
             return
-        asyncio.get_running_loop().remove_reader(engine.fileno())
+        if self._unlisten is not None:
+            self._unlisten()
         ended = self._ended
         await _call(engine.close)
         self._drain(engine)
