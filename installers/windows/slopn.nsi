@@ -39,6 +39,12 @@ VIAddVersionKey "LegalCopyright" "Apache-2.0"
 !define RUN "Software\Microsoft\Windows\CurrentVersion\Run"
 !define PATHS "Software\Microsoft\Windows\CurrentVersion\App Paths\slopn.exe"
 !define PROFILE "SloPN.Profile"
+; winsvc.h, winnt.h
+!define SC_MANAGER_ALL 0xF003F
+!define SERVICE_ALL 0xF01FF
+!define OWN_PROCESS 0x10
+!define AUTO_START 2
+!define ERROR_NORMAL 1
 !define SECONDS_TO_STOP 25
 
 !define MUI_ICON "${ICON}"
@@ -92,10 +98,9 @@ Function ${un}Stop
   Pop $0
   nsExec::Exec 'taskkill /F /IM slopn-window.exe'
   Pop $0
-  nsExec::Exec 'sc query ${SERVICE}'
-  Pop $0
   StrCpy $known 0
-  ${If} $0 == 0
+  ReadRegStr $0 HKLM "System\CurrentControlSet\Services\${SERVICE}" "ImagePath"
+  ${If} $0 != ""
     StrCpy $known 1
     DetailPrint "The service ends; what it blocks stays blocked."
     nsExec::Exec 'net stop ${SERVICE}'
@@ -135,6 +140,44 @@ FunctionEnd
 !macroend
 !insertmacro Move ""
 !insertmacro Move "un."
+
+; The service as it must be, made or mended; $1 is "1" when it is. By Windows' own calls: sc.exe can't say all of it everywhere.
+Function Register
+  StrCpy $1 0
+  ; The program is quoted, or C:\Program.exe would be the service.
+  StrCpy $5 '"$INSTDIR\slopn-helper\slopn-helper.exe" service'
+  System::Call 'advapi32::OpenSCManagerW(p 0, p 0, i ${SC_MANAGER_ALL}) p.r2'
+  ${If} $2 P<> 0
+    System::Call 'advapi32::OpenServiceW(p r2, w "${SERVICE}", i ${SERVICE_ALL}) p.r3'
+    ${If} $3 P<> 0
+      System::Call 'advapi32::ChangeServiceConfigW(p r3, i ${OWN_PROCESS}, i ${AUTO_START}, i ${ERROR_NORMAL}, w r5, p 0, p 0, p 0, p 0, p 0, w "SloPN") i.r1'
+    ${Else}
+      System::Call 'advapi32::CreateServiceW(p r2, w "${SERVICE}", w "SloPN", i ${SERVICE_ALL}, i ${OWN_PROCESS}, i ${AUTO_START}, i ${ERROR_NORMAL}, w r5, p 0, p 0, p 0, p 0, p 0) p.r3'
+      ${If} $3 P<> 0
+        StrCpy $1 1
+      ${EndIf}
+    ${EndIf}
+    ${If} $3 P<> 0
+      ; SERVICE_DESCRIPTIONW
+      System::Call '*(w "Tunnel, kill switch, DNS and routes of SloPN. Stopping it does not open what is blocked.") p.r4'
+      System::Call 'advapi32::ChangeServiceConfig2W(p r3, i 1, p r4)'
+      System::Free $4
+      ; SERVICE_FAILURE_ACTIONSW: started again after 1, 1 and 5 seconds; counted anew after a day
+      System::Call '*(i 1, i 1000, i 1, i 1000, i 1, i 5000) p.r6'
+      System::Call '*(i 86400, i 0, p 0, p 0, i 3, i 0, p r6) p.r4'
+      System::Call 'advapi32::ChangeServiceConfig2W(p r3, i 2, p r4)'
+      System::Free $4
+      System::Free $6
+      ; SERVICE_DELAYED_AUTO_START_INFO, and SERVICE_FAILURE_ACTIONS_FLAG: one that ends with an error counts as one that crashed
+      System::Call '*(i 1) p.r4'
+      System::Call 'advapi32::ChangeServiceConfig2W(p r3, i 3, p r4)'
+      System::Call 'advapi32::ChangeServiceConfig2W(p r3, i 4, p r4)'
+      System::Free $4
+      System::Call 'advapi32::CloseServiceHandle(p r3)'
+    ${EndIf}
+    System::Call 'advapi32::CloseServiceHandle(p r2)'
+  ${EndIf}
+FunctionEnd
 
 Section "SloPN"
   StrCpy $aside "$INSTDIR\before"
@@ -178,20 +221,7 @@ Section "SloPN"
   RMDir /r "$aside"
   WriteUninstaller "$INSTDIR\uninstall.exe"
 
-  ; binPath= is quoted, or a program C:\Program.exe would be the service.
-  ${If} $known == 0
-    nsExec::ExecToLog 'sc create ${SERVICE} binPath= "\"$INSTDIR\slopn-helper\slopn-helper.exe\" service" start= delayed-auto DisplayName= "SloPN"'
-  ${Else}
-    nsExec::ExecToLog 'sc config ${SERVICE} binPath= "\"$INSTDIR\slopn-helper\slopn-helper.exe\" service" start= delayed-auto DisplayName= "SloPN"'
-  ${EndIf}
-  Pop $1
-  nsExec::ExecToLog 'sc description ${SERVICE} "Tunnel, kill switch, DNS and routes of SloPN. Stopping it does not open what is blocked."'
-  Pop $0
-  nsExec::ExecToLog 'sc failure ${SERVICE} reset= 86400 actions= restart/1000/restart/1000/restart/5000'
-  Pop $0
-  ; A service that ends with an error is started again as one that crashed is.
-  nsExec::ExecToLog 'sc failureflag ${SERVICE} 1'
-  Pop $0
+  Call Register
 
   WriteRegStr HKLM "${UNINSTALL}" "DisplayName" "SloPN"
   WriteRegStr HKLM "${UNINSTALL}" "DisplayVersion" "${VERSION}"
@@ -223,7 +253,7 @@ Section "SloPN"
 
   nsExec::ExecToLog 'net start ${SERVICE}'
   Pop $0
-  ${If} $1 != 0
+  ${If} $1 == 0
   ${OrIf} $0 != 0
     MessageBox MB_ICONEXCLAMATION "SloPN is installed, but its service doesn't start. Windows' event log says why." /SD IDOK
     SetErrorLevel 3

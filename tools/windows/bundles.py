@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 from tools import freeze_parts
 from tools.bundles import APP as APP_LINUX
@@ -56,6 +58,16 @@ def modules(bundle: Bundle) -> Iterator[str]:
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
             if path.relative_to(ROOT).as_posix() not in others and not below(name, bundle.without):
                 yield name
+
+
+def driver(bundle: Bundle) -> list[tuple[str, str]]:
+    """wintun.dll, which no import names: beside the engine, in the bundle that has it."""
+    if bundle.name != HELPER.name:
+        return []
+    found = find_spec("slopn_engine")
+    if found is None or found.origin is None:
+        raise FileNotFoundError("slopn_engine isn't installed for Windows")
+    return [(str(Path(found.origin).parent / "wintun.dll"), "slopn_engine")]
 
 
 def is_kept(place: str) -> bool:

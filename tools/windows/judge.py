@@ -26,7 +26,10 @@ def findings(bundle: Bundle, folder: Path) -> list[str]:
     paths = [*build_paths(), *(path.replace(b"/", b"\\") for path in build_paths())]
     for part in held:
         found += [f"{part.name} {what}" for what in (*wrong(part, paths), *_linked(part))]
-    for path in folder.rglob("wintun.dll"):
+    drivers = list(folder.rglob("wintun.dll"))
+    if not drivers and "slopn_engine" in names:
+        found.append("wintun.dll isn't in it")
+    for path in drivers:
         if hashlib.sha256(path.read_bytes()).hexdigest() != WINTUN_SHA256:
             found.append(f"{path.relative_to(folder)} isn't as its makers signed it")
     megabytes = size(folder) / 2**20
@@ -61,4 +64,4 @@ def _linked(part: Part) -> list[str]:
 
 def executables(folder: Path) -> list[Path]:
     """Files that Windows may run, by what they begin with; sorted."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.open("rb").read(2) == pe.MAGIC]
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.read_bytes().startswith(pe.MAGIC)]
