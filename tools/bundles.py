@@ -39,14 +39,17 @@ class Bundle(NamedTuple):
     """Files and folders below the checkout → where they go in `INSIDE`."""
     most: int = 0
     """MiB, unpacked."""
+    platform: str = "linux"
+    """What it runs on, as `sys.platform` has it."""
 
     def modules(self) -> Iterator[str]:
         """All modules of our own packages that go in, except those for another system."""
+        others = _for_other_systems(self.platform)
         for package in self.packages:
             for path in sorted(SOURCES[package].rglob("*.py")):
                 parts = path.relative_to(SOURCES[package].parent).with_suffix("").parts
                 name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-                if path.relative_to(ROOT).as_posix() not in OTHER_SYSTEMS and not below(name, self.without):
+                if path.relative_to(ROOT).as_posix() not in others and not below(name, self.without):
                     yield name
 
 
@@ -55,13 +58,11 @@ def below(name: str, roots: tuple[str, ...]) -> bool:
     return any(name == root or name.startswith(f"{root}.") for root in roots)
 
 
-def _for_other_systems() -> frozenset[str]:
-    """Files that don't run on Linux, by the list that mypy has."""
+def _for_other_systems(platform: str) -> frozenset[str]:
+    """Files that don't run on this platform, by the list that mypy has."""
     rows = (line.split("#")[0].split() for line in (ROOT / "tools/platform-modules.txt").read_text().splitlines())
-    return frozenset(row[0] for row in rows if row and "linux" not in row[1].split(","))
+    return frozenset(row[0] for row in rows if row and platform not in row[1].split(","))
 
-
-OTHER_SYSTEMS = _for_other_systems()
 
 DEVELOPMENT = (
     "_bz2", "_codecs_cn", "_codecs_hk", "_codecs_iso2022", "_codecs_jp", "_codecs_kr", "_codecs_tw", "_lzma", "_pytest", "_uuid",

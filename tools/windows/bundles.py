@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from tools import freeze_parts
 from tools.bundles import APP as APP_LINUX
 from tools.bundles import HELPER as HELPER_LINUX
-from tools.bundles import SOURCES, Bundle, below
-from tools.console import ROOT
+from tools.bundles import Bundle
 
 WINDOWED = frozenset({"slopn-tray.exe", "slopn-window.exe"})
 """Programs without a console."""
@@ -39,25 +37,16 @@ APP = APP_LINUX._replace(
         ("assets/locale", "slopn_app/assets/locale"),
     ),
     most=70,
+    platform="win32",
 )
 HELPER = HELPER_LINUX._replace(
     programs={"slopn-helper.exe": HELPER_LINUX.programs["slopn-helper"]},
     without=("slopn_helper.gateway", "slopn_helper.ipc.endpoints.macos"),
     hidden=("servicemanager", "win32serviceutil", "win32timezone"),
+    platform="win32",
 )
 _NOT_KEPT = ("webview/lib/WebBrowserInterop", "pywebview-android.jar", "runtimes/win-arm64", "runtimes/win-x86")
 BUNDLES = {bundle.name: bundle for bundle in (APP, HELPER)}
-
-
-def modules(bundle: Bundle) -> Iterator[str]:
-    """All modules of our own packages that go in, except those for other systems."""
-    others = _for_other_systems()
-    for package in bundle.packages:
-        for path in sorted(SOURCES[package].rglob("*.py")):
-            parts = path.relative_to(SOURCES[package].parent).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            if path.relative_to(ROOT).as_posix() not in others and not below(name, bundle.without):
-                yield name
 
 
 def driver(bundle: Bundle) -> list[tuple[str, str]]:
@@ -74,8 +63,3 @@ def is_kept(place: str) -> bool:
     """Whether a file that a library brings goes in: what pywebview has for other processors and for older views doesn't."""
     name = place.replace("\\", "/")
     return freeze_parts.is_kept(name) and not any(word in name for word in _NOT_KEPT)
-
-
-def _for_other_systems() -> frozenset[str]:
-    rows = (line.split("#")[0].split() for line in (ROOT / "tools/platform-modules.txt").read_text().splitlines())
-    return frozenset(row[0] for row in rows if row and "win32" not in row[1].split(","))

@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from tools.bundle_check import Part, build_paths, parts, size, wrong
 from tools.bundles import INSIDE, Bundle, below
 from tools.windows import pe
-from tools.windows.bundles import modules as ours
 from tools.windows.engine import WINTUN_SHA256
 
 _FOREIGN = ("slopn_engine/wintun.dll", "webview/lib/", "pythonnet/", "clr_loader/")
@@ -22,7 +21,7 @@ def findings(bundle: Bundle, folder: Path) -> list[str]:
     names = modules(held)
     found = [f"{name} is missing" for name in bundle.programs if not (folder / name).is_file()]
     found += [f"the module {name} is in it" for name in sorted(names) if below(name, bundle.forbidden)]
-    found += [f"the module {name} isn't in it" for name in sorted({*ours(bundle), *bundle.hidden} - names)]
+    found += [f"the module {name} isn't in it" for name in sorted({*bundle.modules(), *bundle.hidden} - names)]
     paths = [*build_paths(), *(path.replace(b"/", b"\\") for path in build_paths())]
     for part in held:
         found += [f"{part.name} {what}" for what in (*wrong(part, paths), *_linked(part))]
