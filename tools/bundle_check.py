@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tools import elf
 from tools.bundles import INSIDE, LOOSE, Bundle, below
-from tools.console import ROOT
+from tools.console import ROOT, give_up
 
 _SECRETS = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{24}"
@@ -52,6 +52,12 @@ def findings(bundle: Bundle, folder: Path) -> list[str]:
     if megabytes > bundle.most:
         found.append(f"{megabytes:.1f} MiB are more than {bundle.most}")
     return found
+
+
+def refuse(name: object, found: Iterable[str]) -> None:
+    """End with what was found of something that was to be shipped, if that is anything. Raises `SystemExit`."""
+    if lines := [f"  {finding}" for finding in found]:
+        give_up("\n".join((f"{name} can't be shipped:", *lines)))
 
 
 def silent(bundle: Bundle, folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools import bundle_check, freeze_engine, sbom
 from tools.bundles import BUNDLES, Bundle
-from tools.console import CACHE, ROOT, VENV, Word, give_up, output, run, say, timed
+from tools.console import CACHE, ROOT, VENV, Word, output, run, say, timed
 
 FOLDER = CACHE / "freeze"
 SPEC = ROOT / "installers/freeze/bundle.spec"
@@ -79,8 +79,7 @@ def _freeze(bundle: Bundle, engine: Path, into: Path) -> Path:
 
 def _judge(bundle: Bundle, folder: Path) -> None:
     # What can't be shipped isn't started either.
-    if findings := bundle_check.findings(bundle, folder) or bundle_check.silent(bundle, folder):
-        give_up("\n".join((f"{folder} can't be shipped:", *(f"  {finding}" for finding in findings))))
+    bundle_check.refuse(folder, bundle_check.findings(bundle, folder) or bundle_check.silent(bundle, folder))
 
 
 def _settle(folder: Path, programs: set[str]) -> None:

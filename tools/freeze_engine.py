@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from tools.console import CACHE, ROOT, run
+from tools.rust import cargo_home, nameless
 
 CRATE = ROOT / "helper/engine"
 TARGET = CACHE / "freeze/engine"
@@ -14,7 +14,7 @@ TARGET = CACHE / "freeze/engine"
 
 def build(into: Path) -> Path:
     """Build `slopn_engine` below `into`, to be put on PyInstaller's path; `into`."""
-    environment = {"RUSTFLAGS": flags(_cargo_home(), ROOT), "CARGO_INCREMENTAL": "0"}
+    environment = {"RUSTFLAGS": flags(cargo_home(), ROOT), "CARGO_INCREMENTAL": "0"}
     library = ["cargo", "build", "--quiet", "--release", "--locked", "--lib", "--features", "python"]
     run([*library, "--target-dir", TARGET], cwd=CRATE, env=environment)
     package = into / "slopn_engine"
@@ -25,17 +25,12 @@ def build(into: Path) -> Path:
     return into
 
 
-def flags(cargo_home: Path, root: Path) -> str:
+def flags(home: Path, root: Path) -> str:
     """RUSTFLAGS: where a panic says it happened, and what the linker makes of the library's tables and stack."""
     return " ".join(
         (
-            f"--remap-path-prefix={cargo_home}=/cargo",
-            f"--remap-path-prefix={root}=/slopn",
+            *nameless(home, root),
             "-Crelro-level=full",
             "-Clink-arg=-Wl,-z,noexecstack",
         )
     )
-
-
-def _cargo_home() -> Path:
-    return Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 
 from tools import apt
 from tools.console import give_up, output
@@ -33,6 +35,16 @@ def ensure() -> str:
             f"install it with rustup (rustup toolchain install stable --component clippy,rustfmt), then run again."
         )
     return _version_line()
+
+
+def cargo_home() -> Path:
+    """Where cargo keeps what it has fetched."""
+    return Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+
+
+def nameless(home: Path, root: Path) -> list[str]:
+    """Flags for what is shipped: what a panic says of its place isn't where this machine has cargo's things and the checkout."""
+    return [f"--remap-path-prefix={home}=/cargo", f"--remap-path-prefix={root}=/slopn"]
 
 
 def _lacking() -> str | None:

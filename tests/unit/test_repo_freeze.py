@@ -13,6 +13,7 @@ from tools import bundle_check, elf, freeze_engine, freeze_parts, sbom
 from tools.bundle_check import Part
 from tools.bundles import APP, BUNDLES, GATEWAY, HELPER, SOURCES, below
 from tools.distributions import needed, strangers
+from tools.windows.bundles import BUNDLES as WINDOWS
 
 ROOT = Path(__file__).resolve().parents[2]
 HOOK = ROOT / "installers/freeze/environment.py"
@@ -139,6 +140,22 @@ def test_a_program_that_does_not_start_is_found(script: str, phrase: str, tmp_pa
     program.chmod(0o755)
     found = bundle_check.silent(HELPER, tmp_path)
     assert [phrase in line for line in found] == [True] * bool(phrase), found
+
+
+def test_what_must_not_be_shipped_ends_the_build(capsys: pytest.CaptureFixture[str]) -> None:
+    """With each finding; what has none goes on."""
+    bundle_check.refuse("bundle", [])
+    with pytest.raises(SystemExit):
+        bundle_check.refuse("bundle", ["one", "two"])
+    said = "".join(capsys.readouterr())
+    assert all(word in said for word in ("bundle", "one", "two"))
+
+
+def test_a_bundle_has_its_own_system_s_modules() -> None:
+    """And no other's: what stands on a library of one system isn't there on the next."""
+    linux, windows = set(HELPER.modules()), set(WINDOWS["slopn-helper"].modules())
+    assert "slopn_helper.host.firewall.wfp.windows" in windows - linux
+    assert "slopn_helper.host.netmon.linux" in linux - windows
 
 
 def test_a_program_that_is_not_there_is_found(tmp_path: Path) -> None:

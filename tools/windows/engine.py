@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tools import apt
 from tools.console import CACHE, ROOT, give_up, output, run, timed
+from tools.rust import cargo_home, nameless
 from tools.rust import ensure as ensure_rust
 from tools.stamps import digest, is_done, mark_done
 from tools.windows import wine
@@ -43,11 +43,9 @@ def ensure() -> None:
 def cargo(words: list[str]) -> Path:
     """Run cargo for Windows in the engine's crate; where what it builds in release is."""
     program, flags, environment = toolchain()
-    home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     environment |= {
         "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER": "x86_64-w64-mingw32-gcc",
-        # What a panic says of its place is not where this machine has its things: this build is shipped, too.
-        "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS": f"--remap-path-prefix={home}=/cargo --remap-path-prefix={ROOT}=/slopn",
+        "CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUSTFLAGS": " ".join(nameless(cargo_home(), ROOT)),
     }
     run(
         [program, words[0], "--quiet", "--locked", *flags, "--target", TRIPLE, "--target-dir", TARGET, *words[1:]],
@@ -83,8 +81,7 @@ def wintun() -> Path:
             manifest = f'[package]\nname = "fetch"\nversion = "0.0.0"\n[dependencies]\n{name} = "={version}"\n'
             (Path(folder) / "Cargo.toml").write_text(manifest)
             run(["cargo", "fetch", "--quiet"], cwd=Path(folder))
-            home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
-            found = sorted(home.glob(f"registry/src/*/{name}-{version}/wintun/bin/amd64/wintun.dll"))
+            found = sorted(cargo_home().glob(f"registry/src/*/{name}-{version}/wintun/bin/amd64/wintun.dll"))
             if not found:
                 give_up(f"The crate {name} {version} has no wintun.dll where it was.")
             shutil.copyfile(found[0], kept)

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from tools import dist
+from tools import bundle_check, dist
 from tools.bundles import Bundle
 from tools.console import ROOT, VENV, Word, give_up, run, timed
 from tools.setup import MEMBERS, UV
@@ -117,8 +117,7 @@ def _freeze(bundle: Bundle, into: Path) -> Path:
         if wine.call(argv, env=environment, prefix=PREFIX) != 0:
             give_up(f"PyInstaller did not freeze {bundle.name} for Windows: see above.")
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE.txt")
-    if findings := judge.findings(bundle, folder):
-        give_up("\n".join((f"{folder} can't be shipped:", *(f"  {finding}" for finding in findings))))
+    bundle_check.refuse(folder, judge.findings(bundle, folder))
     return folder
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tools import bundle_check, dist
-from tools.console import ROOT, Word, give_up, run, say, timed
+from tools.console import ROOT, Word, run, say, timed
 from tools.windows import freeze, judge, pe, sign, wine
 from tools.windows.bundles import BUNDLES
 
@@ -53,7 +53,7 @@ def package(bundles: Path, into: Path, version: str) -> Path:
         sign.sign([made])
     if findings := wrong(bundles, made):
         made.unlink()
-        give_up("\n".join((f"{made.name} can't be shipped:", *(f"  {finding}" for finding in findings))))
+        bundle_check.refuse(made.name, findings)
     say(f"   {made}: {made.stat().st_size:,} bytes, {bundle_check.size(bundles):,} unpacked")
     return made
 
