@@ -108,7 +108,7 @@ if sys.platform == "linux":
             other_vpns=watch.others,
             dns_choice=choice,
             resolve=resolve,
-            portal=portal.check,
+            portal=partial(portal.check, fwmark=FWMARK, timeout=portal.WITHIN),
             door=door,
             beside=(notify.keep_alive,),
             close=firewall.close,

@@ -47,15 +47,7 @@ class Rules(Firewall, daemon.Rules, Protocol):
 class LookForPortal(Protocol):
     """`host.portal.check`, by a socket that the kill switch lets pass."""
 
-    async def __call__(
-        self,
-        url: str,
-        addresses: Sequence[IPAddress],
-        *,
-        fwmark: int | None,
-        device: str | None,
-        timeout: float,  # noqa: ASYNC109 - it is shared out among the addresses
-    ) -> Verdict:
+    async def __call__(self, url: str, addresses: Sequence[IPAddress], *, device: str | None) -> Verdict:
         """Raises nothing."""
         ...
 

@@ -51,8 +51,6 @@ ADDRESSES = "addresses.json"
 """Where gateways answered last, in the state directory."""
 PENDING = "pending"
 """Keys that a gateway may know and no profile has yet, in the state directory."""
-PORTAL_WITHIN = 5.0
-"""Seconds that a look for a captive portal may take."""
 RECORDER = "recorder"
 """The flight recorder's folder in the state directory."""
 
@@ -152,13 +150,7 @@ async def _serve(system: System, options: Options, store: Store, loaded: Loaded,
     )
 
     async def look_for_portal() -> Verdict | None:
-        return await parts.portal(
-            control.settings.portal_url,
-            runner.context().portal,
-            fwmark=FWMARK,
-            device=runner.network.interface,
-            timeout=PORTAL_WITHIN,
-        )
+        return await parts.portal(control.settings.portal_url, runner.context().portal, device=runner.network.interface)
 
     def noted(*step: Any) -> None:
         recorder.note(time.time(), *step)

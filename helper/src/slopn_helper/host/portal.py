@@ -51,6 +51,8 @@ class Verdict(Struct, frozen=True):
     """Where a portal sends people: http or https, plain ASCII, short. Its own word: to be shown, never to be opened."""
 
 
+WITHIN = 5.0
+"""Seconds that the helper gives one check."""
 NONE = Verdict(Found.NONE)
 UNKNOWN = Verdict(Found.UNKNOWN)
 
