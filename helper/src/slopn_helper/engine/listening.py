@@ -27,6 +27,10 @@ class Telling(Protocol):
         ...
 
 
+Listen = Callable[[Telling, Callable[[], None]], Unlisten]
+"""One of the functions below."""
+
+
 def by_descriptor(engine: Telling, heard: Callable[[], None]) -> Unlisten:
     """Call `heard`, which takes the events away, in the running loop whenever there are some."""
     loop = asyncio.get_running_loop()

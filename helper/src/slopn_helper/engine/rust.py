@@ -26,16 +26,13 @@ from slopn_helper.engine import (
     PeerConfig,
     PeerCounters,
 )
-from slopn_helper.engine.listening import Telling, Unlisten, by_descriptor
+from slopn_helper.engine.listening import Listen, Unlisten, by_descriptor
 
 # In the log there is one engine, whatever it is made of.
 _log = logging.getLogger("slopn_helper.engine")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 T = TypeVar("T")
-
-Listen = Callable[[Telling, Callable[[], None]], Unlisten]
-"""A function of `listening`."""
 
 
 class RustEngine:

@@ -3,12 +3,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from slopn_helper.engine import listening
-from slopn_helper.engine.listening import Telling, Unlisten
+from slopn_helper.engine.listening import Listen
 
 PATIENCE = 10.0
 
@@ -46,7 +45,7 @@ class Source:
 
 
 @pytest.mark.parametrize("listen", [listening.by_descriptor, listening.by_thread])
-def test_each_event_is_heard_once_in_the_loop(listen: Callable[[Telling, Callable[[], None]], Unlisten]) -> None:
+def test_each_event_is_heard_once_in_the_loop(listen: Listen) -> None:
     """In the loop's own thread, since nothing of the engine's owner is locked."""
 
     async def listened() -> None:
@@ -69,7 +68,7 @@ def test_each_event_is_heard_once_in_the_loop(listen: Callable[[Telling, Callabl
 
 
 @pytest.mark.parametrize("listen", [listening.by_descriptor, listening.by_thread])
-def test_who_listens_no_more_hears_nothing(listen: Callable[[Telling, Callable[[], None]], Unlisten]) -> None:
+def test_who_listens_no_more_hears_nothing(listen: Listen) -> None:
     """And its thread ends: another start must not find two."""
 
     async def listened() -> None:
