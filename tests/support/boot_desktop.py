@@ -62,15 +62,7 @@ ExecStart={command}
 """
 _BUS = '<busconfig><policy context="mandatory"><allow user="root"/></policy></busconfig>\n'
 """The user's bus lets the test in, too, which is root."""
-_ENVIRONMENT = {
-    "DISPLAY": _DISPLAY,
-    "GDK_BACKEND": "x11",
-    "LIBGL_ALWAYS_SOFTWARE": "1",
-    "NO_AT_BRIDGE": "1",
-    "WEBKIT_DISABLE_DMABUF_RENDERER": "1",
-    "XDG_CURRENT_DESKTOP": "XFCE",
-    "XDG_SESSION_TYPE": "x11",
-}
+_ENVIRONMENT = {"DISPLAY": _DISPLAY, **desktop_parts.SCREEN}
 
 
 def equip(system: BootedSystem) -> None:

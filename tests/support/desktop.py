@@ -205,14 +205,7 @@ class DesktopSession:
             until(lambda: self.has_owner("org.freedesktop.secrets"), _TIMEOUT, "the keyring")
 
     def _start_screen(self) -> None:
-        self.environ |= {
-            "GDK_BACKEND": "x11",
-            "LIBGL_ALWAYS_SOFTWARE": "1",
-            "NO_AT_BRIDGE": "1",
-            "WEBKIT_DISABLE_DMABUF_RENDERER": "1",
-            "XDG_CURRENT_DESKTOP": "XFCE",
-            "XDG_SESSION_TYPE": "x11",
-        }
+        self.environ |= desktop_parts.SCREEN
         reading, writing = os.pipe()
         with os.fdopen(reading) as answer:
             command = ("Xvfb", "-displayfd", str(writing), "-screen", "0", _SIZE, "-nolisten", "tcp", "-noreset")

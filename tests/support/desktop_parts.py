@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+SCREEN = {
+    "GDK_BACKEND": "x11",
+    "LIBGL_ALWAYS_SOFTWARE": "1",
+    "NO_AT_BRIDGE": "1",
+    "WEBKIT_DISABLE_DMABUF_RENDERER": "1",
+    "XDG_CURRENT_DESKTOP": "XFCE",
+    "XDG_SESSION_TYPE": "x11",
+}
+"""What programs of a session at Xvfb's screen have in their environment."""
 BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
